@@ -1,0 +1,1 @@
+//! The HTTP port: dialects, administration, metrics, health.

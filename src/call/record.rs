@@ -1,0 +1,133 @@
+//! What the journal keeps of a call: enough to tell its applications its end, and to route its
+//! dialogs or end it properly, after `kill -9`.
+//!
+//! The engine emits records in order; `seq` counts per call from 0 without gap. A record that an
+//! application is to hear of carries its event, so that state and delivery are one write.
+
+use std::sync::Arc;
+
+use crate::call::facts::CallFacts;
+use crate::call::outcome::{CallStatus, DialOutcome, Terminal};
+use crate::flow::Flow;
+use crate::ids::CallSid;
+use crate::time::Instant;
+
+/// One state change of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Whose.
+    pub call: CallSid,
+    /// Counts per call from 0 without gap.
+    pub seq: u32,
+    /// When, on the engine's scale; the journal writes wall time.
+    pub at: Instant,
+    /// What changed.
+    pub change: Change,
+    /// What the number's status callback is to hear, where it has one.
+    pub event: Option<Event>,
+}
+
+/// One report for the number's status callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `SequenceNumber`: counts the events of the call from 0 without gap.
+    pub sequence: u32,
+    /// `CallStatus`.
+    pub status: CallStatus,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Admitted; written before the webhook is asked. Room for every later record of the call is
+    /// reserved with it.
+    Admitted {
+        /// The constants.
+        facts: Arc<CallFacts>,
+        /// What a final response to the caller needs.
+        caller: Box<CallerSide>,
+    },
+    /// The first 180 left.
+    Ringing,
+    /// An INVITE left toward a target.
+    Invited(Box<InvitedLeg>),
+    /// A leg ended without an answer (its Dial's outcome where it was the last).
+    LegEnded {
+        /// The leg.
+        leg: CallSid,
+        /// Its final response or what stood for it.
+        sip_code: u16,
+    },
+    /// Our 2xx to the caller left.
+    Answered {
+        /// The caller's dialog.
+        caller: Box<DialogState>,
+        /// The winning target's dialog.
+        target: Box<DialogState>,
+        /// Our 2xx as it left, until it is ACKed.
+        response: Arc<[u8]>,
+    },
+    /// The caller's ACK came: no 2xx is outstanding.
+    Acked,
+    /// A dialog's remote target, route set or flow changed (re-INVITE, UPDATE).
+    DialogChanged {
+        /// True: the caller's; false: the target's.
+        caller: bool,
+        /// How it is now.
+        dialog: Box<DialogState>,
+    },
+    /// A Dial is over.
+    Dialled(Box<DialOutcome>),
+    /// Nothing follows; the event with it is terminal.
+    Ended(Terminal),
+}
+
+/// The caller's INVITE as far as answering it after a restart needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerSide {
+    /// Header lines of the response, CRLF-terminated: Via (with received and rport), From, To with
+    /// our tag, Call-ID, CSeq, Record-Route.
+    pub response_headers: Arc<[u8]>,
+    /// Where responses go.
+    pub flow: Flow,
+}
+
+/// An INVITE toward a target as far as cancelling it, or acknowledging its answer, needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitedLeg {
+    /// The leg.
+    pub leg: CallSid,
+    /// The INVITE's Request-URI.
+    pub request_uri: Arc<[u8]>,
+    /// Header lines that CANCEL repeats: our Via, From, To without tag, Call-ID, CSeq, Route.
+    pub headers: Arc<[u8]>,
+    /// Where it went.
+    pub flow: Flow,
+}
+
+/// One side's dialog (RFC 3261 12) as far as routing its requests after a restart needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogState {
+    /// Call-ID.
+    pub call_id: Arc<[u8]>,
+    /// Our tag.
+    pub local_tag: Arc<[u8]>,
+    /// The peer's tag.
+    pub remote_tag: Arc<[u8]>,
+    /// Our From or To as written, the tag included.
+    pub local: Arc<[u8]>,
+    /// The peer's.
+    pub remote: Arc<[u8]>,
+    /// The peer's Contact URI.
+    pub target: Arc<[u8]>,
+    /// The route set in the order it is written into Route; empty: none.
+    pub routes: Vec<Arc<[u8]>>,
+    /// The flow requests take: the source flow under `nat`, else what the next hop resolved to.
+    pub flow: Flow,
+    /// Our last CSeq number.
+    pub local_cseq: u32,
+    /// The peer's last CSeq number.
+    pub remote_cseq: u32,
+    /// Session interval in seconds, 0: none.
+    pub session_interval: u32,
+}

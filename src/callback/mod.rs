@@ -1,0 +1,1 @@
+//! The asynchronous report: at least once, in order per call.

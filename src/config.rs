@@ -1,0 +1,1 @@
+//! `callgate.toml`: composes what each folder owns of it.

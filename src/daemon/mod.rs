@@ -1,0 +1,1 @@
+//! Start, run, reload, drain, stop.

@@ -1,0 +1,94 @@
+//! What the engine is born with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flow::{ListenerId, Transport};
+use crate::ids::OrganizationSid;
+use crate::routing::model::Prefix;
+
+/// Everything the engine needs to know that is not in the directory.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The listeners, by [`ListenerId`].
+    pub listeners: Vec<Listener>,
+    /// What sources without a trunk get.
+    pub unknown_source: UnknownSource,
+    /// The timers.
+    pub timers: Timers,
+    /// `first-response`: a target that gave no response at all within it is left.
+    pub first_response: Duration,
+    /// Liveness: in-dialog OPTIONS to both sides this often where nothing else refreshes the session.
+    pub liveness: Duration,
+    /// Most unanswered calls at once on this engine; beyond: 503 `overloaded`.
+    pub max_calls: usize,
+    /// The hard limit of one webhook question, the room's own budget included.
+    pub ask_limit: Duration,
+    /// A request above this size leaves over TCP where the target allows (RFC 3261 18.1.1).
+    pub udp_size_limit: usize,
+    /// `Server` and `User-Agent`.
+    pub product: Arc<str>,
+}
+
+/// A listener as the engine sees it.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its index.
+    pub id: ListenerId,
+    /// What trunks name it by.
+    pub name: Arc<str>,
+    /// How it listens.
+    pub transport: Transport,
+    /// Where it is bound, the real port filled in.
+    pub bind: SocketAddr,
+    /// What Via and Contact say to peers outside `local_nets`: host and port.
+    pub advertise: Option<(Arc<str>, u16)>,
+    /// Networks toward which nothing is advertised.
+    pub local_nets: Vec<Prefix>,
+}
+
+/// What a source without a trunk gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownSource {
+    /// A stateless 403.
+    #[default]
+    Reject,
+    /// Silence.
+    Drop,
+    /// The default organization.
+    DefaultOrganization(OrganizationSid),
+}
+
+/// RFC 3261's timers (annex A).
+#[derive(Clone, Copy, Debug)]
+pub struct Timers {
+    /// Round-trip estimate (500 ms).
+    pub t1: Duration,
+    /// Greatest retransmission interval (4 s).
+    pub t2: Duration,
+    /// How long a message stays in the network (5 s).
+    pub t4: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            unknown_source: UnknownSource::default(),
+            timers: Timers::default(),
+            first_response: Duration::from_secs(3),
+            liveness: Duration::from_secs(900),
+            max_calls: 100_000,
+            ask_limit: Duration::from_secs(16),
+            udp_size_limit: 1300,
+            product: concat!("callgate/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Identifiers: 128 bits each, printed as their users know them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A text that is not the identifier it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no {kind}: expected `{prefix}` and 32 hexadecimal digits")]
+pub struct BadSid {
+    text: String,
+    kind: &'static str,
+    prefix: &'static str,
+}
+
+macro_rules! sid {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
+
+        impl $name {
+            /// What its printed form begins with.
+            pub const PREFIX: &'static str = $prefix;
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{:032x}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadSid;
+
+            fn from_str(text: &str) -> Result<Self, BadSid> {
+                parse_sid(text, $prefix)
+                    .map(Self)
+                    .ok_or_else(|| BadSid { text: text.to_owned(), kind: stringify!($name), prefix: $prefix })
+            }
+        }
+    };
+}
+
+fn parse_sid(text: &str, prefix: &str) -> Option<u128> {
+    let hex = text.strip_prefix(prefix)?;
+    let plain = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    if !plain {
+        return None;
+    }
+    u128::from_str_radix(hex, 16).ok()
+}
+
+sid!(
+    /// A call: one A leg and its B legs.
+    CallSid, "CA"
+);
+sid!(
+    /// An account (a Kazoo account, a Wazo tenant).
+    AccountSid, "AC"
+);
+sid!(
+    /// A number: an exact one or a pattern.
+    NumberSid, "PN"
+);
+sid!(
+    /// An organization.
+    OrganizationSid, "OR"
+);
+sid!(
+    /// An application.
+    ApplicationSid, "AP"
+);
+sid!(
+    /// A trunk.
+    TrunkSid, "TK"
+);
+sid!(
+    /// A gateway.
+    GatewaySid, "GW"
+);
+sid!(
+    /// One running node.
+    InstanceSid, "ID"
+);
+
+/// One of the 256 virtual shards that minted ids carry, so that the number of real shards may
+/// change over a restart (`real = virtual % shards`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualShard(pub u8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sid_prints_and_parses() {
+        let sid = CallSid(0x2a);
+        let text = "CA0000000000000000000000000000002a";
+        assert_eq!(sid.to_string(), text);
+        assert_eq!(text.parse(), Ok(sid));
+    }
+
+    #[test]
+    fn a_wrong_sid_names_what_was_expected() {
+        let error = "AC12".parse::<CallSid>().unwrap_err();
+        assert_eq!(error.to_string(), "`AC12` is no CallSid: expected `CA` and 32 hexadecimal digits");
+        assert!("CA+000000000000000000000000000002a".parse::<CallSid>().is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The call journal: append-only, local to the node, whatever the store.

@@ -1,0 +1,1 @@
+//! Sockets: UDP and TCP, from bytes to flows and back.

@@ -1,0 +1,1 @@
+//! HTTP to customers: one pooled client, guarded, signed.

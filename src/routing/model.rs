@@ -1,0 +1,403 @@
+//! The things routing knows, as values: what the store loads, the API writes and the engine reads.
+//!
+//! No type here knows SQL, JSON or HTTP; `store`, `api` and `webhook` own their forms and convert.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::flow::Transport;
+use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
+
+/// How an organization's patterns are matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MatchMode {
+    /// The whole dialled form must match.
+    #[default]
+    Full,
+    /// Anywhere in the dialled form, as Restcomm does; for those who migrate.
+    Search,
+}
+
+/// Whether an organization, account or application may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// In use.
+    #[default]
+    Active,
+    /// Out of use for now.
+    Suspended,
+    /// Out of use for good.
+    Closed,
+}
+
+/// A tenant's SIP domain and the rules that hold in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Identity.
+    pub sid: OrganizationSid,
+    /// The host of its SIP URIs, lower case, without a trailing dot.
+    pub domain: Arc<str>,
+    /// Whether it routes.
+    pub status: Status,
+    /// How its patterns match.
+    pub match_mode: MatchMode,
+    /// What relative URLs of its applications resolve against; `https://<domain>` when unset.
+    pub base_url: Option<Arc<str>>,
+    /// `post-query = "body"`: a POST moves the URL's query into the body, as Restcomm does.
+    pub post_query_in_body: bool,
+    /// `without-media = "skip"`: verbs that need media are skipped instead of failing to the fallback.
+    pub skip_media_verbs: bool,
+    /// Where `<Client>` goes: the SIP registrar of the organization, a SIP URI.
+    pub registrar: Option<Arc<str>>,
+    /// The application of numbers that have none, after the account's own.
+    pub default_application: Option<ApplicationSid>,
+    /// The organization that unmatched hosts belong to.
+    pub is_default: bool,
+}
+
+/// Who owns numbers and answers for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Identity.
+    pub sid: AccountSid,
+    /// Its organization.
+    pub organization: OrganizationSid,
+    /// The account it is a sub-account of.
+    pub parent: Option<AccountSid>,
+    /// Whether its numbers route.
+    pub status: Status,
+    /// The application of numbers that have none.
+    pub default_application: Option<ApplicationSid>,
+    /// What its webhooks are signed with.
+    pub keys: Arc<SigningKeys>,
+    /// Calls at once; `None`: no limit.
+    pub max_calls: Option<u32>,
+    /// New calls per second; `None`: no limit.
+    pub max_calls_per_second: Option<u32>,
+}
+
+/// The secrets of one account. `Debug` shows nothing of them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SigningKeys {
+    /// `X-Twilio-Signature`: the account's auth token.
+    pub auth_token: String,
+    /// Standard Webhooks: up to two secrets, so that one can be rotated out (raw bytes).
+    pub webhook_secrets: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKeys(…)")
+    }
+}
+
+/// The method of a request to an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Parameters in the query.
+    Get,
+    /// Parameters in a form-encoded body.
+    #[default]
+    Post,
+}
+
+/// A URL of an application with its method, as stored: possibly relative, possibly with `#tt=…`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hook {
+    /// The URL as stored.
+    pub url: Arc<str>,
+    /// How it is asked.
+    pub method: Method,
+}
+
+/// URLs that many numbers share. What an application leaves unset is taken from the number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Identity.
+    pub sid: ApplicationSid,
+    /// Owner.
+    pub account: AccountSid,
+    /// `RcmlUrl`.
+    pub voice: Option<Hook>,
+    /// `VoiceFallbackUrl`.
+    pub voice_fallback: Option<Hook>,
+    /// `StatusCallback`.
+    pub status_callback: Option<Hook>,
+}
+
+/// What is asked and told about the calls of a number; shared by all numbers that have the same.
+///
+/// A number's own profile names its application; the profile in a decision and in
+/// [`crate::call::facts::CallFacts`] has the application's URLs laid over it already, so that an
+/// edited application is one small change and not one per number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VoiceProfile {
+    /// Asked what to do with a call.
+    pub voice: Option<Hook>,
+    /// Asked when `voice` fails.
+    pub voice_fallback: Option<Hook>,
+    /// Told what became of the call.
+    pub status_callback: Option<Hook>,
+    /// A SIP URI for when no URL gave a document.
+    pub fallback_target: Option<Arc<str>>,
+    /// The number's application, where it names one.
+    pub application: Option<ApplicationSid>,
+}
+
+/// One number: an exact one, a pattern or the catch-all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Identity.
+    pub sid: NumberSid,
+    /// The row's own text: `+16508251255`, `1234`, `16.*`, `*`, `mms:+1…`.
+    pub text: Arc<str>,
+    /// Owner.
+    pub account: AccountSid,
+    /// The organization it is dialled in.
+    pub organization: OrganizationSid,
+    /// A pure SIP number: reachable in its own organization only. Provider numbers are unique in
+    /// the system and reachable through any organization.
+    pub is_sip: bool,
+    /// Whether it routes (Kazoo's `in_service`).
+    pub in_service: bool,
+    /// What is asked and told about its calls.
+    pub profile: Arc<VoiceProfile>,
+}
+
+/// Which part of the INVITE holds the dialled number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DialledFrom {
+    /// The user part of the Request-URI.
+    #[default]
+    RequestUri,
+    /// The user part of the To header.
+    To,
+    /// The user part of the first URI in another header.
+    Header(Arc<str>),
+}
+
+/// Where the caller's number is taken from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallerFrom {
+    /// The From header.
+    #[default]
+    From,
+    /// P-Asserted-Identity, where it is there.
+    PAssertedIdentity,
+    /// Remote-Party-ID, where it is there.
+    RemotePartyId,
+}
+
+/// One ordered rule of a number profile: applied when the dialled digits begin with `prefix` and
+/// their count is within the bounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberRule {
+    /// What the digits must begin with; empty: anything.
+    pub prefix: String,
+    /// Least and greatest length the rule applies to, the prefix included; 0: no bound.
+    pub min_length: u8,
+    /// See `min_length`.
+    pub max_length: u8,
+    /// How many leading characters to take away.
+    pub strip: u8,
+    /// What to put in front then.
+    pub prepend: String,
+}
+
+/// How a trunk writes numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberProfile {
+    /// The country code without `+`; `1` takes the small model of Restcomm for region US.
+    pub country_code: String,
+    /// The international prefix, `011` or `00`.
+    pub international_prefix: String,
+    /// The national (trunk) prefix, `1` or `0`; empty: none.
+    pub national_prefix: String,
+    /// Applied in order before the forms.
+    pub rules: Vec<NumberRule>,
+    /// Numbers that get no derived form. `112`, `911`, N11 and whatever holds `*` or `#` always.
+    pub short_codes: Vec<String>,
+}
+
+impl Default for NumberProfile {
+    fn default() -> Self {
+        Self {
+            country_code: "1".into(),
+            international_prefix: "011".into(),
+            national_prefix: "1".into(),
+            rules: Vec::new(),
+            short_codes: Vec::new(),
+        }
+    }
+}
+
+/// How in-dialog requests reach a peer behind NAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nat {
+    /// On where the Contact is private or differs from the source and there is no Record-Route.
+    #[default]
+    Auto,
+    /// In-dialog requests go to the source flow.
+    On,
+    /// They go to the Contact through the route set.
+    Off,
+}
+
+/// What a trunk wants done with its calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrunkMode {
+    /// A back-to-back user agent.
+    #[default]
+    Call,
+    /// The decision comes back as 302 with Contacts.
+    Redirect,
+}
+
+/// A prefix of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// Its first address.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub length: u8,
+}
+
+/// A SIP peer that may send calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Identity.
+    pub sid: TrunkSid,
+    /// What operators call it; unique.
+    pub name: Arc<str>,
+    /// Whether it may call.
+    pub status: Status,
+    /// The organization it is bound to; `None`: a shared trunk, which the From host tells apart.
+    pub organization: Option<OrganizationSid>,
+    /// Sources; the longest matching one wins.
+    pub sources: Vec<Prefix>,
+    /// Further keys, each narrowing: the listener's name, the source port, the Request-URI's host,
+    /// `tgrp` and `trunk-context` (RFC 4904).
+    pub listener: Option<Arc<str>>,
+    /// See `listener`.
+    pub source_port: Option<u16>,
+    /// See `listener`.
+    pub request_host: Option<Arc<str>>,
+    /// See `listener`.
+    pub tgrp: Option<Arc<str>>,
+    /// See `listener`.
+    pub trunk_context: Option<Arc<str>>,
+    /// Where the dialled number stands.
+    pub dialled_from: DialledFrom,
+    /// Where the caller's number stands.
+    pub caller_from: CallerFrom,
+    /// How it writes numbers.
+    pub numbers: NumberProfile,
+    /// What it wants done.
+    pub mode: TrunkMode,
+    /// 180 before the webhook is asked.
+    pub ring_at_once: bool,
+    /// One To tag toward this trunk, 18x as 180 without body (`early-dialogs = "single"`).
+    pub single_early_dialog: bool,
+    /// Answer to the source port even without `rport`.
+    pub force_rport: bool,
+    /// See [`Nat`].
+    pub nat: Nat,
+    /// Its identity headers are believed, and it is told ours (RFC 3325).
+    pub trusted: bool,
+    /// Numbers (as dialled) that are emergency calls on this trunk.
+    pub emergency_numbers: Vec<Arc<str>>,
+    /// Calls at once; `None`: no limit.
+    pub max_calls: Option<u32>,
+    /// New calls per second; `None`: no limit.
+    pub max_calls_per_second: Option<u32>,
+    /// The answer when a limit is reached (486).
+    pub limit_code: u16,
+    /// The answer when no URL gave a document; overrides 500, 404 and the static target.
+    pub webhook_failure_status: Option<u16>,
+}
+
+/// Where `<Number>` and emergency calls leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// Identity.
+    pub sid: GatewaySid,
+    /// What operators call it; unique.
+    pub name: Arc<str>,
+    /// Whether it is used.
+    pub status: Status,
+    /// Whose calls it carries; `None`: those of every organization without one of its own.
+    pub organization: Option<OrganizationSid>,
+    /// Host name or address literal.
+    pub host: Arc<str>,
+    /// Port; `None`: 5060.
+    pub port: Option<u16>,
+    /// Transport; `None`: UDP, or TCP above 1300 octets.
+    pub transport: Option<Transport>,
+    /// Serves emergency calls.
+    pub emergency: bool,
+    /// Its identity headers are believed, and it is told ours (RFC 3325).
+    pub trusted: bool,
+    /// How it wants the caller's number.
+    pub caller_id_format: CallerIdFormat,
+    /// Shows a number of the account instead of the caller's own.
+    pub own_caller_id: bool,
+}
+
+/// The spelling of a caller id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallerIdFormat {
+    /// `+16508251255`.
+    #[default]
+    PlusE164,
+    /// `16508251255`.
+    E164,
+    /// As written within the country.
+    National,
+}
+
+/// Everything one generation of the directory is built from, apart from the numbers themselves,
+/// which are many and come one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// All organizations.
+    pub organizations: Vec<Arc<Organization>>,
+    /// All accounts.
+    pub accounts: Vec<Arc<Account>>,
+    /// All applications.
+    pub applications: Vec<Arc<Application>>,
+    /// All trunks.
+    pub trunks: Vec<Arc<Trunk>>,
+    /// All gateways.
+    pub gateways: Vec<Arc<Gateway>>,
+}
+
+/// An address and port with what is known about how to reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// How.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// What one step from a generation to the next changes; numbers it does not name stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Rows that are no longer there, or are in `written` under another text or organization.
+    pub removed: Vec<NumberKey>,
+    /// Rows that are new or changed.
+    pub written: Vec<Number>,
+    /// Everything but the numbers, where any of it changed.
+    pub frame: Option<Frame>,
+}
+
+/// What finds one row in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberKey {
+    /// Its identity.
+    pub sid: NumberSid,
+    /// Where it was dialled.
+    pub organization: OrganizationSid,
+    /// Its text.
+    pub text: Arc<str>,
+}

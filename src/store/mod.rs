@@ -1,0 +1,1 @@
+//! SQL: one interface over SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! The synchronous question: what shall this call do?
