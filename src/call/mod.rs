@@ -2,8 +2,10 @@
 //!
 //! - `facts`: what stays the same about it. `outcome`: how it stands and ends.
 //! - `instructions`: what an application answered. `record`: what the journal keeps.
+//! - `ask`: what a call asks of the world.
 //! - `trace`: what its trace shows.
 
+pub mod ask;
 pub mod facts;
 pub mod instructions;
 pub mod outcome;

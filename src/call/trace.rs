@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::door::AskId;
+use crate::call::ask::AskId;
 use crate::ids::CallSid;
 use crate::reason::Reason;
 
