@@ -2,12 +2,16 @@
 //!
 //! - `facts`: what stays the same about it. `outcome`: how it stands and ends.
 //! - `instructions`: what an application answered. `record`: what the journal keeps.
+//! - `program`: which verb is next. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `ask`: what a call asks of the world.
 //! - `trace`: what its trace shows.
 
 pub mod ask;
 pub mod facts;
+pub mod generator;
 pub mod instructions;
+pub mod mint;
 pub mod outcome;
+pub mod program;
 pub mod record;
 pub mod trace;

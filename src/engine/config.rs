@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::mint::ShardKey;
 use crate::flow::{ListenerId, Transport};
 use crate::ids::OrganizationSid;
 use crate::routing::model::Prefix;
@@ -29,6 +30,8 @@ pub struct EngineConfig {
     pub udp_size_limit: usize,
     /// `Server` and `User-Agent`.
     pub product: Arc<str>,
+    /// The key of the node's virtual shards, the same for all its engines.
+    pub shard_key: ShardKey,
 }
 
 /// A listener as the engine sees it.
@@ -89,6 +92,7 @@ impl Default for EngineConfig {
             ask_limit: Duration::from_secs(16),
             udp_size_limit: 1300,
             product: concat!("callgate/", env!("CARGO_PKG_VERSION")).into(),
+            shard_key: ShardKey::default(),
         }
     }
 }

@@ -1,0 +1,188 @@
+//! Document execution: which verb is next, and what an unanswered call ends with.
+//!
+//! Pure: it says what to do, [`crate::call`] does it.
+
+use std::time::Duration;
+
+use crate::call::instructions::{Dial, Document, Verb};
+use crate::reason::Reason;
+use crate::routing::model::Hook;
+
+/// `<Redirect>`s in a row, without a Dial or a Pause between them.
+const MAX_REDIRECTS: u8 = 10;
+/// Documents of one call altogether.
+const MAX_DOCUMENTS: u8 = 100;
+
+/// The document a call executes, and how far it is.
+#[derive(Debug, Default)]
+pub struct Program {
+    verbs: std::vec::IntoIter<Verb>,
+    documents: u8,
+    redirects: u8,
+    failure: Option<Failure>,
+    fallback_used: bool,
+}
+
+/// How the last Dial failed, as the caller would hear it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The final response.
+    pub status: u16,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ring targets.
+    Dial(Box<Dial>),
+    /// Let it ring, then come back.
+    Pause(Duration),
+    /// Ask for another document.
+    Redirect(Hook),
+    /// 302 to this SIP URI.
+    Refer(std::sync::Arc<str>),
+    /// Refuse the caller.
+    Refuse(Failure),
+    /// The document cannot be executed: the number's fallback, else this.
+    Fallback(Failure),
+}
+
+impl Program {
+    /// Starts over with a document. False: there were too many.
+    #[must_use]
+    pub fn load(&mut self, document: Document) -> bool {
+        self.documents = self.documents.saturating_add(1);
+        self.verbs = document.verbs.into_iter();
+        self.documents <= MAX_DOCUMENTS
+    }
+
+    /// The next thing to do; `skip_media` passes over verbs that need media.
+    pub fn step(&mut self, skip_media: bool) -> Step {
+        loop {
+            return match self.verbs.next() {
+                None => Step::Refuse(self.failure.unwrap_or(DECLINED)),
+                Some(Verb::Hangup) => Step::Refuse(DECLINED),
+                Some(Verb::Reject { status }) => Step::Refuse(Failure { status, reason: Reason::Rejected }),
+                Some(Verb::Dial(dial)) => {
+                    self.redirects = 0;
+                    Step::Dial(Box::new(dial))
+                }
+                Some(Verb::Pause(length)) => {
+                    self.redirects = 0;
+                    Step::Pause(length)
+                }
+                Some(Verb::Redirect(hook)) => self.redirect(hook),
+                Some(Verb::Refer { target }) => Step::Refer(target),
+                Some(Verb::Media(_)) if skip_media => continue,
+                Some(Verb::Media(_)) => Step::Fallback(Failure { status: 500, reason: Reason::NoMedia }),
+            };
+        }
+    }
+
+    /// Remembers how a Dial failed; the end of the document answers with it.
+    pub fn dial_failed(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    /// Whether the static fallback may be dialled: once per call.
+    #[must_use]
+    pub fn take_fallback(&mut self) -> bool {
+        !std::mem::replace(&mut self.fallback_used, true)
+    }
+
+    fn redirect(&mut self, hook: Hook) -> Step {
+        self.redirects += 1;
+        if self.redirects > MAX_REDIRECTS {
+            return Step::Fallback(TOO_MANY);
+        }
+        Step::Redirect(hook)
+    }
+}
+
+/// `<Hangup>`, or a document that ends without any Dial.
+const DECLINED: Failure = Failure { status: 603, reason: Reason::Rejected };
+/// Documents that lead to documents without end.
+pub const TOO_MANY: Failure = Failure { status: 500, reason: Reason::WebhookRedirects };
+
+/// Keeps the better of two failures of one Dial: 6xx, then the lowest class, then within 4xx those
+/// that tell the caller something (RFC 3261 16.7 step 6).
+#[must_use]
+pub fn better(one: Failure, other: Failure) -> Failure {
+    if rank(other.status) < rank(one.status) { other } else { one }
+}
+
+fn rank(status: u16) -> (u16, bool) {
+    let class = if status >= 600 { 0 } else { status / 100 };
+    (class, !matches!(status, 415 | 420 | 484))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(verbs: Vec<Verb>) -> Program {
+        let mut program = Program::default();
+        assert!(program.load(Document { verbs }));
+        program
+    }
+
+    fn hook() -> Hook {
+        Hook { url: "https://example.com/next".into(), method: crate::routing::model::Method::Post }
+    }
+
+    #[test]
+    fn an_empty_document_declines() {
+        assert_eq!(program(vec![]).step(false), Step::Refuse(DECLINED));
+    }
+
+    #[test]
+    fn the_end_after_a_failed_dial_answers_as_the_dial_did() {
+        let mut program = program(vec![]);
+        let busy = Failure { status: 486, reason: Reason::TargetBusy };
+        program.dial_failed(busy);
+        assert_eq!(program.step(false), Step::Refuse(busy));
+    }
+
+    #[test]
+    fn hangup_declines_even_after_a_failed_dial() {
+        let mut program = program(vec![Verb::Hangup]);
+        program.dial_failed(Failure { status: 486, reason: Reason::TargetBusy });
+        assert_eq!(program.step(false), Step::Refuse(DECLINED));
+    }
+
+    #[test]
+    fn media_verbs_are_skipped_or_fail() {
+        let verbs = || vec![Verb::Media("Say".into()), Verb::Reject { status: 486 }];
+        assert_eq!(program(verbs()).step(true), Step::Refuse(Failure { status: 486, reason: Reason::Rejected }));
+        assert!(matches!(program(verbs()).step(false), Step::Fallback(Failure { reason: Reason::NoMedia, .. })));
+    }
+
+    #[test]
+    fn redirects_are_bounded_unless_time_passes_between_them() {
+        let mut program = Program::default();
+        for _ in 0..10 {
+            assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())] }));
+            assert_eq!(program.step(false), Step::Redirect(hook()));
+        }
+        assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())] }));
+        assert_eq!(program.step(false), Step::Fallback(TOO_MANY));
+        let pause = Verb::Pause(Duration::from_secs(1));
+        assert!(program.load(Document { verbs: vec![pause, Verb::Redirect(hook())] }));
+        assert!(matches!(program.step(false), Step::Pause(_)));
+        assert_eq!(program.step(false), Step::Redirect(hook()));
+        let mut endless = Program::default();
+        assert!((0..100).all(|_| endless.load(Document::default())));
+        assert!(!endless.load(Document::default()));
+    }
+
+    #[test]
+    fn the_best_response_is_chosen_as_a_proxy_would() {
+        let of = |status| Failure { status, reason: Reason::TargetRefused };
+        assert_eq!(better(of(486), of(603)).status, 603);
+        assert_eq!(better(of(500), of(404)).status, 404);
+        assert_eq!(better(of(404), of(484)).status, 484);
+        assert_eq!(better(of(486), of(404)).status, 486);
+    }
+}
