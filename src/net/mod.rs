@@ -1,1 +1,22 @@
 //! Sockets: UDP and TCP, from bytes to flows and back.
+//!
+//! A shard owns a UDP socket per datagram listener, an accept loop per stream listener, and the
+//! stream connections that came of it. Nothing here reads SIP beyond framing.
+//!
+//! - `config`: the `[sip]` section. `address`: how a listener is written. `listener`: binding them all.
+//! - `udp`: datagrams, with the address that received. `keepalive`: what is no message.
+//! - `counters`: what is counted.
+
+mod address;
+mod config;
+mod counters;
+mod keepalive;
+mod listener;
+mod udp;
+
+pub use address::{BadListener, ListenerSpec};
+pub use config::{ListenerTable, Planned, SipConfig, SourceWord};
+pub use counters::NetCounters;
+pub use keepalive::is_keepalive;
+pub use listener::{BindError, Bound, ShardSockets, bind_all};
+pub use udp::{MAX_DATAGRAM, UdpPort};

@@ -1,0 +1,145 @@
+//! The `[sip]` section.
+
+use serde::Deserialize;
+
+use super::address::{BadListener, ListenerSpec};
+
+/// Where SIP is spoken, and within which limits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SipConfig {
+    /// Where to listen: transport, address and port; an IPv6 address takes IPv6 only.
+    pub listen: Vec<String>,
+    /// Listeners with a name of their own, an advertised address and local networks; they come after `listen`.
+    pub listener: Vec<ListenerTable>,
+    /// What a source without a trunk gets: reject (403), drop (silence) or default-organization.
+    pub unknown_source: SourceWord,
+    /// The receive buffer asked of the kernel for each UDP socket, in bytes.
+    pub receive_buffer: usize,
+    /// A request above this many bytes leaves over TCP where the target allows it.
+    pub udp_size_limit: usize,
+    /// RFC 3261's T1, the estimate of the round trip, in milliseconds.
+    pub t1_ms: u64,
+    /// A target that gave no response at all within this many milliseconds is left for the next.
+    pub first_response_ms: u64,
+    /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never.
+    pub liveness_seconds: u64,
+    /// A stream connection with no message and no open transaction is closed after this many seconds.
+    pub tcp_idle_seconds: u64,
+    /// A message that began to arrive on a stream must be whole after this many milliseconds.
+    pub tcp_message_ms: u64,
+    /// Most stream connections at once.
+    pub tcp_connections: usize,
+    /// Bytes that may wait to be written on one connection before it is closed.
+    pub tcp_write_queue: usize,
+    /// How long a connection to a target may take to open, in milliseconds.
+    pub tcp_connect_ms: u64,
+    /// The same where TCP was chosen only because the request is large for UDP.
+    pub tcp_connect_large_ms: u64,
+}
+
+impl Default for SipConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec!["udp://0.0.0.0:5060".into(), "tcp://0.0.0.0:5060".into()],
+            listener: Vec::new(),
+            unknown_source: SourceWord::default(),
+            receive_buffer: 4 << 20,
+            udp_size_limit: 1300,
+            t1_ms: 500,
+            first_response_ms: 3000,
+            liveness_seconds: 900,
+            tcp_idle_seconds: 120,
+            tcp_message_ms: 4000,
+            tcp_connections: 2048,
+            tcp_write_queue: 64 << 10,
+            tcp_connect_ms: 2000,
+            tcp_connect_large_ms: 500,
+        }
+    }
+}
+
+/// One `[[sip.listener]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ListenerTable {
+    /// What trunks and the log call it.
+    pub name: String,
+    /// `udp://ADDRESS:PORT` or `tcp://ADDRESS:PORT`.
+    pub bind: String,
+    /// `HOST` or `HOST:PORT` that Via and Contact show to peers outside `local-nets`.
+    pub advertise: Option<String>,
+    /// Networks toward which nothing is advertised, as `ADDRESS/LENGTH`.
+    #[serde(default)]
+    pub local_nets: Vec<String>,
+}
+
+/// `unknown-source`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceWord {
+    /// A stateless 403.
+    #[default]
+    Reject,
+    /// Silence.
+    Drop,
+    /// The default organization.
+    DefaultOrganization,
+}
+
+/// One listener with all that is configured about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Its name; `udp-1` and so on where the configuration gives none.
+    pub name: String,
+    /// How and where.
+    pub spec: ListenerSpec,
+    /// See [`ListenerTable::advertise`].
+    pub advertise: Option<String>,
+    /// See [`ListenerTable::local_nets`].
+    pub local_nets: Vec<String>,
+}
+
+impl SipConfig {
+    /// All listeners in order: the plain ones, then the named ones.
+    ///
+    /// # Errors
+    /// The first that is not written as it should be.
+    pub fn planned(&self) -> Result<Vec<Planned>, BadListener> {
+        let plain = self.listen.iter().enumerate().map(|(at, text)| {
+            let spec: ListenerSpec = text.parse()?;
+            let name = format!("{}-{}", spec.transport.via_token().to_ascii_lowercase(), at + 1);
+            Ok(Planned { name, spec, advertise: None, local_nets: Vec::new() })
+        });
+        let named = self.listener.iter().map(|table| {
+            Ok(Planned {
+                name: table.name.clone(),
+                spec: table.bind.parse()?,
+                advertise: table.advertise.clone(),
+                local_nets: table.local_nets.clone(),
+            })
+        });
+        plain.chain(named).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_and_named_listeners_are_planned_in_order() {
+        let text = r#"
+            listen = ["udp://127.0.0.1:0"]
+            [[listener]]
+            name = "inside"
+            bind = "tcp://[::1]:0"
+            advertise = "sip.example.com:5070"
+            local-nets = ["10.0.0.0/8"]
+        "#;
+        let config: SipConfig = toml::from_str(text).unwrap();
+        let planned = config.planned().unwrap();
+        assert_eq!(planned[0].name, "udp-1");
+        assert_eq!((planned[1].name.as_str(), planned[1].local_nets.len()), ("inside", 1));
+    }
+}
