@@ -1,0 +1,47 @@
+//! `[http]`: where the API listens and what it bears.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// `[http]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HttpConfig {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The Unix socket of the command line; root and the daemon's own user may use it without token.
+    pub socket: PathBuf,
+    /// Requests worked on at once; more get 503.
+    pub max_requests: usize,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Bytes of a request's body; more get 413.
+    pub max_body_bytes: usize,
+    /// How long a client may take to send its request's head, its body, or to take the next part of
+    /// an answer, in milliseconds.
+    pub client_timeout_ms: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            socket: PathBuf::from("data/callgate.sock"),
+            max_requests: 64,
+            max_connections: 512,
+            max_body_bytes: 1 << 20,
+            client_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// `client-timeout-ms` as a duration.
+    #[must_use]
+    pub const fn client_timeout(&self) -> Duration {
+        Duration::from_millis(self.client_timeout_ms)
+    }
+}

@@ -1,0 +1,121 @@
+//! What the daemon wires into the API.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::routing::Directory;
+use crate::telemetry::{Calls, Health, Metrics};
+
+/// A future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the API reads and asks of the rest of the process.
+#[derive(Clone)]
+pub struct Handles {
+    /// The directory that routes calls right now.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// Whoever keeps the directory in step with the store.
+    pub follower: Arc<dyn Follower>,
+    /// The live calls and recent traces.
+    pub calls: Arc<Calls>,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Readiness and what is degraded.
+    pub health: Arc<Health>,
+}
+
+impl std::fmt::Debug for Handles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handles(…)")
+    }
+}
+
+/// Keeps the directory in step with the store; the daemon's follower implements it.
+pub trait Follower: Send + Sync {
+    /// Builds the directory from scratch (and, unless `check_only`, makes it live).
+    fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>>;
+
+    /// Waits until `generation` or a later one is live, at most `limit`; answers the generation
+    /// that is live then.
+    fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64>;
+
+    /// The last generations that went live on this node, newest first, few in number.
+    fn history(&self) -> Vec<GenerationNote>;
+}
+
+/// How to reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadOptions {
+    /// Build and compare, change nothing.
+    pub check_only: bool,
+    /// Go on even when more numbers would vanish than the shrink guard allows.
+    pub force: bool,
+}
+
+/// What a reload found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadReport {
+    /// The generation that was live before.
+    pub from: u64,
+    /// The generation that was built.
+    pub to: u64,
+    /// Whether it is live now.
+    pub applied: bool,
+    /// Numbers before.
+    pub numbers_before: u64,
+    /// Numbers after.
+    pub numbers_after: u64,
+    /// Rows that are new.
+    pub added: u64,
+    /// Rows that are gone.
+    pub removed: u64,
+    /// Rows that are there in both and differ.
+    pub changed: u64,
+    /// Rows that were left out, with the reason, in words.
+    pub skipped: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why a reload did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The shrink guard.
+    #[error(
+        "{removed} of {before} numbers would vanish, more than the {share} % that `store.shrink-guard` allows: \
+         look with check_only=true, then repeat with force=true"
+    )]
+    Shrinks {
+        /// Numbers before.
+        before: u64,
+        /// How many of them would vanish.
+        removed: u64,
+        /// The allowed share in percent.
+        share: u32,
+    },
+    /// Another reload is under way.
+    #[error("another reload is under way: wait for it, then repeat")]
+    Busy,
+    /// The store could not be read.
+    #[error("the store could not be read; the directory stays as it is")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// One generation that went live on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationNote {
+    /// Its number.
+    pub generation: u64,
+    /// When it went live, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// How it came: `delta`, `full`, `last_good`.
+    pub kind: &'static str,
+    /// Rows written by it.
+    pub written: u64,
+    /// Rows removed by it.
+    pub removed: u64,
+}
