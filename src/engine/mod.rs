@@ -3,7 +3,7 @@
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
 //! - `core`: the engine itself.
 
-pub mod config;
+pub use crate::call::config;
 mod core;
 pub mod door;
 

@@ -1,4 +1,4 @@
-//! What the engine is born with.
+//! What the engine is born with, and its calls read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
