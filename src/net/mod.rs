@@ -5,18 +5,23 @@
 //!
 //! - `config`: the `[sip]` section. `address`: how a listener is written. `listener`: binding them all.
 //! - `udp`: datagrams, with the address that received. `keepalive`: what is no message.
-//! - `counters`: what is counted.
+//! - `stream`: one connection's life. `framing`: messages out of its bytes. `outbox`: what waits to be written.
+//! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
 mod config;
-mod counters;
+mod connections;
+mod framing;
 mod keepalive;
 mod listener;
+mod outbox;
+mod stream;
 mod udp;
 
 pub use address::{BadListener, ListenerSpec};
 pub use config::{ListenerTable, Planned, SipConfig, SourceWord};
-pub use counters::NetCounters;
+pub use connections::{Arrival, Connections, Delivery, Owner};
 pub use keepalive::is_keepalive;
 pub use listener::{BindError, Bound, ShardSockets, bind_all};
+pub use stream::{Dirty, StreamLimits, Streams};
 pub use udp::{MAX_DATAGRAM, UdpPort};

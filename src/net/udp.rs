@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use nix::cmsg_space;
@@ -12,8 +11,8 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrSt
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::counters::NetCounters;
 use crate::flow::{Flow, ListenerId, Transport};
+use crate::telemetry::metrics::SipMetrics;
 
 /// The largest datagram IP can carry.
 pub const MAX_DATAGRAM: usize = 65_535;
@@ -28,7 +27,7 @@ pub struct UdpPort {
     ancillary: Vec<u8>,
     /// The kernel's own count of what it dropped here, as last seen.
     dropped: u32,
-    counters: Arc<NetCounters>,
+    metrics: SipMetrics,
 }
 
 impl UdpPort {
@@ -39,7 +38,7 @@ impl UdpPort {
     pub fn new(
         listener: ListenerId,
         socket: std::net::UdpSocket,
-        counters: Arc<NetCounters>,
+        metrics: SipMetrics,
     ) -> io::Result<Self> {
         let local = socket.local_addr()?.ip();
         Ok(Self {
@@ -49,7 +48,7 @@ impl UdpPort {
             wildcard: local.is_unspecified(),
             ancillary: cmsg_space!(libc::in6_pktinfo, libc::in_pktinfo, u32),
             dropped: 0,
-            counters,
+            metrics,
         })
     }
 
@@ -80,7 +79,7 @@ impl UdpPort {
                 if let Some(dropped) = datagram.dropped {
                     self.note_drops(dropped);
                 }
-                NetCounters::bump(&self.counters.datagrams_in);
+                
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener: self.listener,
@@ -109,9 +108,9 @@ impl UdpPort {
             sendto(fd, bytes, &peer, MsgFlags::MSG_DONTWAIT).map(drop).map_err(io::Error::from)
         };
         match sent {
-            Ok(()) => NetCounters::bump(&self.counters.datagrams_out),
+            Ok(()) => {self.metrics.sent.inc();},
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                NetCounters::bump(&self.counters.send_drops);
+                self.metrics.send_failed.inc();
             }
             Err(error) => return Err(error),
         }
@@ -121,7 +120,7 @@ impl UdpPort {
     fn note_drops(&mut self, total: u32) {
         let new = total.wrapping_sub(self.dropped);
         self.dropped = total;
-        self.counters.kernel_drops.fetch_add(u64::from(new), std::sync::atomic::Ordering::Relaxed);
+        self.metrics.kernel_drops.inc_by(u64::from(new));
     }
 }
 
@@ -186,12 +185,13 @@ mod tests {
     use super::super::config::SipConfig;
     use super::super::listener::bind_all;
     use super::*;
+    use crate::telemetry::Metrics;
 
     fn port(listen: &str) -> (UdpPort, SocketAddr) {
         let config = SipConfig { listen: vec![listen.into()], ..SipConfig::default() };
         let (bound, mut sockets) = bind_all(&config.planned().unwrap(), 1, 1 << 18).unwrap();
         let (id, socket) = sockets[0].udp.remove(0);
-        (UdpPort::new(id, socket, Arc::default()).unwrap(), bound[0].address)
+        (UdpPort::new(id, socket, Metrics::new().sip).unwrap(), bound[0].address)
     }
 
     async fn receive_one(port: &mut UdpPort, buffer: &mut [u8]) -> (Flow, usize) {
