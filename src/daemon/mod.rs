@@ -1,1 +1,11 @@
-//! Start, run, reload, drain, stop.
+//! The process: start, run, reload, drain, stop.
+//!
+//! - `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
+
+mod clock;
+mod effects;
+mod shard;
+
+pub use clock::Clock;
+pub use effects::{Answerer, Effects, Scribe};
+pub use shard::{Command, Load, Shard, ShardParts};

@@ -1,0 +1,332 @@
+//! A shard: one thread that owns all its calls touch.
+//!
+//! One turn: the directory is compared, datagram sockets are drained, then what other threads and
+//! local tasks brought, then timers; after each input the engine is polled dry. At the end of the
+//! turn streams are flushed and records handed to the journal, once each. Nothing is spawned per
+//! datagram, and what one call says leaves in the order the engine said it.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+
+use arc_swap::{ArcSwap, Cache};
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::effects::Effects;
+use crate::call::record::{Change, Record};
+use crate::engine::door::{Input, Output, SendToken};
+use crate::engine::{Engine, Footprint};
+use crate::flow::{Flow, Transport};
+use crate::ids::CallSid;
+use crate::net::{Arrival, Delivery, Dirty, MAX_DATAGRAM, Streams, UdpPort, is_keepalive};
+use crate::routing::Directory;
+use crate::telemetry::{Calls, Metrics};
+use crate::time::Instant;
+
+/// Datagrams of one socket, and arrivals, taken in one turn before the others get theirs.
+const BATCH: usize = 64;
+
+/// What *control* tells a shard.
+#[derive(Debug)]
+pub enum Command {
+    /// End a call.
+    Hangup(CallSid),
+    /// No new calls from here on, or again.
+    Drain(bool),
+    /// The journal can take no more, or can again.
+    JournalFull(bool),
+    /// How much is under way?
+    Look(oneshot::Sender<Load>),
+    /// Leave the loop.
+    Stop,
+}
+
+/// What a shard has under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// What the engine remembers.
+    pub engine: Footprint,
+    /// Asks held back or running.
+    pub asks: usize,
+}
+
+impl Load {
+    /// Whether nothing would be lost that the journal does not keep.
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        self.engine.transactions == 0 && self.engine.asks == 0 && self.asks == 0
+    }
+}
+
+/// Everything a shard is born with.
+pub struct ShardParts {
+    /// Its index.
+    pub index: u16,
+    /// The clock of the process.
+    pub clock: Clock,
+    /// Its engine.
+    pub engine: Engine,
+    /// Its datagram sockets.
+    pub ports: Vec<UdpPort>,
+    /// Its streams.
+    pub streams: Streams,
+    /// The way to the other shards.
+    pub delivery: Delivery,
+    /// What others bring.
+    pub arrivals: mpsc::Receiver<Arrival>,
+    /// What *control* says.
+    pub commands: mpsc::Receiver<Command>,
+    /// Records and asks.
+    pub effects: Effects,
+    /// The live directory.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// The live calls.
+    pub calls: Arc<Calls>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A running shard.
+pub struct Shard {
+    parts: ShardParts,
+    directory: Cache<Arc<ArcSwap<Directory>>, Arc<Directory>>,
+    known: Option<Arc<Directory>>,
+    buffer: Vec<u8>,
+    dirty: Dirty,
+    failed: Vec<SendToken>,
+    wait: Option<Instant>,
+    stopping: bool,
+}
+
+impl Shard {
+    /// A shard that has not turned yet.
+    #[must_use]
+    pub fn new(parts: ShardParts) -> Self {
+        Self {
+            directory: Cache::new(parts.directory.clone()),
+            known: None,
+            parts,
+            buffer: vec![0; MAX_DATAGRAM],
+            dirty: Dirty::default(),
+            failed: Vec::new(),
+            wait: None,
+            stopping: false,
+        }
+    }
+
+    /// Turns until it is told to stop. Runs inside a `LocalSet`.
+    pub async fn run(mut self) {
+        while !self.stopping {
+            self.compare_directory();
+            let more = self.datagrams() | self.arrived();
+            self.timers();
+            self.dirty.flush();
+            self.parts.effects.turn();
+            if more {
+                // Local tasks (questions, connections) get their turn, and the driver is polled.
+                tokio::task::yield_now().await;
+            } else {
+                self.sleep().await;
+            }
+        }
+    }
+
+    /// Once per wake-up: a new generation is one more input.
+    fn compare_directory(&mut self) {
+        let live = self.directory.load();
+        if self.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, live)) {
+            return;
+        }
+        let live = live.clone();
+        self.known = Some(live.clone());
+        self.handle(Input::Directory(live));
+    }
+
+    /// Drains the datagram sockets; true when there may be more.
+    fn datagrams(&mut self) -> bool {
+        let mut more = false;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for port in 0..self.parts.ports.len() {
+            let mut left = BATCH;
+            while left > 0 {
+                left -= 1;
+                match self.parts.ports[port].try_receive(&mut buffer) {
+                    Ok(Some((flow, length))) => self.datagram(flow, &buffer[..length]),
+                    Ok(None) => break,
+                    Err(error) => report_socket(&error),
+                }
+            }
+            more |= left == 0;
+        }
+        self.buffer = buffer;
+        more
+    }
+
+    fn datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        if is_keepalive(bytes) {
+            return;
+        }
+        self.parts.metrics.sip.received.inc();
+        let owner = self.parts.delivery.owner(bytes);
+        if owner == usize::from(self.parts.index) {
+            self.handle(Input::Received { flow, bytes });
+        } else {
+            self.parts.delivery.datagram(owner, flow, bytes);
+        }
+    }
+
+    /// Takes what others brought; true when there may be more.
+    fn arrived(&mut self) -> bool {
+        for _ in 0..BATCH {
+            match self.parts.arrivals.try_recv() {
+                Ok(arrival) => self.arrival(arrival),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn arrival(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Message { flow, bytes } => self.handle(Input::Received { flow, bytes: &bytes }),
+            Arrival::Closed(flow) => self.handle(Input::FlowClosed(flow)),
+            Arrival::Failed(token) => self.handle(Input::SendFailed(token)),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Hangup(call) => self.handle(Input::Hangup { call }),
+            Command::Drain(on) => self.handle(Input::Drain(on)),
+            Command::JournalFull(full) => self.handle(Input::JournalFull(full)),
+            Command::Look(reply) => {
+                let load = Load { engine: self.parts.engine.footprint(), asks: self.parts.effects.asks() };
+                if reply.send(load).is_err() {
+                    tracing::debug!("whoever asked for a shard's load stopped waiting");
+                }
+            }
+            Command::Stop => self.stopping = true,
+        }
+    }
+
+    fn timers(&mut self) {
+        if self.wait.is_some_and(|at| at <= self.parts.clock.now()) {
+            self.handle(Input::Timeout);
+        }
+    }
+
+    /// One input, and everything that follows from it.
+    fn handle(&mut self, input: Input<'_>) {
+        let now = self.parts.clock.now();
+        self.parts.engine.handle(now, input);
+        self.poll();
+        while let Some(token) = self.failed.pop() {
+            self.parts.engine.handle(now, Input::SendFailed(token));
+            self.poll();
+        }
+    }
+
+    fn poll(&mut self) {
+        let ShardParts { engine, ports, streams, effects, calls, metrics, index, .. } = &mut self.parts;
+        loop {
+            match engine.poll() {
+                Output::Send { flow, bytes, token } => {
+                    let sent = match flow.transport {
+                        Transport::Udp => send_datagram(ports, &flow, bytes),
+                        Transport::Tcp | Transport::Tls => streams.send(&flow, bytes, token, &mut self.dirty),
+                    };
+                    if sent {
+                        metrics.sip.sent.inc();
+                    } else {
+                        metrics.sip.send_failed.inc();
+                        if token != SendToken(0) {
+                            self.failed.push(token);
+                        }
+                    }
+                }
+                Output::Ask(ask) => effects.ask(*ask),
+                Output::Abort(ask) => effects.abort(ask),
+                Output::Record(record) => {
+                    note(calls, metrics, *index, &record);
+                    effects.record(*record);
+                }
+                Output::Trace { call, at, item } => calls.trace(call, at, item),
+                Output::Count(counter) => metrics.count(counter),
+                Output::Wait(at) => {
+                    self.wait = at;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Until something happens.
+    async fn sleep(&mut self) {
+        let ShardParts { ports, arrivals, commands, effects, clock, .. } = &mut self.parts;
+        let readable = poll_fn(|context| {
+            // Every socket is asked, so that each of them wakes this task.
+            let ready = ports.iter().filter(|port| port.poll_ready(context).is_ready()).count();
+            if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let timer = self.wait.map(|at| clock.timer(at));
+        tokio::select! {
+            biased;
+            () = readable => {}
+            Some(arrival) = arrivals.recv() => self.arrival(arrival),
+            answered = effects.next() => {
+                if let Some((ask, answer)) = answered {
+                    self.handle(Input::Answered { ask, answer });
+                }
+            }
+            Some(command) = commands.recv() => self.command(command),
+            () = until(timer) => {}
+        }
+    }
+}
+
+async fn until(timer: Option<tokio::time::Instant>) {
+    match timer {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn send_datagram(ports: &[UdpPort], flow: &Flow, bytes: &[u8]) -> bool {
+    let Some(port) = ports.iter().find(|port| port.listener() == flow.listener) else { return false };
+    match port.send(flow, bytes) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(peer = %flow.peer, %error, "a datagram could not be sent");
+            false
+        }
+    }
+}
+
+/// Only what an operator can do something about; everything else is one datagram's bad luck.
+fn report_socket(error: &io::Error) {
+    if error.kind() != io::ErrorKind::ConnectionRefused {
+        tracing::warn!(%error, "a datagram could not be received");
+    }
+}
+
+/// What operators see of a record: the live calls and their counters.
+fn note(calls: &Calls, metrics: &Metrics, shard: u16, record: &Record) {
+    match &record.change {
+        Change::Admitted { facts, .. } => {
+            calls.begin(facts, shard);
+            metrics.calls.admitted.inc();
+            metrics.calls.active.inc();
+        }
+        Change::Answered { .. } => {
+            calls.answered(record.call, record.at);
+            metrics.calls.answered.inc();
+        }
+        Change::Ended(terminal) => {
+            calls.end(record.call, *terminal);
+            metrics.calls.active.dec();
+        }
+        _ => {}
+    }
+}
