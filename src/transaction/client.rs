@@ -1,0 +1,111 @@
+//! Requests of our own, and the CANCEL of an INVITE (RFC 3261, 9.1).
+
+use std::hash::BuildHasher;
+
+use super::client_invite::{self, ClientInvite};
+use super::client_other::ClientOther;
+use super::step::Step;
+use super::table::{Cancel, Cancelling, Due, Machine, Table, TransactionId};
+use super::{compose, key};
+use crate::flow::Flow;
+use crate::time::Instant;
+use crate::timers::Timers;
+
+/// A request of ours, printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Its method. Never ACK: that of a 2xx has no transaction, that of a refusal is sent here.
+    pub method: &'a [u8],
+    /// The branch of its Via, which begins with [`key::MAGIC_COOKIE`] and is used once.
+    pub branch: &'a [u8],
+    /// The whole message.
+    pub bytes: &'a [u8],
+}
+
+impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
+    /// Makes the client transaction of a request that the caller now sends through `flow`.
+    pub fn request<K: From<Due>>(
+        &mut self,
+        now: Instant,
+        request: Request<'_>,
+        flow: Flow,
+        owner: U,
+        timers: &mut Timers<K>,
+    ) -> TransactionId {
+        let reliable = flow.transport.is_reliable();
+        let (machine, step, is_kept) = if request.method == b"INVITE" {
+            let (machine, step) = ClientInvite::new(self.base(), reliable);
+            // Also on a reliable transport: ACK and CANCEL are made from it.
+            (Machine::ClientInvite(machine), step, true)
+        } else {
+            let (machine, step) = ClientOther::new(self.base(), reliable);
+            (Machine::ClientOther(machine), step, !reliable)
+        };
+        key::client_key(request.branch, request.method, &mut self.scratch);
+        let kept = if is_kept { request.bytes.into() } else { Box::default() };
+        let id = self.insert(machine, flow, owner, kept);
+        self.set_timers(now, id, &step, timers);
+        id
+    }
+
+    /// Wishes an INVITE of ours cancelled. `extra` holds header lines for the CANCEL, each with its
+    /// CRLF (Reason, RFC 3326). It leaves when a provisional response is there, at once or later;
+    /// from then on a final response is waited for no longer than 64*T1.
+    pub fn cancel<K: From<Due>>(
+        &mut self,
+        now: Instant,
+        invite: TransactionId,
+        extra: &[u8],
+        timers: &mut Timers<K>,
+    ) -> Cancelling<'_, U> {
+        let Some(transaction) = self.slots.get_mut(invite) else { return Cancelling::TooLate };
+        let Machine::ClientInvite(machine) = &transaction.machine else { return Cancelling::TooLate };
+        match (machine.state(), &transaction.cancel) {
+            (client_invite::State::Calling, Cancel::No) => {
+                transaction.cancel = Cancel::Wanted(extra.into());
+                Cancelling::Later
+            }
+            (client_invite::State::Calling, Cancel::Wanted(_)) => Cancelling::Later,
+            (client_invite::State::Proceeding, Cancel::No) => {
+                let cancel = self.start_cancel(now, invite, extra, timers);
+                let sent = Step { send: Some(super::step::Send::New), ..Step::NOTHING };
+                match self.finish(now, cancel, sent, timers) {
+                    Some(outcome) if cancel != invite => Cancelling::Now(outcome),
+                    _ => Cancelling::TooLate,
+                }
+            }
+            _ => Cancelling::TooLate,
+        }
+    }
+
+    /// Whether a wish to cancel this INVITE was heard: a 2xx to it is acknowledged and then ended by BYE.
+    #[must_use]
+    pub fn is_cancelled(&self, invite: TransactionId) -> bool {
+        self.slots.get(invite).is_some_and(|transaction| !matches!(transaction.cancel, Cancel::No))
+    }
+
+    /// Makes the CANCEL's own transaction: same flow, same branch (9.1). Gives back `invite` where
+    /// the INVITE that is kept cannot be read, which nothing that was printed here can be.
+    pub(super) fn start_cancel<K: From<Due>>(
+        &mut self,
+        now: Instant,
+        invite: TransactionId,
+        extra: &[u8],
+        timers: &mut Timers<K>,
+    ) -> TransactionId {
+        let Some(transaction) = self.slots.get_mut(invite) else { return invite };
+        let Some((bytes, branch)) = compose::cancel(&transaction.kept, extra) else { return invite };
+        transaction.cancel = Cancel::Sent;
+        let (flow, owner) = (transaction.flow, transaction.owner);
+        let waits = match &mut transaction.machine {
+            Machine::ClientInvite(machine) => machine.cancelled(),
+            _ => Step::NOTHING,
+        };
+        self.set_timers(now, invite, &waits, timers);
+        let (machine, step) = ClientOther::new(self.base(), flow.transport.is_reliable());
+        key::client_key(&branch, b"CANCEL", &mut self.scratch);
+        let id = self.insert(Machine::ClientCancel(machine), flow, owner, bytes);
+        self.set_timers(now, id, &step, timers);
+        id
+    }
+}
