@@ -315,8 +315,7 @@ mod tests {
         timers.start(at(100), ms(100), 'd');
         assert_eq!(timers.next(), Some(at(200)));
         assert_eq!(timers.pop(at(199)), None);
-        let order: String =
-            std::iter::from_fn(|| timers.pop(at(500))).map(|expired| expired.key).collect();
+        let order: String = std::iter::from_fn(|| timers.pop(at(500))).map(|expired| expired.key).collect();
         assert_eq!(order, "bdac");
         assert_eq!(timers.next(), None);
     }

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn one_seed_is_one_stream() {
-        let (mut one, mut same, mut other) = (Generator::new([7; 32]), Generator::new([7; 32]), Generator::new([8; 32]));
+        let (mut one, mut same, mut other) =
+            (Generator::new([7; 32]), Generator::new([7; 32]), Generator::new([8; 32]));
         let first = one.next_u128();
         assert_eq!(first, same.next_u128());
         assert_ne!(first, other.next_u128());

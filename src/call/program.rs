@@ -155,8 +155,14 @@ mod tests {
     #[test]
     fn media_verbs_are_skipped_or_fail() {
         let verbs = || vec![Verb::Media("Say".into()), Verb::Reject { status: 486 }];
-        assert_eq!(program(verbs()).step(true), Step::Refuse(Failure { status: 486, reason: Reason::Rejected }));
-        assert!(matches!(program(verbs()).step(false), Step::Fallback(Failure { reason: Reason::NoMedia, .. })));
+        assert_eq!(
+            program(verbs()).step(true),
+            Step::Refuse(Failure { status: 486, reason: Reason::Rejected })
+        );
+        assert!(matches!(
+            program(verbs()).step(false),
+            Step::Fallback(Failure { reason: Reason::NoMedia, .. })
+        ));
     }
 
     #[test]

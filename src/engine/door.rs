@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-pub use crate::call::ask::{
-    Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion,
-};
+pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion};
 use crate::call::record::Record;
 use crate::call::trace::TraceItem;
 use crate::flow::Flow;

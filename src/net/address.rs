@@ -16,7 +16,9 @@ pub struct ListenerSpec {
 
 /// A text that is no listener.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no listener: write `udp://ADDRESS:PORT` or `tcp://ADDRESS:PORT`, IPv6 as `[::1]` ({why})")]
+#[error(
+    "`{text}` is no listener: write `udp://ADDRESS:PORT` or `tcp://ADDRESS:PORT`, IPv6 as `[::1]` ({why})"
+)]
 pub struct BadListener {
     text: String,
     why: &'static str,

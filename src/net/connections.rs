@@ -78,7 +78,9 @@ impl Delivery {
         let arrival = Arrival::Message { flow, bytes };
         let arrival = match inlet.try_send(arrival) {
             Ok(()) => return,
-            Err(mpsc::error::TrySendError::Full(arrival) | mpsc::error::TrySendError::Closed(arrival)) => arrival,
+            Err(mpsc::error::TrySendError::Full(arrival) | mpsc::error::TrySendError::Closed(arrival)) => {
+                arrival
+            }
         };
         self.metrics.handover_paused.inc();
         // A shard that is gone takes the process with it; there is nobody left to tell.

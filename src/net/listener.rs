@@ -86,7 +86,8 @@ pub fn bind_all(
 
 fn open(plan: &Planned, address: SocketAddr, join: bool, receive_buffer: usize) -> io::Result<Socket> {
     let datagram = plan.spec.transport == Transport::Udp;
-    let (kind, protocol) = if datagram { (Type::DGRAM, Protocol::UDP) } else { (Type::STREAM, Protocol::TCP) };
+    let (kind, protocol) =
+        if datagram { (Type::DGRAM, Protocol::UDP) } else { (Type::STREAM, Protocol::TCP) };
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -133,7 +134,9 @@ fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
 
 fn bind_error(plan: &Planned, source: io::Error) -> BindError {
     let hint = match source.kind() {
-        io::ErrorKind::AddrInUse => ": another process has this port; stop it, or choose another in sip.listen",
+        io::ErrorKind::AddrInUse => {
+            ": another process has this port; stop it, or choose another in sip.listen"
+        }
         io::ErrorKind::PermissionDenied => ": not allowed; ports below 1024 need CAP_NET_BIND_SERVICE",
         io::ErrorKind::AddrNotAvailable => ": this machine has no such address",
         _ => "",
@@ -173,7 +176,8 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_refused_even_when_its_owner_shares_it() {
         for transport in ["udp", "tcp"] {
-            let (bound, _held) = bind_all(&plans(&[&format!("{transport}://127.0.0.1:0")]), 2, 1 << 16).unwrap();
+            let (bound, _held) =
+                bind_all(&plans(&[&format!("{transport}://127.0.0.1:0")]), 2, 1 << 16).unwrap();
             let again = plans(&[&format!("{transport}://{}", bound[0].address)]);
             let error = bind_all(&again, 2, 1 << 16).unwrap_err().to_string();
             assert!(error.contains("another process has this port"), "{error}");

@@ -63,7 +63,12 @@ impl Dirty {
 impl Streams {
     /// The streams of shard `shard`.
     #[must_use]
-    pub fn new(shard: usize, connections: Arc<Connections>, delivery: Delivery, limits: StreamLimits) -> Self {
+    pub fn new(
+        shard: usize,
+        connections: Arc<Connections>,
+        delivery: Delivery,
+        limits: StreamLimits,
+    ) -> Self {
         Self { shard, connections, delivery, limits }
     }
 
@@ -273,7 +278,13 @@ mod tests {
 
     fn limits() -> StreamLimits {
         let ms = Duration::from_millis;
-        StreamLimits { idle: ms(5000), message: ms(5000), connect: ms(300), connect_large: ms(100), large: 1300 }
+        StreamLimits {
+            idle: ms(5000),
+            message: ms(5000),
+            connect: ms(300),
+            connect_large: ms(100),
+            large: 1300,
+        }
     }
 
     fn flow_to(peer: SocketAddr) -> Flow {
@@ -309,7 +320,9 @@ mod tests {
                 peer.read_exact(&mut answer).await.unwrap();
                 assert_eq!(&answer, b"answer");
                 drop(peer);
-                let Arrival::Closed(gone) = world.arrivals.recv().await.unwrap() else { panic!("not closed") };
+                let Arrival::Closed(gone) = world.arrivals.recv().await.unwrap() else {
+                    panic!("not closed")
+                };
                 assert_eq!(gone, flow);
                 assert!(!world.streams.send(&flow, b"late", SendToken(0), &mut dirty));
             })

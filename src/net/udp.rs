@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use nix::cmsg_space;
 use nix::libc;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, sendto};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, sendto,
+};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -35,11 +37,7 @@ impl UdpPort {
     ///
     /// # Errors
     /// When the runtime cannot watch it.
-    pub fn new(
-        listener: ListenerId,
-        socket: std::net::UdpSocket,
-        metrics: SipMetrics,
-    ) -> io::Result<Self> {
+    pub fn new(listener: ListenerId, socket: std::net::UdpSocket, metrics: SipMetrics) -> io::Result<Self> {
         let local = socket.local_addr()?.ip();
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
@@ -79,7 +77,7 @@ impl UdpPort {
                 if let Some(dropped) = datagram.dropped {
                     self.note_drops(dropped);
                 }
-                
+
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener: self.listener,
@@ -108,7 +106,9 @@ impl UdpPort {
             sendto(fd, bytes, &peer, MsgFlags::MSG_DONTWAIT).map(drop).map_err(io::Error::from)
         };
         match sent {
-            Ok(()) => {self.metrics.sent.inc();},
+            Ok(()) => {
+                self.metrics.sent.inc();
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.metrics.send_failed.inc();
             }
@@ -134,7 +134,8 @@ struct Datagram {
 fn receive(fd: i32, buffer: &mut [u8], ancillary: &mut [u8]) -> io::Result<Datagram> {
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(fd, &mut parts, Some(ancillary), MsgFlags::MSG_DONTWAIT)?;
-    let peer = message.address.as_ref().and_then(to_std).ok_or_else(|| io::Error::other("no source address"))?;
+    let peer =
+        message.address.as_ref().and_then(to_std).ok_or_else(|| io::Error::other("no source address"))?;
     let mut datagram = Datagram { length: message.bytes, peer, local: None, dropped: None };
     for item in message.cmsgs()? {
         match item {

@@ -63,7 +63,7 @@ impl Framer {
     /// # Errors
     /// The stream is no SIP, passes a limit, or has a message without a readable Content-Length.
     /// It stays so: the connection must close, and [`Framer::rest`] is what a 400 may be read from.
-    pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+    pub fn take(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -200,7 +200,7 @@ mod tests {
             framer.push(&STREAM[from..cut]);
             from = cut;
             loop {
-                match framer.next() {
+                match framer.take() {
                     Ok(Some(Frame::Message(bytes))) => seen.push(String::from_utf8_lossy(bytes).into_owned()),
                     Ok(Some(Frame::Ping)) => seen.push("ping".into()),
                     Ok(None) => break,
@@ -244,9 +244,9 @@ mod tests {
         ] {
             let mut framer = Framer::new();
             framer.push(bytes);
-            assert_eq!(framer.next().unwrap_err().0.place, place);
+            assert_eq!(framer.take().unwrap_err().0.place, place);
             framer.push(b"OPTIONS");
-            assert_eq!(framer.next().unwrap_err().0.place, place);
+            assert_eq!(framer.take().unwrap_err().0.place, place);
         }
     }
 
@@ -255,7 +255,7 @@ mod tests {
         let mut framer = Framer::new();
         for _ in 0..65 {
             framer.push(&[b'a'; 1024]);
-            if framer.next().is_err() {
+            if framer.take().is_err() {
                 return;
             }
         }

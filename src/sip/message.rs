@@ -51,6 +51,10 @@ pub(super) enum StartSpan {
 
 /// The index: on the stack, on the heap for a message of many headers, or lent by a `Kept`.
 #[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "on the stack is the point: ordinary messages allocate nothing"
+)]
 pub(super) enum Spans<'a> {
     Inline { len: u8, spans: [Span; INLINE] },
     Heap(Vec<Span>),

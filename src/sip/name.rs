@@ -15,7 +15,7 @@ macro_rules! names {
 
         const COMPACT: [Name; 26] = {
             let mut table = [Name::Other; 26];
-            $($(table[($compact as u8 - b'a') as usize] = Name::$variant;)?)*
+            $($(table[($compact - b'a') as usize] = Name::$variant;)?)*
             table
         };
 
@@ -34,33 +34,33 @@ macro_rules! names {
 
 names! {
     Accept "Accept";
-    AcceptContact "Accept-Contact" 'a';
+    AcceptContact "Accept-Contact" b'a';
     AcceptEncoding "Accept-Encoding";
     AcceptLanguage "Accept-Language";
     AlertInfo "Alert-Info";
     Allow "Allow";
-    AllowEvents "Allow-Events" 'u';
+    AllowEvents "Allow-Events" b'u';
     AuthenticationInfo "Authentication-Info";
     Authorization "Authorization";
-    CallId "Call-ID" 'i';
+    CallId "Call-ID" b'i';
     CallInfo "Call-Info";
-    Contact "Contact" 'm';
+    Contact "Contact" b'm';
     ContentDisposition "Content-Disposition";
-    ContentEncoding "Content-Encoding" 'e';
+    ContentEncoding "Content-Encoding" b'e';
     ContentLanguage "Content-Language";
-    ContentLength "Content-Length" 'l';
-    ContentType "Content-Type" 'c';
+    ContentLength "Content-Length" b'l';
+    ContentType "Content-Type" b'c';
     CSeq "CSeq";
     Date "Date";
     Diversion "Diversion";
     ErrorInfo "Error-Info";
-    Event "Event" 'o';
+    Event "Event" b'o';
     Expires "Expires";
-    From "From" 'f';
+    From "From" b'f';
     Geolocation "Geolocation";
     HistoryInfo "History-Info";
-    Identity "Identity" 'y';
-    IdentityInfo "Identity-Info" 'n';
+    Identity "Identity" b'y';
+    IdentityInfo "Identity-Info" b'n';
     InReplyTo "In-Reply-To";
     Join "Join";
     MaxBreadth "Max-Breadth";
@@ -84,29 +84,29 @@ names! {
     Reason "Reason";
     RecordRoute "Record-Route";
     ReferSub "Refer-Sub";
-    ReferTo "Refer-To" 'r';
-    ReferredBy "Referred-By" 'b';
-    RejectContact "Reject-Contact" 'j';
+    ReferTo "Refer-To" b'r';
+    ReferredBy "Referred-By" b'b';
+    RejectContact "Reject-Contact" b'j';
     RemotePartyId "Remote-Party-ID";
     Replaces "Replaces";
     ReplyTo "Reply-To";
-    RequestDisposition "Request-Disposition" 'd';
+    RequestDisposition "Request-Disposition" b'd';
     Require "Require";
     RetryAfter "Retry-After";
     Route "Route";
     RSeq "RSeq";
     Server "Server";
     ServiceRoute "Service-Route";
-    SessionExpires "Session-Expires" 'x';
-    Subject "Subject" 's';
+    SessionExpires "Session-Expires" b'x';
+    Subject "Subject" b's';
     SubscriptionState "Subscription-State";
-    Supported "Supported" 'k';
+    Supported "Supported" b'k';
     TargetDialog "Target-Dialog";
     Timestamp "Timestamp";
-    To "To" 't';
+    To "To" b't';
     Unsupported "Unsupported";
     UserAgent "User-Agent";
-    Via "Via" 'v';
+    Via "Via" b'v';
     Warning "Warning";
     WwwAuthenticate "WWW-Authenticate";
 }
