@@ -5,13 +5,12 @@
 //!
 //! - `config`: the `[sip]` section. `address`: how a listener is written. `listener`: binding them all.
 //! - `udp`: datagrams, with the address that received. `keepalive`: what is no message.
-//! - `stream`: one connection's life. `framing`: messages out of its bytes. `outbox`: what waits to be written.
+//! - `stream`: one connection's life. `outbox`: what waits to be written.
 //! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
 mod config;
 mod connections;
-mod framing;
 mod keepalive;
 mod listener;
 mod outbox;

@@ -9,17 +9,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connections::{Connection, Connections, Delivery, Sent, Waiting};
-use super::framing::{Frame, next_frame};
 use crate::engine::door::SendToken;
 use crate::flow::{Flow, ListenerId, Transport};
+use crate::sip::{Frame, FrameError, Framer};
 
 /// The answer to a CRLF CRLF ping (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
+
+/// Bytes read at once.
+const READ: usize = 8 << 10;
 
 /// How long things on a stream may take.
 #[derive(Clone, Copy, Debug)]
@@ -145,9 +148,13 @@ impl Streams {
             End::Idle => tracing::debug!(%peer, "connection closed: nothing passed"),
             End::GivenUp => {}
             End::Broken(error) => tracing::debug!(%peer, %error, "connection broken"),
-            End::Fault(why) => {
+            End::TooSlow => {
                 self.connections.metrics.connections_refused.inc();
-                tracing::info!(%peer, why, "connection closed");
+                tracing::info!(%peer, "connection closed: a message took too long to arrive");
+            }
+            End::Unframed(error) => {
+                self.connections.metrics.connections_refused.inc();
+                tracing::info!(%peer, %error, "connection closed");
             }
         }
         self.connections.remove(&connection.flow);
@@ -159,7 +166,7 @@ impl Streams {
         if let Err(error) = stream.set_nodelay(true).and_then(|()| connection.outbox.open(stream.clone())) {
             return End::Broken(error);
         }
-        let mut buffer = BytesMut::with_capacity(8 << 10);
+        let (mut buffer, mut framer) = ([0; READ], Framer::new());
         let mut last = Instant::now();
         let mut message_began = None;
         loop {
@@ -173,19 +180,19 @@ impl Streams {
                         return End::Broken(error);
                     }
                 }
-                ready = stream.readable() => match ready.and_then(|()| stream.try_read_buf(&mut buffer)) {
+                ready = stream.readable() => match ready.and_then(|()| stream.try_read(&mut buffer)) {
                     Ok(0) => return End::Closed,
-                    Ok(_) => match self.frames(connection, &mut buffer).await {
+                    Ok(length) => match self.frames(connection, &mut framer, &buffer[..length]).await {
                         Ok(Left::Nothing) => message_began = None,
                         Ok(Left::NewPart) => message_began = Some(Instant::now()),
                         Ok(Left::SamePart) => message_began = Some(message_began.unwrap_or_else(Instant::now)),
-                        Err(why) => return End::Fault(why),
+                        Err(error) => return End::Unframed(error),
                     },
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return End::Broken(error),
                 },
                 () = sleep_until(deadline) => match message_began {
-                    Some(_) => return End::Fault("a message took too long to arrive"),
+                    Some(_) => return End::TooSlow,
                     None if !outbox.take_used() => return End::Idle,
                     None => {}
                 },
@@ -197,27 +204,30 @@ impl Streams {
         }
     }
 
-    /// Delivers every whole message in `buffer`; says what is left in it.
-    async fn frames(&self, connection: &Connection, buffer: &mut BytesMut) -> Result<Left, &'static str> {
+    /// Delivers every message that `bytes` makes whole; says what is left.
+    async fn frames(
+        &self,
+        connection: &Connection,
+        framer: &mut Framer,
+        bytes: &[u8],
+    ) -> Result<Left, FrameError> {
         let mut part = Left::SamePart;
-        while !buffer.is_empty() {
-            match next_frame(buffer) {
-                Frame::Partial => return Ok(part),
-                Frame::Blank { length, ping } => {
-                    drop(buffer.split_to(length));
-                    if ping && connection.outbox.push(PONG, None).is_ok() {
+        framer.push(bytes);
+        while let Some(frame) = framer.next()? {
+            match frame {
+                Frame::Ping => {
+                    if connection.outbox.push(PONG, None).is_ok() {
                         connection.outbox.wake.notify_one();
                     }
                 }
-                Frame::Message(length) => {
+                Frame::Message(message) => {
                     self.connections.metrics.received.inc();
                     part = Left::NewPart;
-                    self.delivery.message(connection.flow, buffer.split_to(length).freeze()).await;
+                    self.delivery.message(connection.flow, Bytes::copy_from_slice(message)).await;
                 }
-                Frame::Broken(why) => return Err(why),
             }
         }
-        Ok(Left::Nothing)
+        Ok(if framer.is_inside() { part } else { Left::Nothing })
     }
 }
 
@@ -235,7 +245,8 @@ enum End {
     Idle,
     GivenUp,
     Broken(io::Error),
-    Fault(&'static str),
+    TooSlow,
+    Unframed(FrameError),
 }
 
 async fn connect(flow: &Flow) -> io::Result<TcpStream> {
