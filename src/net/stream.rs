@@ -213,7 +213,7 @@ impl Streams {
     ) -> Result<Left, FrameError> {
         let mut part = Left::SamePart;
         framer.push(bytes);
-        while let Some(frame) = framer.next()? {
+        while let Some(frame) = framer.take()? {
             match frame {
                 Frame::Ping => {
                     if connection.outbox.push(PONG, None).is_ok() {
