@@ -1,9 +1,35 @@
 //! Whom a call is for: from an INVITE's source, host and dialled string to a decision.
 //!
 //! - `model`: the things routing knows, as values.
+//! - `trunk`: which trunk a message came from. `limits`: whether it may place one more call.
+//! - `dialled`: the dialled string out of the message. `forms`: the spellings it is looked up by.
+//! - `decide`: from both to an application, a gateway or a refusal. `explain`: the same, told step by step.
+//! - `directory`: the immutable, numbered snapshot, and its next generation by a delta.
+//! - `table`, `side`, `slab`, `profiles`, `frame`: what it is made of.
+//! - `pattern`: one pattern. `patterns`, `trie`: those of an organization, indexed. `lint`: what looks
+//!   wrong among them.
+//! - `text`: a short text held inline.
 
+pub mod decide;
+pub mod dialled;
+pub mod directory;
+pub mod explain;
+pub mod forms;
+pub mod frame;
+pub mod limits;
+pub mod lint;
 pub mod model;
+pub mod pattern;
+pub mod patterns;
+mod profiles;
+mod side;
+mod slab;
+mod table;
+pub mod text;
+mod trie;
+pub mod trunk;
 
-/// The immutable, numbered snapshot of everything routing knows.
-#[derive(Debug, Default)]
-pub struct Directory {}
+pub use decide::{Decision, Inbound, decide};
+pub use dialled::{Address, Scheme};
+pub use directory::{Builder, Directory};
+pub use explain::explain;
