@@ -1,1 +1,32 @@
 //! HTTP to customers: one pooled client, guarded, signed.
+//!
+//! - `config`: limits and which private addresses are allowed. `guard`: which addresses those are.
+//! - `target`: a stored URL read into what is dialled, sent and signed. `params`: what is told about
+//!   a call, in order. `sign`: the two signatures. `request`: all of it as one HTTP request.
+//! - `connect`: names to guarded connections. `stream`: their bytes, counted. `pool`: idle ones.
+//! - `client`: one request with its deadline, its retry and its limits. `urls`: what is known per
+//!   URL: requests in flight, circuit breaker. `failure`: what can go wrong.
+
+mod client;
+mod config;
+mod connect;
+mod failure;
+mod guard;
+mod params;
+mod pool;
+mod request;
+mod sign;
+mod stream;
+mod target;
+mod urls;
+
+pub use client::{Client, Response, SetupError};
+pub use config::{AllowPrivate, Config};
+pub use connect::{Lookup, LookupFuture};
+pub use failure::Failure;
+pub use guard::Guard;
+pub use params::{Params, rfc2822, voice_params};
+pub use request::{Identity, Request};
+pub use sign::{standard_signature, twilio_signature};
+pub use target::{BadUrl, Target};
+pub use urls::Urls;

@@ -1,0 +1,292 @@
+//! One question: the primary URL, then the fallback; redirects, reasons, the document.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hyper::header;
+use tokio::time::{Instant, timeout_at};
+
+use super::budget::Budget;
+use super::rcml;
+use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
+use crate::call::instructions::Document;
+use crate::ids::{AccountSid, InstanceSid};
+use crate::outbound::{Client, Failure, Identity, Params, Request, Response, Target, voice_params};
+use crate::reason::Reason;
+use crate::routing::model::{Hook, Method, SigningKeys};
+
+/// The signing keys of an account; `None` when it is gone (then the call is over soon anyway, and
+/// its requests are signed with empty keys).
+pub type Keys = Arc<dyn Fn(AccountSid) -> Option<Arc<SigningKeys>> + Send + Sync>;
+
+/// HTTP redirects followed per URL.
+const REDIRECTS: usize = 3;
+
+/// What all threads' webhooks share.
+#[derive(Clone)]
+pub struct Setup {
+    /// `InstanceId`.
+    pub instance: InstanceSid,
+    /// The budget of one question.
+    pub budget: Duration,
+    /// Where keys are found.
+    pub keys: Keys,
+    /// The wall clock's time at the engine's origin ([`crate::time::Instant::ZERO`]).
+    pub origin: SystemTime,
+}
+
+/// Asks applications, on the thread whose client it was given. Cheap to clone.
+#[derive(Clone)]
+pub struct Webhook {
+    setup: Arc<Setup>,
+    client: Client,
+}
+
+/// An answer and how it came about.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// For the engine.
+    pub answer: Answer,
+    /// For the trace, the log and the metrics: every request, in order.
+    pub tries: Vec<Try>,
+}
+
+/// One HTTP exchange of a question.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// The URL, without userinfo, query and fragment.
+    pub url: Arc<str>,
+    /// How it was asked.
+    pub method: Method,
+    /// From the request to the whole answer, or to giving up.
+    pub took: Duration,
+    /// The HTTP status, where an answer came.
+    pub status: Option<u16>,
+    /// What was wrong with it; `None`: it gave the document, or a redirect that was followed.
+    pub failed: Option<Reason>,
+    /// What was wrong, in words, for the log and the trace.
+    pub detail: Option<Arc<str>>,
+    /// The request went out twice: the first connection failed.
+    pub repeated: bool,
+}
+
+impl Webhook {
+    /// A webhook of one thread.
+    #[must_use]
+    pub fn new(setup: Arc<Setup>, client: Client) -> Self {
+        Self { setup, client }
+    }
+
+    /// Asks the application and, when it fails, its fallback. Never takes longer than `limit`, nor
+    /// than the budget. Dropping the future ends the HTTP request.
+    pub async fn ask(&self, id: AskId, question: &WebhookQuestion, limit: Duration) -> Asked {
+        let started = self.setup.origin + question.facts.started.since(crate::time::Instant::ZERO);
+        let instance = self.setup.instance;
+        let params = voice_params(&question.facts, instance, question.status, question.outbound, started);
+        let keys = (self.setup.keys)(question.facts.account).unwrap_or_default();
+        let mut asking = Asking { webhook: self, question, keys, params, tries: Vec::new() };
+        let answer = asking.run(id, limit).await;
+        Asked { answer, tries: asking.tries }
+    }
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Webhook({:?})", self.setup.budget)
+    }
+}
+
+struct Asking<'a> {
+    webhook: &'a Webhook,
+    question: &'a WebhookQuestion,
+    keys: Arc<SigningKeys>,
+    params: Params<'a>,
+    tries: Vec<Try>,
+}
+
+/// Why one URL gave no document.
+struct Refusal {
+    reason: Reason,
+    status: Option<u16>,
+    detail: Option<String>,
+}
+
+impl<'a> Asking<'a> {
+    async fn run(&mut self, id: AskId, limit: Duration) -> Answer {
+        let question = self.question;
+        let profile = &question.facts.profile;
+        let (primary, fallback) = match &question.purpose {
+            Purpose::Voice => (profile.voice.as_ref(), profile.voice_fallback.as_ref()),
+            Purpose::Redirect(hook) => (Some(hook), None),
+            Purpose::Action(hook, outcome) => {
+                self.params.push_dial(outcome);
+                (Some(hook), None)
+            }
+        };
+        let share = |hook: &Hook| self.target(hook).ok().and_then(|target| target.share());
+        let budget = Budget::split(self.webhook.setup.budget, primary.and_then(share), fallback.map(share));
+        let start = Instant::now();
+        let end = start + budget.total.min(limit);
+        let message = format!("msg_{}_{}", question.facts.call, id.0);
+        let mut last = Refusal::of(Reason::NumberWithoutApplication);
+        if let Some(hook) = primary {
+            match self.url(hook, &message, end.min(start + budget.primary)).await {
+                Ok(document) => return Answer::Document(Box::new(document)),
+                Err(refusal) => last = refusal,
+            }
+        }
+        if let Some(hook) = fallback {
+            self.params.push("ErrorCode", last.reason.code());
+            let primary = primary.and_then(|hook| self.target(hook).ok());
+            self.params.push("ErrorUrl", primary.map_or_else(String::new, |target| target.url()));
+            match self.url(hook, &format!("{message}_fallback"), end).await {
+                Ok(document) => return Answer::Document(Box::new(document)),
+                Err(refusal) => last = refusal,
+            }
+        }
+        Answer::NoDocument { reason: last.reason, http_status: last.status }
+    }
+
+    fn target(&self, hook: &Hook) -> Result<Target, crate::outbound::BadUrl> {
+        Target::parse(&hook.url, Some(&self.question.facts.base_url))
+    }
+
+    /// Asks one URL and follows its redirects, all before `deadline`.
+    async fn url(&mut self, hook: &Hook, id: &str, deadline: Instant) -> Result<Document, Refusal> {
+        let mut target = match self.target(hook) {
+            Ok(target) => Arc::new(target),
+            Err(error) => {
+                let refusal =
+                    Refusal { detail: Some(error.to_string()), ..Refusal::of(Reason::WebhookUrlInvalid) };
+                self.note(&hook.url, hook.method, Instant::now(), Err(&refusal), false);
+                return Err(refusal);
+            }
+        };
+        for _ in 0..=REDIRECTS {
+            let began = Instant::now();
+            let sent = self.send(&target, hook.method, id, deadline).await;
+            let repeated = sent.as_ref().is_ok_and(|response| response.repeated);
+            let read = sent.and_then(|response| read(response, &target));
+            let url = target.to_string();
+            match read {
+                Ok(Read::Document(status, document)) => {
+                    self.note(&url, hook.method, began, Ok(status), repeated);
+                    return Ok(document);
+                }
+                Ok(Read::Redirect(status, next)) => {
+                    self.note(&url, hook.method, began, Ok(status), repeated);
+                    target = Arc::new(next);
+                }
+                Err(refusal) => {
+                    self.note(&url, hook.method, began, Err(&refusal), repeated);
+                    return Err(refusal);
+                }
+            }
+        }
+        Err(Refusal::of(Reason::WebhookRedirects))
+    }
+
+    async fn send(
+        &self,
+        target: &Arc<Target>,
+        method: Method,
+        id: &str,
+        deadline: Instant,
+    ) -> Result<Response, Refusal> {
+        let now = SystemTime::now();
+        let identity = Identity { id, keys: &self.keys, now };
+        let in_body = self.question.facts.post_query_in_body;
+        let request =
+            Request::signed(target.clone(), method, &self.params, identity, in_body).map_err(|error| {
+                Refusal { detail: Some(error.to_string()), ..Refusal::of(Reason::WebhookUrlInvalid) }
+            })?;
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let request = request.deadline(wait).with_breaker();
+        timeout_at(deadline, self.webhook.client.send(&request, deadline))
+            .await
+            .unwrap_or(Err(Failure::Timeout))
+            .map_err(|failure| Refusal::failed(&failure))
+    }
+
+    fn note(
+        &mut self,
+        url: &str,
+        method: Method,
+        began: Instant,
+        result: Result<u16, &Refusal>,
+        repeated: bool,
+    ) {
+        self.tries.push(Try {
+            url: without_secrets(url).into(),
+            method,
+            took: began.elapsed(),
+            status: result.map_or_else(|refusal| refusal.status, Some),
+            failed: result.err().map(|refusal| refusal.reason),
+            detail: result.err().and_then(|refusal| refusal.detail.as_deref().map(Arc::from)),
+            repeated,
+        });
+    }
+}
+
+enum Read {
+    Document(u16, Document),
+    Redirect(u16, Target),
+}
+
+/// An answer's meaning. Success is a 2xx with a document; the body decides, not the Content-Type.
+fn read(response: Response, target: &Target) -> Result<Read, Refusal> {
+    let status = response.status;
+    let refuse = |reason| Refusal { status: Some(status), ..Refusal::of(reason) };
+    match status {
+        200..=299 => {}
+        301 | 302 | 303 | 307 | 308 => {
+            let next = redirect(&response, target).ok_or_else(|| refuse(Reason::WebhookStatus))?;
+            return Ok(Read::Redirect(status, next));
+        }
+        404 => return Err(refuse(Reason::WebhookNotFound)),
+        _ => return Err(refuse(Reason::WebhookStatus)),
+    }
+    if response.truncated {
+        return Err(refuse(Reason::WebhookTooLarge));
+    }
+    let encoded = response.headers.get(header::CONTENT_ENCODING);
+    if encoded.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = Some("the body is compressed, which was not asked for".to_owned());
+        return Err(Refusal { detail, ..refuse(Reason::WebhookNotXml) });
+    }
+    match rcml::parse(&response.body, target) {
+        Ok(document) => Ok(Read::Document(status, document)),
+        Err(error) => Err(Refusal { detail: Some(error.to_string()), ..refuse(error.reason()) }),
+    }
+}
+
+/// Where a redirect leads; none when it names nothing usable or would leave TLS.
+fn redirect(response: &Response, target: &Target) -> Option<Target> {
+    let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
+    let next = Target::parse(&target.join(location).ok()?, None).ok()?;
+    (next.is_tls() || !target.is_tls()).then_some(next)
+}
+
+/// A stored URL without userinfo, query and fragment: fit for a log and for the fallback's eyes.
+fn without_secrets(url: &str) -> &str {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let url = &url[..end];
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let slash = url[authority..].find('/').map_or(url.len(), |at| authority + at);
+    match url[authority..slash].rfind('@') {
+        Some(_) => "(a URL with credentials)",
+        None => url,
+    }
+}
+
+impl Refusal {
+    fn of(reason: Reason) -> Self {
+        Self { reason, status: None, detail: None }
+    }
+
+    fn failed(failure: &Failure) -> Self {
+        let cause = std::error::Error::source(failure);
+        let detail = cause.map_or_else(|| failure.to_string(), |cause| format!("{failure}: {cause}"));
+        Self { reason: failure.reason(), status: None, detail: Some(detail) }
+    }
+}
