@@ -1,1 +1,382 @@
 //! `callgate.toml`: composes what each folder owns of it.
+//!
+//! A value comes from the environment (`CALLGATE__SECTION__KEY`), else from the file, else it is the
+//! default. `${NAME}` in a text stands for a variable of the environment. Unknown keys are errors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::api::HttpConfig;
+use crate::daemon::{LimitsConfig, NodeConfig};
+use crate::net::SipConfig;
+use crate::telemetry::log::LogConfig;
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// The whole configuration.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $($(#[$doc])* pub $name: $type,)*
+        }
+
+        impl Config {
+            /// The names of all sections.
+            pub const SECTIONS: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            fn read(table: &mut Table, overrides: &Overrides, problems: &mut Vec<Problem>) -> Self {
+                Self { $($name: section(stringify!($name), table, overrides, problems),)* }
+            }
+        }
+    };
+}
+
+sections! {
+    /// SIP and its sockets.
+    sip: SipConfig,
+    /// The HTTP port.
+    http: HttpConfig,
+    /// The process.
+    node: NodeConfig,
+    /// What it takes upon itself.
+    limits: LimitsConfig,
+    /// The log.
+    log: LogConfig,
+}
+
+/// What is wrong with one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// `section.key`, a section, or a variable of the environment.
+    pub key: String,
+    /// What is wrong and what helps.
+    pub sentence: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.key, self.sentence)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{}`", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("`{}` is no TOML: {source}", path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// Keys are wrong; all of them are named.
+    #[error("the configuration has {} problem(s):{}", .0.len(), listed(.0))]
+    Problems(Vec<Problem>),
+}
+
+impl Config {
+    /// Reads `file` (none: the defaults) and lays the environment over it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names every problem in it.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::File { path: path.to_owned(), source })?,
+            None => String::new(),
+        };
+        let table = text.parse::<Table>().map_err(|source| ConfigError::Syntax {
+            path: file.unwrap_or(Path::new("")).to_owned(),
+            source: Box::new(source),
+        })?;
+        let environment: BTreeMap<String, String> = environment.into_iter().collect();
+        Self::compose(table, &environment).map_err(ConfigError::Problems)
+    }
+
+    fn compose(mut table: Table, environment: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        for (name, value) in &mut table {
+            expand(value, name, environment, &mut problems);
+        }
+        let overrides = overrides(environment, &mut problems);
+        let config = Self::read(&mut table, &overrides, &mut problems);
+        for name in table.keys() {
+            let sentence = format!("no such section; there are {}", Self::SECTIONS.join(", "));
+            problems.push(Problem { key: name.clone(), sentence });
+        }
+        problems.extend(config.wrong());
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Values that are well written and cannot work.
+    fn wrong(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut say = |key: &str, sentence: String| found.push(Problem { key: key.to_owned(), sentence });
+        match self.sip.planned() {
+            Err(error) => say("sip.listen", error.to_string()),
+            Ok(plans) if plans.is_empty() => say("sip.listen", "no listener: name at least one".into()),
+            Ok(plans) => {
+                for (at, plan) in plans.iter().enumerate() {
+                    if plans[..at].iter().any(|other| other.name == plan.name) {
+                        say("sip.listener", format!("two listeners are named `{}`", plan.name));
+                    }
+                }
+            }
+        }
+        if self.node.shards > 256 {
+            say("node.shards", "more than the 256 virtual shards: use at most 256".into());
+        }
+        if self.sip.t1_ms == 0 {
+            say("sip.t1-ms", "0 would repeat messages without pause: use 500".into());
+        }
+        found
+    }
+
+    /// Settings that work and that an operator may regret, for `callgate check`.
+    #[must_use]
+    pub fn unwise(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut say = |when: bool, key: &str, sentence: &str| {
+            if when {
+                found.push(Problem { key: key.to_owned(), sentence: sentence.to_owned() });
+            }
+        };
+        let public = !self.http.listen.ip().is_loopback();
+        say(
+            public,
+            "http.listen",
+            "the API speaks plain HTTP: put a TLS proxy before it, or listen on 127.0.0.1",
+        );
+        let open = self.sip.unknown_source == crate::net::SourceWord::DefaultOrganization;
+        say(open, "sip.unknown-source", "anybody who reaches this port may call; add trunks and use reject");
+        say(
+            self.sip.receive_buffer < 4 << 20,
+            "sip.receive-buffer",
+            "bursts may be lost below 4194304 bytes",
+        );
+        say(
+            self.sip.t1_ms < 200,
+            "sip.t1-ms",
+            "below 200 ms healthy peers see needless repetitions; 500 is RFC 3261's",
+        );
+        say(
+            self.sip.tcp_idle_seconds < 32,
+            "sip.tcp-idle-seconds",
+            "below 32 s connections close under their transactions",
+        );
+        say(
+            self.log.show_numbers,
+            "log.show-numbers",
+            "telephone numbers of people stand in the log in full",
+        );
+        say(
+            self.node.drain_seconds < 33,
+            "node.drain-seconds",
+            "a transaction may take 32 s to end; below 33 s a restart can cut one",
+        );
+        found
+    }
+}
+
+/// `CALLGATE__SECTION__KEY` values by section and key, as written.
+type Overrides = BTreeMap<String, BTreeMap<String, String>>;
+
+fn overrides(environment: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Overrides {
+    let mut overrides = Overrides::new();
+    for (name, value) in environment {
+        let Some(path) = name.strip_prefix("CALLGATE__") else { continue };
+        let dashed = path.to_ascii_lowercase().replace("__", "\0").replace('_', "-");
+        match dashed.split_once('\0') {
+            Some((section, key)) if Config::SECTIONS.contains(&section) => {
+                overrides.entry(section.to_owned()).or_default().insert(key.to_owned(), value.clone());
+            }
+            _ => problems.push(Problem {
+                key: name.clone(),
+                sentence: "names no key: write CALLGATE__SECTION__KEY, as CALLGATE__SIP__LISTEN".into(),
+            }),
+        }
+    }
+    overrides
+}
+
+fn section<S: DeserializeOwned + Default>(
+    name: &str,
+    table: &mut Table,
+    overrides: &Overrides,
+    problems: &mut Vec<Problem>,
+) -> S {
+    let mut values = match table.remove(name) {
+        None => Table::new(),
+        Some(Value::Table(values)) => values,
+        Some(_) => {
+            problems.push(Problem {
+                key: name.to_owned(),
+                sentence: "is a section: write [".to_owned() + name + "]",
+            });
+            return S::default();
+        }
+    };
+    for (key, text) in overrides.get(name).into_iter().flatten() {
+        values.insert(key.clone(), from_environment::<S>(key, text));
+    }
+    // Key by key, so that every wrong one is named and not only the first.
+    for (key, value) in &values {
+        if let Err(error) = alone::<S>(key, value.clone()) {
+            problems.push(Problem { key: format!("{name}.{key}"), sentence: said(&error) });
+        }
+    }
+    Value::Table(values).try_into().unwrap_or_default()
+}
+
+fn alone<S: DeserializeOwned>(key: &str, value: Value) -> Result<S, toml::de::Error> {
+    Value::Table(Table::from_iter([(key.to_owned(), value)])).try_into()
+}
+
+/// A variable's text as the TOML value it is where the key takes that, else as a string.
+fn from_environment<S: DeserializeOwned>(key: &str, text: &str) -> Value {
+    let read = format!("v = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    let string = Value::String(text.to_owned());
+    match read {
+        Some(value) if alone::<S>(key, value.clone()).is_ok() || alone::<S>(key, string.clone()).is_err() => {
+            value
+        }
+        _ => string,
+    }
+}
+
+/// Replaces `${NAME}` in every text below `value`.
+fn expand(value: &mut Value, key: &str, environment: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
+    match value {
+        Value::String(text) if text.contains("${") => match expanded(text, environment) {
+            Ok(new) => *text = new,
+            Err(sentence) => problems.push(Problem { key: key.to_owned(), sentence }),
+        },
+        Value::Array(items) => items.iter_mut().for_each(|item| expand(item, key, environment, problems)),
+        Value::Table(table) => {
+            table
+                .iter_mut()
+                .for_each(|(name, item)| expand(item, &format!("{key}.{name}"), environment, problems));
+        }
+        _ => {}
+    }
+}
+
+fn expanded(text: &str, environment: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').ok_or("`${` without `}`")?;
+        let value = environment.get(name).ok_or_else(|| {
+            format!("the environment has no variable {name}: set it, or write the value here")
+        })?;
+        out.push_str(before);
+        out.push_str(value);
+        rest = tail;
+    }
+    Ok(out + rest)
+}
+
+/// The parser's own sentence on one line.
+fn said(error: &toml::de::Error) -> String {
+    error.message().lines().collect::<Vec<_>>().join(" ")
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let table = text.parse::<Table>().unwrap();
+        Config::compose(table, &environment).map_err(|problems| listed(&problems))
+    }
+
+    #[test]
+    fn nothing_is_all_defaults_and_wise() {
+        let config = read("", &[]).unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(config.unwise(), []);
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let environment = [
+            ("CALLGATE__SIP__LISTEN", r#"["udp://127.0.0.1:5070"]"#),
+            ("CALLGATE__NODE__DRAIN_SECONDS", "35"),
+            ("CALLGATE__LOG__LEVEL", "debug"),
+            ("CALLGATE_ADMIN_TOKEN", "not ours"),
+            ("HOME", "/root"),
+        ];
+        let config = read("[node]\ndrain-seconds = 50\n[sip]\nudp-size-limit = 1200", &environment).unwrap();
+        assert_eq!(config.sip.listen, ["udp://127.0.0.1:5070"]);
+        assert_eq!((config.node.drain_seconds, config.sip.udp_size_limit), (35, 1200));
+        assert_eq!(config.log.level, "debug");
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_number_stays_a_text_where_the_key_takes_one() {
+        let config = read("", &[("CALLGATE__NODE__DATA_DIR", "2026")]).unwrap();
+        assert_eq!(config.node.data_dir, Path::new("2026"));
+    }
+
+    #[test]
+    fn variables_stand_in_values() {
+        let config = read("[node]\ndata-dir = \"${BASE}/data\"", &[("BASE", "/srv")]).unwrap();
+        assert_eq!(config.node.data_dir, Path::new("/srv/data"));
+        let error = read("[node]\ndata-dir = \"${BASE}/data\"", &[]).unwrap_err();
+        assert!(error.contains("`node.data-dir`") && error.contains("no variable BASE"), "{error}");
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_key_and_what_helps() {
+        let text = r#"
+            [sip]
+            listne = []
+            t1-ms = "fast"
+            listen = ["0.0.0.0:5060"]
+            [sipp]
+            [node]
+            shards = 1000
+        "#;
+        let error = read(text, &[("CALLGATE__NOSUCH__KEY", "1")]).unwrap_err();
+        for part in [
+            "`sip.listne`: unknown field `listne`, expected one of `listen`",
+            "`sip.t1-ms`: invalid type",
+            "`sipp`: no such section; there are sip",
+            "`node.shards`: more than the 256",
+            "`CALLGATE__NOSUCH__KEY`: names no key",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        let error = read("[sip]\nlisten = [\"0.0.0.0:5060\"]", &[]).unwrap_err();
+        assert!(error.contains("`sip.listen`: `0.0.0.0:5060` is no listener: write `udp://"), "{error}");
+    }
+
+    #[test]
+    fn unwise_settings_are_explained() {
+        let config = read("[http]\nlisten = \"0.0.0.0:8080\"\n[log]\nshow-numbers = true", &[]).unwrap();
+        let keys: Vec<String> = config.unwise().into_iter().map(|problem| problem.key).collect();
+        assert_eq!(keys, ["http.listen", "log.show-numbers"]);
+    }
+}

@@ -1,11 +1,13 @@
 //! The process: start, run, reload, drain, stop.
 //!
-//! - `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `config`: `[node]` and `[limits]`. `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
 
 mod clock;
+mod config;
 mod effects;
 mod shard;
 
 pub use clock::Clock;
+pub use config::{LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
 pub use shard::{Command, Load, Shard, ShardParts};

@@ -1,0 +1,50 @@
+//! The `[node]` and `[limits]` sections.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// This process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NodeConfig {
+    /// Threads that carry calls; 0 takes one less than the machine has processors, at least one.
+    pub shards: usize,
+    /// Where this node keeps what is its own: its identity, the last good directory, first credentials.
+    pub data_dir: PathBuf,
+    /// On TERM, how long unanswered calls and open transactions may take to finish, in seconds.
+    pub drain_seconds: u64,
+    /// Written as JSON with the bound addresses once calls are taken; empty for none.
+    pub ready_file: PathBuf,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self { shards: 0, data_dir: "data".into(), drain_seconds: 40, ready_file: PathBuf::new() }
+    }
+}
+
+impl NodeConfig {
+    /// `shards` with 0 resolved for this machine.
+    #[must_use]
+    pub fn shard_count(&self) -> usize {
+        match self.shards {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
+            given => given,
+        }
+    }
+}
+
+/// What this node takes upon itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LimitsConfig {
+    /// Most unanswered calls at once on the whole node; beyond, new INVITEs get 503.
+    pub unanswered_calls: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { unanswered_calls: 100_000 }
+    }
+}
