@@ -5,21 +5,13 @@ use super::malformed::Fault;
 use super::name::Name;
 use super::scan::{MAX_MESSAGE, content_length};
 
-/// What the bytes held so far begin with.
+/// What a stream held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// Nothing whole yet: more bytes are needed.
-    Partial,
-    /// This many bytes between messages; `ping`: they complete a double CRLF, a keep-alive that is
-    /// answered with one CRLF (RFC 5626 3.5.1).
-    Blank {
-        /// How many bytes.
-        length: usize,
-        /// Whether to answer.
-        ping: bool,
-    },
-    /// A whole message of this many bytes.
-    Message(usize),
+pub enum Frame<'f> {
+    /// The bytes of one whole message.
+    Message(&'f [u8]),
+    /// A double CRLF between messages: a keep-alive that is answered with one CRLF (RFC 5626 3.5.1).
+    Ping,
 }
 
 /// The stream cannot be read on; the connection must close.
@@ -29,77 +21,136 @@ pub struct FrameError(pub Fault);
 
 /// Cuts a stream into messages. What it gives depends on the bytes alone, never on how they were cut
 /// when they arrived, and it costs time linear in them.
-///
-/// The caller holds the bytes: it calls [`Framer::step`] with all it has, and takes the bytes of a
-/// [`Frame::Blank`] or [`Frame::Message`] away before the next call.
 #[derive(Debug, Default)]
 pub struct Framer {
+    buffer: Vec<u8>,
+    /// What of the buffer was given out.
+    start: usize,
     /// How far the end of the head was looked for.
     searched: usize,
-    /// The whole length of the message, once its head is there.
+    /// The whole length of the message at `start`, once its head is there.
     length: Option<usize>,
-    /// The last thing taken was one CRLF.
+    /// The last thing given out or passed over was one CRLF.
     crlf: bool,
+    failed: Option<FrameError>,
 }
 
 impl Framer {
-    /// For a new stream.
+    /// An empty one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What `held` begins with.
+    /// Takes what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Whether a message has begun and has not ended: the time it may take runs.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.start < self.buffer.len()
+    }
+
+    /// The next frame; `None`: more bytes are needed.
     ///
     /// # Errors
     /// The stream is no SIP, passes a limit, or has a message without a readable Content-Length.
-    /// The connection must close; `held` is what a 400 may be read from.
-    pub fn step(&mut self, held: &[u8]) -> Result<Frame, FrameError> {
-        match held {
-            [] | [b'\r'] => Ok(Frame::Partial),
-            [b'\r', b'\n', ..] => {
-                self.crlf = !self.crlf;
-                Ok(Frame::Blank { length: 2, ping: !self.crlf })
+    /// It stays so: the connection must close, and [`Framer::rest`] is what a 400 may be read from.
+    pub fn take(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match self.advance() {
+            Ok(Step::Message(length)) => {
+                let from = self.start;
+                self.start += length;
+                (self.searched, self.length) = (self.start, None);
+                Ok(Some(Frame::Message(&self.buffer[from..from + length])))
             }
-            _ => self.message(held).map_err(FrameError),
+            Ok(Step::Ping) => Ok(Some(Frame::Ping)),
+            Ok(Step::More) => Ok(None),
+            Err(fault) => {
+                let error = FrameError(fault);
+                self.failed = Some(error);
+                Err(error)
+            }
         }
     }
 
-    fn message(&mut self, held: &[u8]) -> Result<Frame, Fault> {
+    /// The bytes that were not given out.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    fn advance(&mut self) -> Result<Step, Fault> {
+        loop {
+            match self.buffer[self.start..] {
+                [] | [b'\r'] => return Ok(Step::More),
+                [b'\r', b'\n', ..] => {
+                    self.start += 2;
+                    self.searched = self.start;
+                    self.crlf = !self.crlf;
+                    if !self.crlf {
+                        return Ok(Step::Ping);
+                    }
+                }
+                _ => return self.message(),
+            }
+        }
+    }
+
+    fn message(&mut self) -> Result<Step, Fault> {
         self.crlf = false;
-        if self.length.is_none() {
-            self.length = self.measure(held)?;
-        }
-        match self.length {
-            Some(length) if held.len() >= length => {
-                (self.searched, self.length) = (0, None);
-                Ok(Frame::Message(length))
+        let held = self.buffer.len() - self.start;
+        let length = match self.length {
+            Some(length) => length,
+            None => {
+                let Some(length) = self.measure()? else {
+                    return Ok(Step::More);
+                };
+                self.length = Some(length);
+                length
             }
-            _ => Ok(Frame::Partial),
-        }
+        };
+        Ok(if held >= length { Step::Message(length) } else { Step::More })
     }
 
-    /// The length of the message, once the empty line behind its head is there.
-    fn measure(&mut self, held: &[u8]) -> Result<Option<usize>, Fault> {
-        if !is_token(held[0]) {
+    /// The length of the message at `start`, once the empty line behind its head is there.
+    fn measure(&mut self) -> Result<Option<usize>, Fault> {
+        let bytes = &self.buffer[self.start..];
+        if !is_token(bytes[0]) {
             return Err(Fault::bad("stream", "does not begin with a SIP message"));
         }
-        let from = self.searched.saturating_sub(3);
-        let window = &held[..held.len().min(MAX_MESSAGE)];
+        let from = (self.searched - self.start).saturating_sub(3);
+        let window = &bytes[..bytes.len().min(MAX_MESSAGE)];
         let Some(found) = memchr::memmem::find(&window[from..], b"\r\n\r\n") else {
-            if held.len() >= MAX_MESSAGE {
+            if bytes.len() >= MAX_MESSAGE {
                 return Err(Fault { status: 513, place: "headers", what: "larger than 65535 octets" });
             }
-            self.searched = held.len();
+            self.searched = self.buffer.len();
             return Ok(None);
         };
         let head = from + found + 4;
-        let length = head + find_content_length(&held[..head])?;
+        let length = head + find_content_length(&bytes[..head])?;
         if length > MAX_MESSAGE {
             return Err(Fault { status: 513, place: "message", what: "larger than 65535 octets" });
         }
         Ok(Some(length))
     }
+}
+
+enum Step {
+    Message(usize),
+    Ping,
+    More,
 }
 
 /// The Content-Length of a head; on a stream it must be there, once (RFC 3261 20.14).
@@ -143,23 +194,21 @@ mod tests {
 
     fn frames(cuts: &[usize]) -> Vec<String> {
         let mut framer = Framer::new();
-        let (mut held, mut seen, mut from) = (Vec::new(), Vec::new(), 0);
+        let mut seen = Vec::new();
+        let mut from = 0;
         for cut in cuts.iter().copied().chain([STREAM.len()]) {
-            held.extend_from_slice(&STREAM[from..cut]);
+            framer.push(&STREAM[from..cut]);
             from = cut;
             loop {
-                let length = match framer.step(&held).unwrap() {
-                    Frame::Partial => break,
-                    Frame::Blank { length, ping } => {
-                        seen.extend(ping.then(|| "ping".to_owned()));
-                        length
+                match framer.take() {
+                    Ok(Some(Frame::Message(bytes))) => seen.push(String::from_utf8_lossy(bytes).into_owned()),
+                    Ok(Some(Frame::Ping)) => seen.push("ping".into()),
+                    Ok(None) => break,
+                    Err(error) => {
+                        seen.push(error.to_string());
+                        break;
                     }
-                    Frame::Message(length) => {
-                        seen.push(String::from_utf8_lossy(&held[..length]).into_owned());
-                        length
-                    }
-                };
-                held.drain(..length);
+                }
             }
         }
         seen
@@ -185,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_framed() {
+    fn errors_stay() {
         for (bytes, place) in [
             (&b"\0\0"[..], "stream"),
             (b"A sip:h SIP/2.0\r\n\r\n", "Content-Length"),
@@ -193,19 +242,23 @@ mod tests {
             (b"A sip:h SIP/2.0\r\nl: 1\r\nContent-Length: 1\r\n\r\n", "Content-Length"),
             (b"A sip:h SIP/2.0\r\nl: 65530\r\n\r\n", "message"),
         ] {
-            assert_eq!(Framer::new().step(bytes).unwrap_err().0.place, place);
+            let mut framer = Framer::new();
+            framer.push(bytes);
+            assert_eq!(framer.take().unwrap_err().0.place, place);
+            framer.push(b"OPTIONS");
+            assert_eq!(framer.take().unwrap_err().0.place, place);
         }
     }
 
     #[test]
     fn a_head_without_end_is_refused() {
-        let (mut framer, mut held) = (Framer::new(), Vec::new());
-        for _ in 0..64 {
-            held.extend_from_slice(&[b'a'; 1024]);
-            if held.len() < MAX_MESSAGE {
-                assert_eq!(framer.step(&held), Ok(Frame::Partial));
+        let mut framer = Framer::new();
+        for _ in 0..65 {
+            framer.push(&[b'a'; 1024]);
+            if framer.take().is_err() {
+                return;
             }
         }
-        assert_eq!(framer.step(&held).unwrap_err().0.status, 513);
+        panic!("64 KiB without an empty line were accepted");
     }
 }

@@ -74,8 +74,7 @@ impl<'a> Line<'a> {
     fn value(&self, name: &str, compact: Option<u8>) -> Option<&'a [u8]> {
         let colon = memchr::memchr(b':', self.0)?;
         let written = self.0[..colon].trim_ascii_end();
-        let is_compact =
-            matches!((written, compact), ([one], Some(short)) if one.eq_ignore_ascii_case(&short));
+        let is_compact = matches!((written, compact), ([one], Some(short)) if one.eq_ignore_ascii_case(&short));
         (is_compact || written.eq_ignore_ascii_case(name.as_bytes()))
             .then(|| self.0[colon + 1..].trim_ascii())
     }
