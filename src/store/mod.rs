@@ -1,1 +1,35 @@
 //! SQL: one interface over SQLite and PostgreSQL.
+//!
+//! Embedded, there are two files: the one people edit and the projection of the journal; on
+//! PostgreSQL both are groups of tables of one database. Every statement is written once.
+//!
+//! - `sql`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
+//! - `column`, `words`, `table`: how values stand in columns, and what a table is.
+//! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
+//! - `write`, `lists`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
+
+mod column;
+mod entity;
+mod error;
+mod keys;
+mod lists;
+mod migrate;
+mod open;
+mod rows;
+mod secrets;
+mod sql;
+mod table;
+mod words;
+mod write;
+
+pub use column::Word;
+pub use entity::Entity;
+pub use error::{BadRow, Result, StoreError};
+pub use keys::{new_token, new_webhook_secret};
+pub use lists::{Listed, NumberFilter, Page};
+pub use open::{Store, StoreConfig};
+pub use rows::{
+    AccountRow, ApplicationRow, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
+};
+pub use secrets::{SecretError, Vault, random_id, write_private};
+pub use write::Written;

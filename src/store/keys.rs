@@ -1,0 +1,167 @@
+//! Accounts' secrets: given, looked up and opened.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::ids::AccountSid;
+use crate::routing::model::SigningKeys;
+use crate::store::column::{Column, Word};
+use crate::store::entity::Entity;
+use crate::store::error::Result;
+use crate::store::open::Store;
+use crate::store::rows::AccountRow;
+use crate::store::secrets::{SecretError, Sealed, Vault, random_id};
+use crate::store::sql::Sql;
+use crate::store::table::Table;
+use crate::store::write::Written;
+
+impl Store {
+    /// Puts a token, sealed, into a row that is about to be created or changed.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn give_token(&self, row: &mut AccountRow, token: &str) -> Result<()> {
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        row.auth_token = Some(self.vault.seal(&place(row.id, "auth_token"), token.as_bytes())?);
+        row.auth_token_hash = self.vault.lookups(token).into_iter().next();
+        Ok(())
+    }
+
+    /// Replaces an account's auth token.
+    ///
+    /// # Errors
+    /// As [`Store::modify`]; [`crate::store::StoreError::Duplicate`] where another account has it.
+    pub async fn set_auth_token(
+        &self,
+        actor: &str,
+        account: AccountSid,
+        token: &str,
+    ) -> Result<Written<AccountRow>> {
+        let sealed = self.vault.seal(&place(account, "auth_token"), token.as_bytes())?;
+        let hash = self.vault.lookups(token).into_iter().next();
+        self.modify::<AccountRow>(actor, account, |row| {
+            row.auth_token = Some(sealed);
+            row.auth_token_hash = hash;
+        })
+        .await
+    }
+
+    /// Gives an account a Standard Webhooks secret; the one it had goes on signing beside it until
+    /// the next change.
+    ///
+    /// # Errors
+    /// As [`Store::modify`].
+    pub async fn rotate_webhook_secret(
+        &self,
+        actor: &str,
+        account: AccountSid,
+        secret: &[u8],
+    ) -> Result<Written<AccountRow>> {
+        let sealed = self.vault.seal(&place(account, "webhook_secret"), secret)?;
+        self.modify::<AccountRow>(actor, account, |row| {
+            row.former_webhook_secret = row.webhook_secret.replace(sealed);
+        })
+        .await
+    }
+
+    /// The account with this auth token, whatever its status.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn account_by_token(&self, token: &str) -> Result<Option<AccountRow>> {
+        for lookup in self.vault.lookups(token) {
+            let sql = Sql::of(&[AccountRow::SELECT, "WHERE auth_token_hash = $1"]);
+            let rows = self.directory.rows(sql, &[lookup.bind()]).await?;
+            if let Some(row) = rows.first() {
+                return Ok(Some(AccountRow::read(row)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An account's token in the clear, for the API that shows it to its owner.
+    ///
+    /// # Errors
+    /// The key file does not open it.
+    pub fn auth_token(&self, row: &AccountRow) -> Result<Option<String>> {
+        let opened = open(&self.vault, row.id, "auth_token", row.auth_token.as_ref())?;
+        Ok(opened.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Seals everything again that an older key sealed; how many accounts were.
+    ///
+    /// # Errors
+    /// As [`Store::modify`], or a key that is needed is gone.
+    pub async fn reseal(&self, actor: &str) -> Result<u64> {
+        let accounts = self.directory.rows(AccountRow::SELECT, &[]).await?;
+        let mut done = 0;
+        for row in &accounts {
+            let row = AccountRow::read(row)?;
+            let sealed = [&row.auth_token, &row.webhook_secret, &row.former_webhook_secret];
+            if sealed.into_iter().flatten().all(|sealed| self.vault.is_current(sealed)) {
+                continue;
+            }
+            let mut fresh = row.clone();
+            if let Some(token) = self.auth_token(&row)? {
+                self.give_token(&mut fresh, &token)?;
+            }
+            for slot in [&mut fresh.webhook_secret, &mut fresh.former_webhook_secret] {
+                if let Some(secret) = open(&self.vault, row.id, "webhook_secret", slot.as_ref())? {
+                    *slot = Some(self.vault.seal(&place(row.id, "webhook_secret"), &secret)?);
+                }
+            }
+            self.modify::<AccountRow>(actor, row.id, |now| {
+                now.auth_token = fresh.auth_token;
+                now.auth_token_hash = fresh.auth_token_hash;
+                now.webhook_secret = fresh.webhook_secret;
+                now.former_webhook_secret = fresh.former_webhook_secret;
+            })
+            .await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+}
+
+/// A fresh auth token: 32 hexadecimal digits, as Restcomm's.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn new_token() -> Result<String, SecretError> {
+    Ok(format!("{:032x}", random_id()?))
+}
+
+/// A fresh Standard Webhooks secret: 32 random bytes.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn new_webhook_secret() -> Result<Vec<u8>, SecretError> {
+    let mut secret = vec![0; 32];
+    SystemRandom::new().fill(&mut secret).map_err(|_| SecretError::Random)?;
+    Ok(secret)
+}
+
+/// Both webhook secrets belong to one place, so that rotating moves them without opening.
+fn place(account: AccountSid, column: &str) -> String {
+    format!("accounts.{column}:{}", account.word())
+}
+
+fn open(
+    vault: &Vault,
+    account: AccountSid,
+    column: &str,
+    sealed: Option<&Sealed>,
+) -> Result<Option<Vec<u8>>, SecretError> {
+    sealed.map(|sealed| vault.open_sealed(&place(account, column), sealed)).transpose()
+}
+
+/// What an account's webhooks are signed with.
+pub(crate) fn signing_keys(vault: &Vault, row: &AccountRow) -> Result<SigningKeys, SecretError> {
+    let token = open(vault, row.id, "auth_token", row.auth_token.as_ref())?.unwrap_or_default();
+    let mut secrets = Vec::new();
+    for sealed in [&row.webhook_secret, &row.former_webhook_secret] {
+        secrets.extend(open(vault, row.id, "webhook_secret", sealed.as_ref())?);
+    }
+    Ok(SigningKeys { auth_token: String::from_utf8_lossy(&token).into_owned(), webhook_secrets: secrets })
+}

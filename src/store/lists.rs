@@ -1,0 +1,186 @@
+//! Reading what people edit, many rows at a time.
+
+use crate::ids::{AccountSid, ApplicationSid, OrganizationSid};
+use crate::store::column::Column;
+use crate::store::entity::Entity;
+use crate::store::error::Result;
+use crate::store::open::Store;
+use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, OrganizationRow};
+use crate::store::sql::{Database, Row, Sql, Value};
+use crate::store::table::Table;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many rows to leave out.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u64,
+}
+
+impl Page {
+    /// From the first row on.
+    #[must_use]
+    pub fn first(limit: u64) -> Self {
+        Self { offset: 0, limit }
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The rows of the page.
+    pub rows: Vec<T>,
+    /// How many there are without paging.
+    pub total: u64,
+}
+
+/// Which numbers are wanted; what is `None` does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberFilter {
+    /// Those of this account.
+    pub account: Option<AccountSid>,
+    /// Those of this organization.
+    pub organization: Option<OrganizationSid>,
+    /// This very text.
+    pub number: Option<String>,
+    /// A part of the text, `*` standing for anything; without `*` anywhere in the text.
+    pub number_part: Option<String>,
+    /// This very friendly name.
+    pub friendly_name: Option<String>,
+    /// Those that name this application for voice.
+    pub application: Option<ApplicationSid>,
+}
+
+impl Store {
+    /// Rows of a table, oldest first.
+    ///
+    /// # Errors
+    /// The database is away. Rows that cannot be read are left out and reported in the log.
+    pub async fn list<T: Entity>(&self, page: Page) -> Result<Listed<T>> {
+        let sql = Sql::of(&[T::SELECT, " ORDER BY created_at, id LIMIT $1 OFFSET $2"]);
+        let rows = self.directory.rows(sql, &[page.limit.bind(), page.offset.bind()]).await?;
+        let total = count(&self.directory, T::COUNT, &[]).await?;
+        Ok(Listed { rows: readable(&rows), total })
+    }
+
+    /// Numbers, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn numbers(&self, filter: &NumberFilter, page: Page) -> Result<Listed<NumberRow>> {
+        const WHERE: &str = "WHERE ($1 IS NULL OR account_id = $1) AND ($2 IS NULL OR organization_id = $2) \
+             AND ($3 IS NULL OR number = $3) AND ($4 IS NULL OR number LIKE $4 ESCAPE '!') \
+             AND ($5 IS NULL OR friendly_name = $5) AND ($6 IS NULL OR voice_application_id = $6) ";
+        let mut values = vec![
+            filter.account.bind(),
+            filter.organization.bind(),
+            filter.number.bind(),
+            filter.number_part.as_deref().map(like).bind(),
+            filter.friendly_name.bind(),
+            filter.application.bind(),
+        ];
+        let total = count(&self.directory, Sql::of(&[NumberRow::COUNT, WHERE]), &values).await?;
+        values.extend([page.limit.bind(), page.offset.bind()]);
+        let sql = Sql::of(&[NumberRow::SELECT, WHERE, "ORDER BY created_at, id LIMIT $7 OFFSET $8"]);
+        let rows = self.directory.rows(sql, &values).await?;
+        Ok(Listed { rows: readable(&rows), total })
+    }
+
+    /// Applications of an account, oldest first, with this friendly name where one is given.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn applications(
+        &self,
+        account: AccountSid,
+        friendly_name: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<ApplicationRow>> {
+        const WHERE: &str = "WHERE account_id = $1 AND ($2 IS NULL OR friendly_name = $2) ";
+        let mut values = vec![account.bind(), friendly_name.map(str::to_owned).bind()];
+        let total = count(&self.directory, Sql::of(&[ApplicationRow::COUNT, WHERE]), &values).await?;
+        values.extend([page.limit.bind(), page.offset.bind()]);
+        let sql = Sql::of(&[ApplicationRow::SELECT, WHERE, "ORDER BY created_at, id LIMIT $3 OFFSET $4"]);
+        Ok(Listed { rows: readable(&self.directory.rows(sql, &values).await?), total })
+    }
+
+    /// An account and its sub-accounts, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn accounts_under(&self, account: AccountSid, page: Page) -> Result<Listed<AccountRow>> {
+        const WHERE: &str = "WHERE (id = $1 OR parent_id = $1) ";
+        let mut values = vec![account.bind()];
+        let total = count(&self.directory, Sql::of(&[AccountRow::COUNT, WHERE]), &values).await?;
+        values.extend([page.limit.bind(), page.offset.bind()]);
+        let sql = Sql::of(&[AccountRow::SELECT, WHERE, "ORDER BY created_at, id LIMIT $2 OFFSET $3"]);
+        Ok(Listed { rows: readable(&self.directory.rows(sql, &values).await?), total })
+    }
+
+    /// The organization with this SIP domain.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn organization_of(&self, domain: &str) -> Result<Option<OrganizationRow>> {
+        let domain = domain.to_ascii_lowercase().bind();
+        let sql = Sql::of(&[OrganizationRow::SELECT, "WHERE domain = $1"]);
+        let rows = self.directory.rows(sql, &[domain]).await?;
+        Ok(rows.first().map(OrganizationRow::read).transpose()?)
+    }
+
+    /// The organization that owns what SQL by hand gives no owner.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn default_organization(&self) -> Result<Option<OrganizationRow>> {
+        let rows = self.directory.rows(Sql::of(&[OrganizationRow::SELECT, "WHERE is_default"]), &[]).await?;
+        Ok(rows.first().map(OrganizationRow::read).transpose()?)
+    }
+
+    /// The account that owns what SQL by hand gives no owner.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn default_account(&self) -> Result<Option<AccountRow>> {
+        let rows = self.directory.rows(Sql::of(&[AccountRow::SELECT, "WHERE is_default"]), &[]).await?;
+        Ok(rows.first().map(AccountRow::read).transpose()?)
+    }
+}
+
+pub(crate) async fn count(database: &Database, sql: impl Into<Sql>, values: &[Value]) -> Result<u64> {
+    let rows = database.rows(sql, values).await?;
+    let number = rows.first().map(|row| row.count(0)).transpose()?.unwrap_or(0);
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// A bad row hides itself alone, not the list.
+pub(crate) fn readable<T: Table>(rows: &[Row]) -> Vec<T> {
+    let read = rows.iter().map(T::read);
+    read.filter_map(|row| row.map_err(|bad| tracing::warn!(%bad, "a row is left out of a list")).ok()).collect()
+}
+
+/// Restcomm's wildcard as LIKE's, what means something to LIKE escaped.
+fn like(part: &str) -> String {
+    let mut text = String::with_capacity(part.len() + 2);
+    for c in part.chars() {
+        match c {
+            '*' => text.push('%'),
+            '%' | '_' | '!' => text.extend(['!', c]),
+            _ => text.push(c),
+        }
+    }
+    if part.contains('*') { text } else { format!("%{text}%") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like;
+
+    #[test]
+    fn a_star_stands_for_anything_and_nothing_else_does() {
+        assert_eq!(like("+1650*"), "+1650%");
+        assert_eq!(like("650"), "%650%");
+        assert_eq!(like("5_5%*"), "5!_5!%%");
+    }
+}

@@ -1,0 +1,114 @@
+//! Embedded migrations: applied in order, once, each in a transaction of its own.
+//!
+//! A script is common to both servers where it can be. The few words they spell differently stand
+//! in it as `{{word}}` and are put in here; triggers have a file per server.
+
+use ring::digest;
+
+use crate::store::error::{Result, StoreError};
+use crate::store::sql::{Database, Purpose, Tx, Value};
+
+/// One step of a schema.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const fn common(name: &'static str, script: &'static str) -> Migration {
+    Migration { name, sqlite: script, postgres: script }
+}
+
+/// The tables that people edit.
+pub(crate) const DIRECTORY: &[Migration] = &[
+    common("directory 1: tables", include_str!("migrations/common/0001_directory.sql")),
+    Migration {
+        name: "directory 2: change log",
+        sqlite: include_str!("migrations/sqlite/0002_change_log.sql"),
+        postgres: include_str!("migrations/postgres/0002_change_log.sql"),
+    },
+];
+
+/// The projection of the journal.
+pub(crate) const CALLS: &[Migration] =
+    &[common("calls 1: tables", include_str!("migrations/common/0001_calls.sql"))];
+
+/// What the servers spell differently: the word, SQLite's text, PostgreSQL's.
+const WORDS: [(&str, &str, &str); 2] = [
+    ("{{new_id}}", "lower(hex(randomblob(16)))", "replace(gen_random_uuid()::text, '-', '')"),
+    (
+        "{{now}}",
+        "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+        r#"to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#,
+    ),
+];
+
+/// Brings a database to the last step; what was applied, empty when nothing was due.
+pub(crate) async fn migrate(database: &Database, steps: &'static [Migration]) -> Result<Vec<&'static str>> {
+    let mut tx = database.begin(Purpose::Write).await?;
+    if let Tx::Postgres(_) = tx {
+        // Several routers may start at once; SQLite's write lock is taken already.
+        tx.rows("SELECT pg_advisory_xact_lock(4846791580151137063)", &[]).await?;
+    }
+    tx.script(
+        "CREATE TABLE IF NOT EXISTS schema_steps \
+         (name TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL)"
+            .to_owned(),
+    )
+    .await?;
+    let mut applied = Vec::new();
+    for step in steps {
+        if apply(&mut tx, step).await? {
+            applied.push(step.name);
+        }
+    }
+    refuse_newer(&mut tx, steps).await?;
+    tx.commit().await?;
+    Ok(applied)
+}
+
+async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {
+    let script = match tx {
+        Tx::Sqlite(_) => WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text)),
+        Tx::Postgres(_) => {
+            WORDS.iter().fold(step.postgres.to_owned(), |s, (word, _, text)| s.replace(word, text))
+        }
+    };
+    let digest = Value::Text(Some(short_digest(&script)));
+    let name = Value::Text(Some(step.name.to_owned()));
+    let known = tx.rows("SELECT digest FROM schema_steps WHERE name = $1", std::slice::from_ref(&name)).await?;
+    if let Some(row) = known.first() {
+        if row.text(0).ok().flatten() != text_of(&digest) {
+            return Err(StoreError::Schema(format!("`{}` was applied with another text", step.name)));
+        }
+        return Ok(false);
+    }
+    tx.script(script).await?;
+    tx.execute("INSERT INTO schema_steps (name, digest) VALUES ($1, $2)", &[name, digest]).await?;
+    Ok(true)
+}
+
+/// A step of ours that this program does not know was made by a later one.
+async fn refuse_newer(tx: &mut Tx, steps: &'static [Migration]) -> Result<()> {
+    let family = steps[0].name.split(' ').next().unwrap_or_default();
+    for row in tx.rows("SELECT name FROM schema_steps ORDER BY name", &[]).await? {
+        let name = row.text(0).ok().flatten().unwrap_or_default();
+        if name.split(' ').next() == Some(family) && !steps.iter().any(|step| step.name == name) {
+            return Err(StoreError::Schema(format!("a newer callgate applied `{name}`")));
+        }
+    }
+    Ok(())
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) => text.as_deref(),
+        _ => None,
+    }
+}
+
+fn short_digest(text: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,86 @@
+-- The projection of the journal: what lists and traces are read from. Never edited by people.
+
+CREATE TABLE projected (
+    node        TEXT NOT NULL PRIMARY KEY,
+    position    BIGINT NOT NULL
+);
+
+CREATE TABLE calls (
+    id          TEXT NOT NULL PRIMARY KEY,
+    sequence    BIGINT NOT NULL,
+    node        TEXT NOT NULL,
+    account_id  TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    number_id   TEXT,
+    number      TEXT NOT NULL,
+    trunk_id    TEXT,
+    caller      TEXT NOT NULL,
+    called      TEXT NOT NULL,
+    caller_name TEXT NOT NULL,
+    forwarded_from TEXT NOT NULL,
+    sip_call_id TEXT NOT NULL,
+    sip_source  TEXT NOT NULL,
+    generation  BIGINT NOT NULL,
+    status      TEXT NOT NULL,
+    started_at  TEXT NOT NULL,
+    answered_at TEXT,
+    ended_at    TEXT,
+    duration_ms BIGINT NOT NULL,
+    sip_code    BIGINT,
+    reason      TEXT,
+    hangup_source TEXT
+);
+CREATE INDEX calls_account ON calls (account_id, started_at);
+CREATE INDEX calls_started ON calls (started_at);
+CREATE INDEX calls_sip_call_id ON calls (sip_call_id);
+
+CREATE TABLE events (
+    call_id     TEXT NOT NULL,
+    sequence    BIGINT NOT NULL,
+    at          TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    detail      TEXT NOT NULL,
+    PRIMARY KEY (call_id, sequence)
+);
+
+CREATE TABLE trace (
+    call_id     TEXT NOT NULL,
+    line        BIGINT NOT NULL,
+    at          TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    PRIMARY KEY (call_id, line)
+);
+
+CREATE TABLE deliveries (
+    id          TEXT NOT NULL PRIMARY KEY,
+    call_id     TEXT NOT NULL,
+    account_id  TEXT NOT NULL,
+    sequence    BIGINT NOT NULL,
+    revision    BIGINT NOT NULL,
+    node        TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    url         TEXT NOT NULL,
+    method      TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    attempts    BIGINT NOT NULL,
+    created_at  TEXT NOT NULL,
+    next_attempt_at TEXT,
+    finished_at TEXT,
+    last_error  TEXT,
+    leased_by   TEXT,
+    leased_until TEXT
+);
+CREATE INDEX deliveries_call ON deliveries (call_id, sequence);
+CREATE INDEX deliveries_pending ON deliveries (state, next_attempt_at);
+CREATE INDEX deliveries_created ON deliveries (created_at);
+
+CREATE TABLE attempts (
+    delivery_id TEXT NOT NULL,
+    attempt     BIGINT NOT NULL,
+    at          TEXT NOT NULL,
+    http_status BIGINT,
+    error       TEXT,
+    took_ms     BIGINT NOT NULL,
+    PRIMARY KEY (delivery_id, attempt)
+);

@@ -1,0 +1,223 @@
+-- The change log: its rowid is the generation, so one row per change; SQLite has one writer at a time,
+-- which makes number order commit order. REPLACE fires no delete trigger, so colliding rows are logged before.
+
+CREATE TABLE change_log (
+    generation  INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind        TEXT NOT NULL,
+    id          TEXT,
+    organization_id TEXT,
+    number      TEXT,
+    at          TEXT NOT NULL DEFAULT ({{now}})
+);
+
+CREATE VIEW generation AS
+    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0) AS number;
+
+CREATE TRIGGER numbers_insert_colliding BEFORE INSERT ON numbers BEGIN
+    INSERT INTO change_log (kind, id, organization_id, number)
+        SELECT 'number', id, organization_id, number FROM numbers WHERE id = NEW.id OR number = NEW.number;
+END;
+CREATE TRIGGER numbers_update_colliding BEFORE UPDATE ON numbers BEGIN
+    INSERT INTO change_log (kind, id, organization_id, number)
+        SELECT 'number', id, organization_id, number FROM numbers
+        WHERE (id = NEW.id OR number = NEW.number) AND id <> OLD.id;
+END;
+-- Owners that SQL by hand leaves out, and the organization, which is always the account's.
+CREATE TRIGGER numbers_insert AFTER INSERT ON numbers BEGIN
+    UPDATE numbers
+        SET account_id = CASE NEW.account_id WHEN '' THEN (SELECT id FROM accounts WHERE is_default) ELSE NEW.account_id END,
+            organization_id = (SELECT organization_id FROM accounts
+                WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default))
+        WHERE id = NEW.id AND organization_id IS NOT (SELECT organization_id FROM accounts WHERE id = NEW.account_id);
+    INSERT INTO change_log (kind, id, organization_id, number)
+        SELECT 'number', id, organization_id, number FROM numbers WHERE id = NEW.id;
+END;
+CREATE TRIGGER numbers_update AFTER UPDATE ON numbers BEGIN
+    INSERT INTO change_log (kind, id, organization_id, number)
+        VALUES ('number', OLD.id, OLD.organization_id, OLD.number);
+    UPDATE numbers
+        SET account_id = CASE NEW.account_id WHEN '' THEN (SELECT id FROM accounts WHERE is_default) ELSE NEW.account_id END,
+            organization_id = (SELECT organization_id FROM accounts
+                WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default)),
+            updated_at = CASE NEW.updated_at WHEN OLD.updated_at THEN {{now}} ELSE NEW.updated_at END
+        WHERE id = NEW.id AND (NEW.updated_at = OLD.updated_at
+            OR organization_id IS NOT (SELECT organization_id FROM accounts WHERE id = NEW.account_id));
+    INSERT INTO change_log (kind, id, organization_id, number)
+        SELECT 'number', id, organization_id, number FROM numbers
+        WHERE id = NEW.id AND (id <> OLD.id OR organization_id <> OLD.organization_id OR number <> OLD.number);
+END;
+CREATE TRIGGER numbers_delete AFTER DELETE ON numbers BEGIN
+    INSERT INTO change_log (kind, id, organization_id, number)
+        VALUES ('number', OLD.id, OLD.organization_id, OLD.number);
+END;
+CREATE TRIGGER accounts_own AFTER INSERT ON accounts WHEN NEW.organization_id = '' BEGIN
+    UPDATE accounts SET organization_id = (SELECT id FROM organizations WHERE is_default) WHERE id = NEW.id;
+END;
+CREATE TRIGGER applications_own AFTER INSERT ON applications WHEN NEW.account_id = '' BEGIN
+    UPDATE applications SET account_id = (SELECT id FROM accounts WHERE is_default) WHERE id = NEW.id;
+END;
+-- An account that moves takes its numbers along.
+CREATE TRIGGER accounts_move AFTER UPDATE OF organization_id ON accounts WHEN OLD.organization_id <> NEW.organization_id BEGIN
+    UPDATE numbers SET organization_id = NEW.organization_id WHERE account_id = NEW.id;
+END;
+
+CREATE TRIGGER organizations_insert AFTER INSERT ON organizations BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER organizations_update AFTER UPDATE ON organizations BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+    UPDATE organizations SET updated_at = {{now}} WHERE id = NEW.id AND updated_at = OLD.updated_at;
+END;
+CREATE TRIGGER organizations_delete AFTER DELETE ON organizations BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER accounts_insert AFTER INSERT ON accounts BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER accounts_update AFTER UPDATE ON accounts BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+    UPDATE accounts SET updated_at = {{now}} WHERE id = NEW.id AND updated_at = OLD.updated_at;
+END;
+CREATE TRIGGER accounts_delete AFTER DELETE ON accounts BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER applications_insert AFTER INSERT ON applications BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER applications_update AFTER UPDATE ON applications BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+    UPDATE applications SET updated_at = {{now}} WHERE id = NEW.id AND updated_at = OLD.updated_at;
+END;
+CREATE TRIGGER applications_delete AFTER DELETE ON applications BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER trunks_insert AFTER INSERT ON trunks BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER trunks_update AFTER UPDATE ON trunks BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+    UPDATE trunks SET updated_at = {{now}} WHERE id = NEW.id AND updated_at = OLD.updated_at;
+END;
+CREATE TRIGGER trunks_delete AFTER DELETE ON trunks BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER gateways_insert AFTER INSERT ON gateways BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+CREATE TRIGGER gateways_update AFTER UPDATE ON gateways BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+    UPDATE gateways SET updated_at = {{now}} WHERE id = NEW.id AND updated_at = OLD.updated_at;
+END;
+CREATE TRIGGER gateways_delete AFTER DELETE ON gateways BEGIN
+    INSERT INTO change_log (kind) VALUES ('frame');
+END;
+
+-- References, by triggers: the sqlite3 command line does not enforce foreign keys.
+CREATE TRIGGER organizations_insert_references BEFORE INSERT ON organizations BEGIN
+    SELECT RAISE(ABORT, 'organizations_default_application_exists') WHERE NEW.default_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.default_application_id);
+END;
+CREATE TRIGGER organizations_update_references BEFORE UPDATE OF default_application_id ON organizations BEGIN
+    SELECT RAISE(ABORT, 'organizations_default_application_exists') WHERE NEW.default_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.default_application_id);
+END;
+CREATE TRIGGER accounts_insert_references BEFORE INSERT ON accounts BEGIN
+    SELECT RAISE(ABORT, 'accounts_organization_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id OR (NEW.organization_id = '' AND is_default));
+    SELECT RAISE(ABORT, 'accounts_parent_exists') WHERE NEW.parent_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.parent_id);
+    SELECT RAISE(ABORT, 'accounts_default_application_exists') WHERE NEW.default_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.default_application_id);
+END;
+CREATE TRIGGER accounts_update_references BEFORE UPDATE OF organization_id, parent_id, default_application_id ON accounts BEGIN
+    SELECT RAISE(ABORT, 'accounts_organization_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id OR (NEW.organization_id = '' AND is_default));
+    SELECT RAISE(ABORT, 'accounts_parent_exists') WHERE NEW.parent_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.parent_id);
+    SELECT RAISE(ABORT, 'accounts_default_application_exists') WHERE NEW.default_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.default_application_id);
+END;
+CREATE TRIGGER applications_insert_references BEFORE INSERT ON applications BEGIN
+    SELECT RAISE(ABORT, 'applications_account_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default));
+END;
+CREATE TRIGGER applications_update_references BEFORE UPDATE OF account_id ON applications BEGIN
+    SELECT RAISE(ABORT, 'applications_account_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default));
+END;
+CREATE TRIGGER numbers_insert_references BEFORE INSERT ON numbers BEGIN
+    SELECT RAISE(ABORT, 'numbers_account_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default));
+    SELECT RAISE(ABORT, 'numbers_voice_application_exists') WHERE NEW.voice_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.voice_application_id);
+    SELECT RAISE(ABORT, 'numbers_sms_application_exists') WHERE NEW.sms_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.sms_application_id);
+    SELECT RAISE(ABORT, 'numbers_refer_application_exists') WHERE NEW.refer_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.refer_application_id);
+    SELECT RAISE(ABORT, 'numbers_ussd_application_exists') WHERE NEW.ussd_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.ussd_application_id);
+END;
+CREATE TRIGGER numbers_update_references BEFORE UPDATE OF account_id, voice_application_id, sms_application_id, refer_application_id, ussd_application_id ON numbers BEGIN
+    SELECT RAISE(ABORT, 'numbers_account_exists') WHERE NOT EXISTS
+        (SELECT 1 FROM accounts WHERE id = NEW.account_id OR (NEW.account_id = '' AND is_default));
+    SELECT RAISE(ABORT, 'numbers_voice_application_exists') WHERE NEW.voice_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.voice_application_id);
+    SELECT RAISE(ABORT, 'numbers_sms_application_exists') WHERE NEW.sms_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.sms_application_id);
+    SELECT RAISE(ABORT, 'numbers_refer_application_exists') WHERE NEW.refer_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.refer_application_id);
+    SELECT RAISE(ABORT, 'numbers_ussd_application_exists') WHERE NEW.ussd_application_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM applications WHERE id = NEW.ussd_application_id);
+END;
+CREATE TRIGGER trunks_insert_references BEFORE INSERT ON trunks BEGIN
+    SELECT RAISE(ABORT, 'trunks_organization_exists') WHERE NEW.organization_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id);
+END;
+CREATE TRIGGER trunks_update_references BEFORE UPDATE OF organization_id ON trunks BEGIN
+    SELECT RAISE(ABORT, 'trunks_organization_exists') WHERE NEW.organization_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id);
+END;
+CREATE TRIGGER gateways_insert_references BEFORE INSERT ON gateways BEGIN
+    SELECT RAISE(ABORT, 'gateways_organization_exists') WHERE NEW.organization_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id);
+END;
+CREATE TRIGGER gateways_update_references BEFORE UPDATE OF organization_id ON gateways BEGIN
+    SELECT RAISE(ABORT, 'gateways_organization_exists') WHERE NEW.organization_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM organizations WHERE id = NEW.organization_id);
+END;
+CREATE TRIGGER applications_delete_references BEFORE DELETE ON applications BEGIN
+    SELECT RAISE(ABORT, 'organizations_default_application_exists') WHERE EXISTS (SELECT 1 FROM organizations WHERE default_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'accounts_default_application_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE default_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_voice_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE voice_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_sms_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE sms_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_refer_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE refer_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_ussd_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE ussd_application_id = OLD.id);
+END;
+CREATE TRIGGER applications_id_references BEFORE UPDATE OF id ON applications WHEN OLD.id <> NEW.id BEGIN
+    SELECT RAISE(ABORT, 'organizations_default_application_exists') WHERE EXISTS (SELECT 1 FROM organizations WHERE default_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'accounts_default_application_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE default_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_voice_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE voice_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_sms_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE sms_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_refer_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE refer_application_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_ussd_application_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE ussd_application_id = OLD.id);
+END;
+CREATE TRIGGER organizations_delete_references BEFORE DELETE ON organizations BEGIN
+    SELECT RAISE(ABORT, 'accounts_organization_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE organization_id = OLD.id);
+    SELECT RAISE(ABORT, 'trunks_organization_exists') WHERE EXISTS (SELECT 1 FROM trunks WHERE organization_id = OLD.id);
+    SELECT RAISE(ABORT, 'gateways_organization_exists') WHERE EXISTS (SELECT 1 FROM gateways WHERE organization_id = OLD.id);
+END;
+CREATE TRIGGER organizations_id_references BEFORE UPDATE OF id ON organizations WHEN OLD.id <> NEW.id BEGIN
+    SELECT RAISE(ABORT, 'accounts_organization_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE organization_id = OLD.id);
+    SELECT RAISE(ABORT, 'trunks_organization_exists') WHERE EXISTS (SELECT 1 FROM trunks WHERE organization_id = OLD.id);
+    SELECT RAISE(ABORT, 'gateways_organization_exists') WHERE EXISTS (SELECT 1 FROM gateways WHERE organization_id = OLD.id);
+END;
+CREATE TRIGGER accounts_delete_references BEFORE DELETE ON accounts BEGIN
+    SELECT RAISE(ABORT, 'accounts_parent_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE parent_id = OLD.id);
+    SELECT RAISE(ABORT, 'applications_account_exists') WHERE EXISTS (SELECT 1 FROM applications WHERE account_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_account_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE account_id = OLD.id);
+END;
+CREATE TRIGGER accounts_id_references BEFORE UPDATE OF id ON accounts WHEN OLD.id <> NEW.id BEGIN
+    SELECT RAISE(ABORT, 'accounts_parent_exists') WHERE EXISTS (SELECT 1 FROM accounts WHERE parent_id = OLD.id);
+    SELECT RAISE(ABORT, 'applications_account_exists') WHERE EXISTS (SELECT 1 FROM applications WHERE account_id = OLD.id);
+    SELECT RAISE(ABORT, 'numbers_account_exists') WHERE EXISTS (SELECT 1 FROM numbers WHERE account_id = OLD.id);
+END;

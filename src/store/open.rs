@@ -1,0 +1,169 @@
+//! Opening a store: its two databases, migrated, and its key file.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::store::error::{Result, StoreError};
+use crate::store::migrate;
+use crate::store::secrets::Vault;
+use crate::store::sql::Database;
+
+/// Where the store is and which key file opens its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub url: String,
+    /// Made at first start, 0600.
+    pub key_file: PathBuf,
+    /// Connections to each database.
+    pub connections: u32,
+}
+
+impl StoreConfig {
+    /// A store at `url` with its key file at `key_file`.
+    #[must_use]
+    pub fn new(url: impl Into<String>, key_file: impl Into<PathBuf>) -> Self {
+        Self { url: url.into(), key_file: key_file.into(), connections: 8 }
+    }
+}
+
+/// The store: what people edit, and the projection of the journal. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) directory: Database,
+    pub(crate) calls: Database,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) config: Arc<StoreConfig>,
+}
+
+/// How long a connection may take to come, and a lock to be freed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens both databases without waiting for them: a server that is away is noticed at the
+    /// first use. A SQLite file is made where it is not there.
+    ///
+    /// # Errors
+    /// The URL names no store, or the key file cannot be used.
+    pub fn open(config: StoreConfig) -> Result<Self> {
+        let vault = Arc::new(Vault::open(&config.key_file)?);
+        let (directory, calls) = if let Some(path) = sqlite_path(&config.url) {
+            make_folder(path)?;
+            (sqlite(path, &config), sqlite(&calls_path(path), &config))
+        } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
+            let database = Database::Postgres(postgres(&config)?);
+            (database.clone(), database)
+        } else {
+            return Err(StoreError::Url(config.url));
+        };
+        Ok(Self { directory, calls, vault, config: Arc::new(config) })
+    }
+
+    /// Applies what migrations are due, in both databases; their names.
+    ///
+    /// # Errors
+    /// The database is away, newer than this program, or refuses.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>> {
+        let mut applied = migrate::migrate(&self.directory, migrate::DIRECTORY).await?;
+        applied.extend(migrate::migrate(&self.calls, migrate::CALLS).await?);
+        Ok(applied)
+    }
+
+    /// Whether the databases answer.
+    ///
+    /// # Errors
+    /// One does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.directory.rows("SELECT 1", &[]).await?;
+        self.calls.rows("SELECT 1", &[]).await?;
+        Ok(())
+    }
+
+    /// Whether the store is embedded (SQLite).
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.directory, Database::Sqlite(_))
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.directory.close().await;
+        self.calls.close().await;
+    }
+}
+
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    (!path.is_empty() && !path.contains(['?', '#'])).then(|| Path::new(path))
+}
+
+/// `data/callgate.db` has its projection in `data/callgate-calls.db`.
+fn calls_path(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().map_or("db".into(), |ending| ending.to_string_lossy());
+    path.with_file_name(format!("{stem}-calls.{ending}"))
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .map_err(|source| StoreError::File { path: folder.to_owned(), source }),
+        _ => Ok(()),
+    }
+}
+
+fn sqlite(path: &Path, config: &StoreConfig) -> Database {
+    Database::Sqlite(
+        SqlitePoolOptions::new()
+            .max_connections(config.connections)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(sqlite_options(path)),
+    )
+}
+
+/// NORMAL in WAL mode: a power cut may lose the last commits, never the file.
+pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(PATIENCE)
+        .row_buffer_size(1024)
+}
+
+fn postgres(config: &StoreConfig) -> Result<sqlx::PgPool> {
+    let options = PgConnectOptions::from_str(&config.url).map_err(|_| StoreError::Url(without_password(&config.url)))?;
+    let options = options.application_name("callgate");
+    Ok(PgPoolOptions::new()
+        .max_connections(config.connections)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options))
+}
+
+fn without_password(url: &str) -> String {
+    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, host)| format!("postgres://…@{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_projection_has_a_file_of_its_own() {
+        assert_eq!(calls_path(Path::new("data/callgate.db")), Path::new("data/callgate-calls.db"));
+        assert_eq!(sqlite_path("sqlite://data/callgate.db"), Some(Path::new("data/callgate.db")));
+        assert_eq!(sqlite_path("sqlite:///var/lib/c.db"), Some(Path::new("/var/lib/c.db")));
+        assert_eq!(sqlite_path("mysql://x"), None);
+    }
+
+    #[test]
+    fn an_error_shows_no_password() {
+        assert_eq!(without_password("postgres://u:secret@host/db"), "postgres://…@host/db");
+    }
+}

@@ -1,0 +1,156 @@
+//! Writing what people edit: create, change, delete, each with its audit entry and the generation
+//! it will be live in, in one transaction.
+
+use jiff::Timestamp;
+
+use crate::store::column::{Column, Word};
+use crate::store::entity::{Entity, audit_form};
+use crate::store::error::{Result, StoreError};
+use crate::store::open::Store;
+use crate::store::secrets::random_id;
+use crate::store::sql::{Purpose, Sql, Tx, Value};
+
+/// A row as it stands after a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<T> {
+    /// The row, its defaults and dates filled in.
+    pub row: T,
+    /// The generation of the directory that shows it.
+    pub generation: u64,
+}
+
+impl Store {
+    /// Creates a row. An id of 0 is replaced by a random one; dates are now.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`], [`StoreError::Constraint`], or the database is away.
+    pub async fn create<T: Entity>(&self, actor: &str, mut row: T) -> Result<Written<T>> {
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        let now = Timestamp::now();
+        row.stamp(now, now);
+        let mut tx = self.writers_turn().await?;
+        tx.execute(T::INSERT, &row.values()).await?;
+        finish(tx, Entry { actor, action: "create", before: None, after: None }, row.id()).await
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn read<T: Entity>(&self, id: T::Id) -> Result<Option<T>> {
+        let rows = self.directory.rows(Sql::of(&[T::SELECT, BY_ID]), &[id.bind()]).await?;
+        Ok(rows.first().map(T::read).transpose()?)
+    }
+
+    /// Changes a row: `change` sees it as it stands and edits it, alone among writers.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Duplicate`], [`StoreError::Constraint`], or the
+    /// database is away.
+    pub async fn modify<T: Entity>(
+        &self,
+        actor: &str,
+        id: T::Id,
+        change: impl FnOnce(&mut T) + Send,
+    ) -> Result<Written<T>> {
+        let mut tx = self.writers_turn().await?;
+        let before = existing::<T>(&mut tx, id).await?;
+        let mut row = before.clone();
+        change(&mut row);
+        row.stamp(before.created(), Timestamp::now());
+        let mut values = row.values();
+        // An identity never changes.
+        values[0] = id.bind();
+        tx.execute(T::UPDATE, &values).await?;
+        finish(tx, Entry { actor, action: "update", before: Some(&before), after: None }, id).await
+    }
+
+    /// Writes a whole row over the one with its id; its creation date stays.
+    ///
+    /// # Errors
+    /// As [`Store::modify`].
+    pub async fn update<T: Entity>(&self, actor: &str, row: T) -> Result<Written<T>> {
+        self.modify(actor, row.id(), |old| *old = row.clone()).await
+    }
+
+    /// Deletes a row; the generation without it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Constraint`] where others still need it, or the
+    /// database is away.
+    pub async fn delete<T: Entity>(&self, actor: &str, id: T::Id) -> Result<u64> {
+        let mut tx = self.writers_turn().await?;
+        let before = existing::<T>(&mut tx, id).await?;
+        tx.execute(T::DELETE, &[id.bind()]).await?;
+        let entry = Entry { actor, action: "delete", before: Some(&before), after: None };
+        let generation = entry.write(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(generation)
+    }
+
+    /// Begins a transaction in which no other writer of this program is active. PostgreSQL holds
+    /// the row until commit; SQLite has one writer at a time anyway.
+    pub(crate) async fn writers_turn(&self) -> Result<Tx> {
+        let mut tx = self.directory.begin(Purpose::Write).await?;
+        tx.execute("UPDATE store SET value = value WHERE name = 'writers'", &[]).await?;
+        Ok(tx)
+    }
+}
+
+const BY_ID: &str = " WHERE id = $1";
+
+async fn existing<T: Entity>(tx: &mut Tx, id: T::Id) -> Result<T> {
+    let rows = tx.rows(Sql::of(&[T::SELECT, BY_ID]), &[id.bind()]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::NotFound { table: T::NAME, id: id.word() })?;
+    Ok(T::read(row)?)
+}
+
+/// Reads back what triggers made of the row, writes the audit entry and commits.
+async fn finish<T: Entity>(mut tx: Tx, entry: Entry<'_, T>, id: T::Id) -> Result<Written<T>> {
+    let row = existing::<T>(&mut tx, id).await?;
+    let generation = Entry { after: Some(&row), ..entry }.write(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Written { row, generation })
+}
+
+/// One entry of the audit.
+struct Entry<'a, T> {
+    actor: &'a str,
+    action: &'static str,
+    before: Option<&'a T>,
+    after: Option<&'a T>,
+}
+
+impl<T: Entity> Entry<'_, T> {
+    /// Writes it; the generation of the transaction's changes.
+    async fn write(&self, tx: &mut Tx, id: T::Id) -> Result<u64> {
+        let generation = tx.generation().await?;
+        let form = |row: Option<&T>| row.map(audit_form).bind();
+        tx.execute(
+            "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                self.actor.to_owned().bind(),
+                self.action.to_owned().bind(),
+                T::NAME.to_owned().bind(),
+                Value::Text(Some(id.word())),
+                generation.bind(),
+                form(self.before),
+                form(self.after),
+            ],
+        )
+        .await?;
+        Ok(generation)
+    }
+}
+
+impl Tx {
+    /// The newest generation this transaction sees; its own, where it changed something.
+    pub(crate) async fn generation(&mut self) -> Result<u64> {
+        let rows = self.rows("SELECT number FROM generation", &[]).await?;
+        let number = rows.first().map(|row| row.count(0)).transpose()?.unwrap_or(0);
+        Ok(u64::try_from(number).unwrap_or(0))
+    }
+}
