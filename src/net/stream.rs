@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -21,7 +21,7 @@ use crate::sip::{Frame, FrameError, Framer};
 /// The answer to a CRLF CRLF ping (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
 
-/// Room a connection begins with.
+/// Bytes read at once.
 const READ: usize = 8 << 10;
 
 /// How long things on a stream may take.
@@ -166,7 +166,7 @@ impl Streams {
         if let Err(error) = stream.set_nodelay(true).and_then(|()| connection.outbox.open(stream.clone())) {
             return End::Broken(error);
         }
-        let (mut buffer, mut framer) = (BytesMut::with_capacity(READ), Framer::new());
+        let (mut buffer, mut framer) = ([0; READ], Framer::new());
         let mut last = Instant::now();
         let mut message_began = None;
         loop {
@@ -180,9 +180,9 @@ impl Streams {
                         return End::Broken(error);
                     }
                 }
-                ready = stream.readable() => match ready.and_then(|()| stream.try_read_buf(&mut buffer)) {
+                ready = stream.readable() => match ready.and_then(|()| stream.try_read(&mut buffer)) {
                     Ok(0) => return End::Closed,
-                    Ok(_) => match self.frames(connection, &mut framer, &mut buffer).await {
+                    Ok(length) => match self.frames(connection, &mut framer, &buffer[..length]).await {
                         Ok(Left::Nothing) => message_began = None,
                         Ok(Left::NewPart) => message_began = Some(Instant::now()),
                         Ok(Left::SamePart) => message_began = Some(message_began.unwrap_or_else(Instant::now)),
@@ -204,32 +204,30 @@ impl Streams {
         }
     }
 
-    /// Delivers every whole message in `buffer`; says what is left.
+    /// Delivers every message that `bytes` makes whole; says what is left.
     async fn frames(
         &self,
         connection: &Connection,
         framer: &mut Framer,
-        buffer: &mut BytesMut,
+        bytes: &[u8],
     ) -> Result<Left, FrameError> {
         let mut part = Left::SamePart;
-        loop {
-            match framer.step(buffer)? {
-                // A lone CR may be half of a line end: no message has begun with it.
-                Frame::Partial if buffer.len() < 2 => return Ok(Left::Nothing),
-                Frame::Partial => return Ok(part),
-                Frame::Blank { length, ping } => {
-                    drop(buffer.split_to(length));
-                    if ping && connection.outbox.push(PONG, None).is_ok() {
+        framer.push(bytes);
+        while let Some(frame) = framer.take()? {
+            match frame {
+                Frame::Ping => {
+                    if connection.outbox.push(PONG, None).is_ok() {
                         connection.outbox.wake.notify_one();
                     }
                 }
-                Frame::Message(length) => {
+                Frame::Message(message) => {
                     self.connections.metrics.received.inc();
                     part = Left::NewPart;
-                    self.delivery.message(connection.flow, buffer.split_to(length).freeze()).await;
+                    self.delivery.message(connection.flow, Bytes::copy_from_slice(message)).await;
                 }
             }
         }
+        Ok(if framer.is_inside() { part } else { Left::Nothing })
     }
 }
 
