@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, DialOutcome, Terminal};
+use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::ids::CallSid;
 use crate::time::Instant;
@@ -126,8 +127,45 @@ pub struct DialogState {
     pub flow: Flow,
     /// Our last CSeq number.
     pub local_cseq: u32,
-    /// The peer's last CSeq number.
+    /// The peer's last CSeq number, 0: none yet.
     pub remote_cseq: u32,
     /// Session interval in seconds, 0: none.
     pub session_interval: u32,
+}
+
+impl DialogState {
+    /// What is to be kept of a dialog.
+    #[must_use]
+    pub fn of(dialog: &Dialog, session_interval: u32) -> Self {
+        Self {
+            call_id: Arc::clone(&dialog.call_id),
+            local_tag: Arc::clone(&dialog.local_tag),
+            remote_tag: Arc::clone(&dialog.remote_tag),
+            local: Arc::clone(&dialog.local),
+            remote: Arc::clone(&dialog.remote),
+            target: Arc::clone(&dialog.target),
+            routes: dialog.routes.clone(),
+            flow: dialog.flow,
+            local_cseq: dialog.local_cseq,
+            remote_cseq: dialog.remote_cseq.unwrap_or(0),
+            session_interval,
+        }
+    }
+
+    /// The dialog as it was kept.
+    #[must_use]
+    pub fn to_dialog(&self) -> Dialog {
+        Dialog {
+            call_id: Arc::clone(&self.call_id),
+            local_tag: Arc::clone(&self.local_tag),
+            remote_tag: Arc::clone(&self.remote_tag),
+            local: Arc::clone(&self.local),
+            remote: Arc::clone(&self.remote),
+            target: Arc::clone(&self.target),
+            routes: self.routes.clone(),
+            flow: self.flow,
+            local_cseq: self.local_cseq,
+            remote_cseq: (self.remote_cseq > 0).then_some(self.remote_cseq),
+        }
+    }
 }

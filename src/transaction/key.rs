@@ -1,5 +1,7 @@
 //! What a message is matched to its transaction by (RFC 3261, 17.1.3 and 17.2.3).
 
+use crate::sip::{Message, Name};
+
 /// What every branch of RFC 3261 begins with (8.1.1.7).
 pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 
@@ -39,6 +41,40 @@ pub struct ResponseParts<'a> {
     pub method: &'a [u8],
     /// The value of To, with the peer's tag.
     pub to: &'a [u8],
+}
+
+impl<'a> RequestParts<'a> {
+    /// The parts of a scanned request; `None` for a response.
+    #[must_use]
+    pub fn of(message: &Message<'a>) -> Option<Self> {
+        let method = message.method()?.as_bytes();
+        let via = message.top_via();
+        Some(Self {
+            method,
+            uri: message.uri_bytes(),
+            via: via.raw,
+            branch: via.branch(),
+            host: via.host,
+            port: via.port,
+            from_tag: message.from().tag(),
+            to_tag: message.to().tag(),
+            call_id: message.call_id(),
+            cseq: message.cseq().number,
+        })
+    }
+}
+
+impl<'a> ResponseParts<'a> {
+    /// The parts of a scanned response; `None` for a request, or without a branch.
+    #[must_use]
+    pub fn of(message: &Message<'a>) -> Option<Self> {
+        Some(Self {
+            status: message.code()?,
+            branch: message.top_via().branch()?,
+            method: message.cseq().method.as_bytes(),
+            to: message.value(Name::To)?,
+        })
+    }
 }
 
 impl RequestParts<'_> {
