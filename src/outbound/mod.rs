@@ -25,6 +25,7 @@ pub use config::{AllowPrivate, Config};
 pub use connect::{Lookup, LookupFuture};
 pub use failure::Failure;
 pub use guard::Guard;
+pub(crate) use params::seconds_up;
 pub use params::{Params, rfc2822, voice_params};
 pub use request::{Identity, Request};
 pub use sign::{standard_signature, twilio_signature};
