@@ -5,6 +5,9 @@
 mod clock;
 mod config;
 mod effects;
+mod first;
+mod listeners;
+mod questions;
 mod shard;
 
 pub use clock::Clock;
