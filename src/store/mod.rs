@@ -6,30 +6,42 @@
 //! - `sql`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
 //! - `column`, `words`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
+//! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
+//! - `calls/`: the projection of the journal. `first_start`: the first organization and account.
 //! - `write`, `lists`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
 
+pub mod calls;
+mod changes;
 mod column;
 mod entity;
 mod error;
+mod first_start;
 mod keys;
 mod lists;
+mod load;
 mod migrate;
+mod model;
 mod open;
 mod rows;
 mod secrets;
 mod sql;
 mod table;
+mod watch;
 mod words;
 mod write;
 
+pub use changes::{Changes, Step};
 pub use column::Word;
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
+pub use first_start::{FirstAccount, FirstStart};
 pub use keys::{new_token, new_webhook_secret};
 pub use lists::{Listed, NumberFilter, Page};
+pub use load::{FrameRows, Load};
 pub use open::{Store, StoreConfig};
 pub use rows::{
     AccountRow, ApplicationRow, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
 };
 pub use secrets::{SecretError, Vault, random_id, write_private};
+pub use watch::Watch;
 pub use write::Written;

@@ -13,6 +13,8 @@ pub trait Table: Sized {
     const SELECT: &'static str;
     /// `SELECT count(*) FROM table`, to be gone on with.
     const COUNT: &'static str;
+    /// `INSERT INTO table (columns)`, to be gone on with VALUES.
+    const INSERT_INTO: &'static str;
     /// Inserts one row, every column given.
     const INSERT: &'static str;
     /// Writes every column of the row with the id.
@@ -54,6 +56,9 @@ macro_rules! table {
                 "SELECT ", stringify!($id), $(", ", stringify!($field),)* " FROM ", $table, " "
             );
             const COUNT: &'static str = concat!("SELECT count(*) FROM ", $table, " ");
+            const INSERT_INTO: &'static str = concat!(
+                "INSERT INTO ", $table, " (", stringify!($id), $(", ", stringify!($field),)* ")"
+            );
             const INSERT: &'static str = concat!(
                 "INSERT INTO ", $table, " (", stringify!($id), $(", ", stringify!($field),)*
                 ") VALUES ($1", $(", $", $place,)* ")"

@@ -1,0 +1,14 @@
+//! The projection of the journal: written in batches, read by lists, traces and retries.
+//!
+//! - `rows`: its tables. `project`: one batch, in one transaction, any number of times over.
+//! - `lists`: what the API shows. `deliveries`: what is due, what was given up, and once more.
+
+mod deliveries;
+mod lists;
+mod project;
+mod rows;
+
+pub use deliveries::DeliveryState;
+pub use lists::{CallFilter, DeliveryFilter};
+pub use project::Batch;
+pub use rows::{AttemptRow, CallRow, DeliveryRow, EventRow, TraceRow, delivery_id};

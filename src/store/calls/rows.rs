@@ -1,0 +1,160 @@
+//! The projection's tables, column by column.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::call::outcome::CallStatus;
+use crate::ids::{AccountSid, CallSid, InstanceSid, NumberSid, OrganizationSid, TrunkSid};
+use crate::reason::Reason;
+use crate::routing::model::Method;
+use crate::store::calls::deliveries::DeliveryState;
+use crate::store::table::table;
+
+table! {
+    /// A call as its newest projected record left it.
+    CallRow in "calls" {
+        /// Identity.
+        1 id: CallSid,
+        /// The `seq` of the newest record in it: an older one changes nothing.
+        2 sequence: u32,
+        /// The node that had the call.
+        3 node: InstanceSid,
+        /// Owner of the number.
+        4 account_id: AccountSid,
+        /// The organization it was dialled in.
+        5 organization_id: OrganizationSid,
+        /// The number, where one was found.
+        6 number_id: Option<NumberSid>,
+        /// The number's own text.
+        7 number: String,
+        /// The trunk, where one matched.
+        8 trunk_id: Option<TrunkSid>,
+        /// `From`.
+        9 caller: String,
+        /// `To`.
+        10 called: String,
+        /// The display name.
+        11 caller_name: String,
+        /// `ForwardedFrom`.
+        12 forwarded_from: String,
+        /// The A leg's Call-ID.
+        13 sip_call_id: String,
+        /// Where the INVITE came from.
+        14 sip_source: IpAddr,
+        /// The directory's generation that decided.
+        15 generation: u64,
+        /// How it stands.
+        16 status: CallStatus,
+        /// When the INVITE came.
+        17 started_at: Timestamp,
+        /// When our 2xx left.
+        18 answered_at: Option<Timestamp>,
+        /// When it was over.
+        19 ended_at: Option<Timestamp>,
+        /// From answer to BYE.
+        20 duration_ms: u64,
+        /// The final response.
+        21 sip_code: Option<u16>,
+        /// Why it ended.
+        22 reason: Option<Reason>,
+        /// Who ended it.
+        23 hangup_source: Option<String>,
+    }
+}
+
+table! {
+    /// One journal record of a call, in words.
+    EventRow in "events" {
+        /// Whose.
+        1 call_id: CallSid,
+        /// The record's `seq`.
+        2 sequence: u32,
+        /// When.
+        3 at: Timestamp,
+        /// What kind of change: `admitted`, `ringing`, `answered`, …
+        4 kind: String,
+        /// Its particulars, in words.
+        5 detail: String,
+    }
+}
+
+table! {
+    /// One line of a call's trace.
+    TraceRow in "trace" {
+        /// Whose.
+        1 call_id: CallSid,
+        /// Counts per call.
+        2 line: u32,
+        /// When.
+        3 at: Timestamp,
+        /// What, whole; numbers are redacted where it is printed.
+        4 text: String,
+    }
+}
+
+table! {
+    /// One event for one receiver, in net form: as its newest outcome left it.
+    DeliveryRow in "deliveries" {
+        /// See [`delivery_id`].
+        1 id: String,
+        /// The call it tells of.
+        2 call_id: CallSid,
+        /// Whose receiver.
+        3 account_id: AccountSid,
+        /// `SequenceNumber`.
+        4 sequence: u32,
+        /// Counts the outcomes projected for it: an older one changes nothing.
+        5 revision: u32,
+        /// The node that delivers it.
+        6 node: InstanceSid,
+        /// `CallStatus`.
+        7 status: CallStatus,
+        /// The URL as stored.
+        8 url: String,
+        /// How it is asked.
+        9 method: Method,
+        /// The form-encoded parameters.
+        10 body: String,
+        /// How it stands.
+        11 state: DeliveryState,
+        /// How many tries there were.
+        12 attempts: u32,
+        /// When the event happened.
+        13 created_at: Timestamp,
+        /// When the next try is due; `None` when there is none.
+        14 next_attempt_at: Option<Timestamp>,
+        /// When it was delivered or given up.
+        15 finished_at: Option<Timestamp>,
+        /// What the last try came to.
+        16 last_error: Option<String>,
+    }
+}
+
+table! {
+    /// One HTTP try.
+    AttemptRow in "attempts" {
+        /// Of which delivery.
+        1 delivery_id: String,
+        /// Counts from 1.
+        2 attempt: u32,
+        /// When it began.
+        3 at: Timestamp,
+        /// The answer's status, where one came.
+        4 http_status: Option<u16>,
+        /// What went wrong.
+        5 error: Option<String>,
+        /// How long it took.
+        6 took_ms: u64,
+    }
+}
+
+/// The id of the delivery of a call's `sequence`th event: the same whoever computes it, so that
+/// projecting twice makes one row. A B leg's own events count apart.
+#[must_use]
+pub fn delivery_id(call: CallSid, leg: Option<CallSid>, sequence: u32) -> String {
+    match leg {
+        Some(leg) => format!("{call}-{leg}-{sequence}"),
+        None => format!("{call}-{sequence}"),
+    }
+}

@@ -1,0 +1,219 @@
+//! From rows to what routing knows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
+use crate::routing::pattern::is_pattern;
+use crate::routing::model::{
+    Account, Application, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk, VoiceProfile,
+};
+use crate::store::error::BadRow;
+use crate::store::keys::signing_keys;
+use crate::store::rows::{
+    AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow,
+};
+use crate::store::secrets::Vault;
+use crate::store::sql::Row;
+use crate::store::table::{Table, cell, table};
+
+/// An empty text in a column of URLs means none, as NULL does.
+fn some(text: Option<&str>) -> Option<Arc<str>> {
+    text.filter(|text| !text.is_empty()).map(Arc::from)
+}
+
+fn hook(url: Option<&str>, method: Method) -> Option<Hook> {
+    some(url).map(|url| Hook { url, method })
+}
+
+/// An organization as routing knows it.
+pub(crate) fn organization(row: OrganizationRow) -> Organization {
+    Organization {
+        sid: row.id,
+        domain: row.domain.trim_end_matches('.').into(),
+        status: row.status,
+        match_mode: row.match_mode,
+        base_url: some(row.base_url.as_deref()),
+        post_query_in_body: row.post_query_in_body,
+        skip_media_verbs: row.skip_media_verbs,
+        registrar: some(row.registrar.as_deref()),
+        default_application: row.default_application_id,
+        is_default: row.is_default,
+    }
+}
+
+/// An account as routing knows it, its keys opened.
+pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow> {
+    let keys = signing_keys(vault, row).map_err(|error| BadRow {
+        table: "accounts",
+        id: format!("{:032x}", row.id.0),
+        column: "auth_token, webhook_secret or former_webhook_secret",
+        value: error.to_string(),
+        expected: "sealed under a key of the key file",
+    })?;
+    Ok(Account {
+        sid: row.id,
+        organization: row.organization_id,
+        parent: row.parent_id,
+        status: row.status,
+        default_application: row.default_application_id,
+        keys: Arc::new(keys),
+        max_calls: row.max_calls,
+        max_calls_per_second: row.max_calls_per_second,
+    })
+}
+
+/// An application as routing knows it.
+pub(crate) fn application(row: &ApplicationRow) -> Application {
+    Application {
+        sid: row.id,
+        account: row.account_id,
+        voice: hook(row.voice_url.as_deref(), row.voice_method),
+        voice_fallback: hook(row.voice_fallback_url.as_deref(), row.voice_fallback_method),
+        status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
+    }
+}
+
+/// A trunk as routing knows it.
+pub(crate) fn trunk(row: TrunkRow) -> Trunk {
+    Trunk {
+        sid: row.id,
+        name: row.name.into(),
+        status: row.status,
+        organization: row.organization_id,
+        sources: row.sources,
+        listener: some(row.listener.as_deref()),
+        source_port: row.source_port,
+        request_host: some(row.request_host.as_deref()),
+        tgrp: some(row.tgrp.as_deref()),
+        trunk_context: some(row.trunk_context.as_deref()),
+        dialled_from: row.dialled_from,
+        caller_from: row.caller_from,
+        numbers: NumberProfile {
+            country_code: row.country_code,
+            international_prefix: row.international_prefix,
+            national_prefix: row.national_prefix,
+            rules: row.number_rules,
+            short_codes: row.short_codes,
+        },
+        mode: row.mode,
+        ring_at_once: row.ring_at_once,
+        single_early_dialog: row.single_early_dialog,
+        force_rport: row.force_rport,
+        nat: row.nat,
+        trusted: row.trusted,
+        emergency_numbers: row.emergency_numbers,
+        max_calls: row.max_calls,
+        max_calls_per_second: row.max_calls_per_second,
+        limit_code: row.limit_code,
+        webhook_failure_status: row.webhook_failure_status,
+    }
+}
+
+/// A gateway as routing knows it.
+pub(crate) fn gateway(row: GatewayRow) -> Gateway {
+    Gateway {
+        sid: row.id,
+        name: row.name.into(),
+        status: row.status,
+        organization: row.organization_id,
+        host: row.host.into(),
+        port: row.port,
+        transport: row.transport,
+        emergency: row.emergency,
+        trusted: row.trusted,
+        caller_id_format: row.caller_id_format,
+        own_caller_id: row.own_caller_id,
+    }
+}
+
+table! {
+    /// What routing reads of a number; `numbers`' further columns cost it nothing.
+    RoutedRow in "numbers" {
+        /// Identity.
+        1 id: NumberSid,
+        /// Owner.
+        2 account_id: AccountSid,
+        /// The owner's.
+        3 organization_id: OrganizationSid,
+        /// The text.
+        4 number: String,
+        /// Whether it is a pure SIP number.
+        5 is_sip: bool,
+        /// Whether it routes.
+        6 state: NumberState,
+        /// Asked first.
+        7 voice_url: Option<String>,
+        /// How.
+        8 voice_method: Method,
+        /// Asked then.
+        9 voice_fallback_url: Option<String>,
+        /// How.
+        10 voice_fallback_method: Method,
+        /// Its application.
+        11 voice_application_id: Option<ApplicationSid>,
+        /// Told.
+        12 status_callback: Option<String>,
+        /// How.
+        13 status_callback_method: Method,
+        /// Rung when no URL answers.
+        14 fallback_target: Option<String>,
+    }
+}
+
+/// The columns of [`RoutedRow`] that make the profile.
+const PROFILE: std::ops::Range<usize> = 6..14;
+
+/// Reads rows of [`RoutedRow`] column by column, without its strings; numbers with the same URLs
+/// share one profile.
+#[derive(Debug, Default)]
+pub(crate) struct NumberReader {
+    shared: HashMap<Box<str>, Arc<VoiceProfile>, foldhash::fast::RandomState>,
+    key: String,
+}
+
+/// Where every number has URLs of its own there is nothing to share: the memory stays bounded.
+const SHARED_AT_MOST: usize = 16_384;
+
+impl NumberReader {
+    /// One number.
+    pub(crate) fn read(&mut self, row: &Row) -> Result<Number, BadRow> {
+        let text = row.text(3).ok().flatten().unwrap_or_default();
+        Ok(Number {
+            sid: cell::<RoutedRow, _>(row, 0)?,
+            account: cell::<RoutedRow, _>(row, 1)?,
+            organization: cell::<RoutedRow, _>(row, 2)?,
+            text: text.into(),
+            is_sip: cell::<RoutedRow, bool>(row, 4)? || is_pattern(text),
+            in_service: cell::<RoutedRow, NumberState>(row, 5)? == NumberState::InService,
+            profile: self.profile(row)?,
+        })
+    }
+
+    fn profile(&mut self, row: &Row) -> Result<Arc<VoiceProfile>, BadRow> {
+        self.key.clear();
+        for column in PROFILE {
+            self.key.push_str(row.text(column).ok().flatten().unwrap_or_default());
+            self.key.push('\n');
+        }
+        if let Some(profile) = self.shared.get(self.key.as_str()) {
+            return Ok(Arc::clone(profile));
+        }
+        let profile = Arc::new(profile(&RoutedRow::read(row)?));
+        if self.shared.len() >= SHARED_AT_MOST {
+            self.shared.clear();
+        }
+        self.shared.insert(self.key.as_str().into(), Arc::clone(&profile));
+        Ok(profile)
+    }
+}
+
+fn profile(row: &RoutedRow) -> VoiceProfile {
+    VoiceProfile {
+        voice: hook(row.voice_url.as_deref(), row.voice_method),
+        voice_fallback: hook(row.voice_fallback_url.as_deref(), row.voice_fallback_method),
+        status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
+        fallback_target: some(row.fallback_target.as_deref()),
+        application: row.voice_application_id,
+    }
+}
