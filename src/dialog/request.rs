@@ -171,7 +171,10 @@ mod tests {
         let mut dialog = uac(RECORDED).unwrap();
         assert_eq!(dialog.next_hop(), b"sip:p3;lr");
         let text = bye(&mut dialog);
-        assert!(text.contains("Route: <sip:p3;lr>\r\nRoute: <sip:p2;lr>\r\nRoute: <sip:p1;lr>\r\n"), "{text}");
+        assert!(
+            text.contains("Route: <sip:p3;lr>\r\nRoute: <sip:p2;lr>\r\nRoute: <sip:p1;lr>\r\n"),
+            "{text}"
+        );
         assert!(text.contains("To: <sip:b@them>;tag=rt\r\n") && text.contains("CSeq: 4 BYE\r\n"), "{text}");
     }
 

@@ -115,9 +115,8 @@ async fn unsteppable(tx: &mut Tx, generation: u64) -> Result<Option<&'static str
 async fn read_step(store: &Store, tx: &mut Tx, since: u64, generation: u64) -> Result<Step> {
     let mut bad = Vec::new();
     let since = [since.bind()];
-    let framed = tx
-        .rows("SELECT 1 FROM change_log WHERE generation > $1 AND kind = 'frame' LIMIT 1", &since)
-        .await?;
+    let framed =
+        tx.rows("SELECT 1 FROM change_log WHERE generation > $1 AND kind = 'frame' LIMIT 1", &since).await?;
     let kept = if framed.is_empty() { None } else { Some(read_frame(tx, &mut bad).await?) };
     let frame: Option<Frame> = kept.as_ref().map(|kept| kept.frame(&store.vault, &mut bad));
     let logged = tx

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::ids::AccountSid;
-use crate::store::entity::{Entity, audit_form};
 use crate::store::column::{Column, Word};
+use crate::store::entity::{Entity, audit_form};
 use crate::store::error::{Result, StoreError};
 use crate::store::keys::new_token;
 use crate::store::open::Store;

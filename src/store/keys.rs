@@ -9,7 +9,7 @@ use crate::store::entity::Entity;
 use crate::store::error::Result;
 use crate::store::open::Store;
 use crate::store::rows::AccountRow;
-use crate::store::secrets::{SecretError, Sealed, Vault, random_id};
+use crate::store::secrets::{Sealed, SecretError, Vault, random_id};
 use crate::store::sql::Sql;
 use crate::store::table::Table;
 use crate::store::write::Written;

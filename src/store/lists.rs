@@ -157,7 +157,8 @@ pub(crate) async fn count(database: &Database, sql: impl Into<Sql>, values: &[Va
 /// A bad row hides itself alone, not the list.
 pub(crate) fn readable<T: Table>(rows: &[Row]) -> Vec<T> {
     let read = rows.iter().map(T::read);
-    read.filter_map(|row| row.map_err(|bad| tracing::warn!(%bad, "a row is left out of a list")).ok()).collect()
+    read.filter_map(|row| row.map_err(|bad| tracing::warn!(%bad, "a row is left out of a list")).ok())
+        .collect()
 }
 
 /// Restcomm's wildcard as LIKE's, what means something to LIKE escaped.

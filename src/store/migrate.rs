@@ -70,14 +70,17 @@ pub(crate) async fn migrate(database: &Database, steps: &'static [Migration]) ->
 
 async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {
     let script = match tx {
-        Tx::Sqlite(_) => WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text)),
+        Tx::Sqlite(_) => {
+            WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text))
+        }
         Tx::Postgres(_) => {
             WORDS.iter().fold(step.postgres.to_owned(), |s, (word, _, text)| s.replace(word, text))
         }
     };
     let digest = Value::Text(Some(short_digest(&script)));
     let name = Value::Text(Some(step.name.to_owned()));
-    let known = tx.rows("SELECT digest FROM schema_steps WHERE name = $1", std::slice::from_ref(&name)).await?;
+    let known =
+        tx.rows("SELECT digest FROM schema_steps WHERE name = $1", std::slice::from_ref(&name)).await?;
     if let Some(row) = known.first() {
         if row.text(0).ok().flatten() != text_of(&digest) {
             return Err(StoreError::Schema(format!("`{}` was applied with another text", step.name)));

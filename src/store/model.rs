@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
-use crate::routing::pattern::is_pattern;
 use crate::routing::model::{
     Account, Application, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk, VoiceProfile,
 };
+use crate::routing::pattern::is_pattern;
 use crate::store::error::BadRow;
 use crate::store::keys::signing_keys;
-use crate::store::rows::{
-    AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow,
-};
+use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
 use crate::store::sql::Row;
 use crate::store::table::{Table, cell, table};

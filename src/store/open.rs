@@ -38,7 +38,6 @@ pub struct Store {
     pub(crate) directory: Database,
     pub(crate) calls: Database,
     pub(crate) vault: Arc<Vault>,
-    pub(crate) config: Arc<StoreConfig>,
 }
 
 /// How long a connection may take to come, and a lock to be freed.
@@ -61,7 +60,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(config.url));
         };
-        Ok(Self { directory, calls, vault, config: Arc::new(config) })
+        Ok(Self { directory, calls, vault })
     }
 
     /// Applies what migrations are due, in both databases; their names.
@@ -138,7 +137,8 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 }
 
 fn postgres(config: &StoreConfig) -> Result<sqlx::PgPool> {
-    let options = PgConnectOptions::from_str(&config.url).map_err(|_| StoreError::Url(without_password(&config.url)))?;
+    let options = PgConnectOptions::from_str(&config.url)
+        .map_err(|_| StoreError::Url(without_password(&config.url)))?;
     let options = options.application_name("callgate");
     Ok(PgPoolOptions::new()
         .max_connections(config.connections)

@@ -159,7 +159,10 @@ impl Vault {
     /// Whether `sealed` was sealed with the first key; when not, it is due to be sealed again.
     #[must_use]
     pub fn is_current(&self, sealed: &Sealed) -> bool {
-        sealed.0.strip_prefix("v1.").and_then(|rest| rest.split_once('.'))
+        sealed
+            .0
+            .strip_prefix("v1.")
+            .and_then(|rest| rest.split_once('.'))
             .is_some_and(|(id, _)| id == self.keys[0].id)
     }
 }
@@ -253,9 +256,6 @@ mod tests {
     #[test]
     fn a_file_that_is_no_key_file_says_which_line() {
         let error = Vault::of_text("old short", Path::new("keys")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the key file keys, line 1: expected an id and 32 bytes in base64"
-        );
+        assert_eq!(error.to_string(), "the key file keys, line 1: expected an id and 32 bytes in base64");
     }
 }

@@ -13,8 +13,8 @@ use super::client_other::ClientOther;
 use super::key::{RequestParts, ResponseParts};
 use super::server_invite::{self, ServerInvite};
 use super::server_other::{self, ServerOther};
-pub use super::slots::TransactionId;
 use super::slots::Slots;
+pub use super::slots::TransactionId;
 use super::step::{Change, Refused, Send, Step, Tell};
 use super::timer::{Base, Timer};
 use super::{compose, key};
@@ -377,7 +377,13 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     }
 
     /// Puts in a transaction under the key that stands in `scratch`.
-    pub(super) fn insert(&mut self, machine: Machine, flow: Flow, owner: U, kept: Box<[u8]>) -> TransactionId {
+    pub(super) fn insert(
+        &mut self,
+        machine: Machine,
+        flow: Flow,
+        owner: U,
+        kept: Box<[u8]>,
+    ) -> TransactionId {
         let key: Arc<[u8]> = self.scratch.as_slice().into();
         let transaction = Transaction {
             machine,
@@ -451,9 +457,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         timers: &mut Timers<K>,
     ) {
         let Some(transaction) = self.slots.get_mut(id) else { return };
-        for (running, change) in
-            [(&mut transaction.repeat, step.repeat), (&mut transaction.end, step.end)]
-        {
+        for (running, change) in [(&mut transaction.repeat, step.repeat), (&mut transaction.end, step.end)] {
             if change == Change::Keep {
                 continue;
             }

@@ -99,9 +99,8 @@ pub fn request_flow(
     preferred: Option<ListenerId>,
     near: Option<IpAddr>,
 ) -> Option<Flow> {
-    let mut fitting = listeners.filter(|listener| {
-        listener.transport == transport && listener.bind.is_ipv4() == peer.is_ipv4()
-    });
+    let mut fitting = listeners
+        .filter(|listener| listener.transport == transport && listener.bind.is_ipv4() == peer.is_ipv4());
     let mut again = fitting.clone();
     let listener = again.find(|listener| Some(listener.id) == preferred).or_else(|| fitting.next())?;
     let local = match listener.bind.ip() {
@@ -153,11 +152,8 @@ mod tests {
 
     #[test]
     fn a_request_leaves_through_a_listener_of_its_transport_and_family() {
-        let bound = |id, transport, bind: &str| Bound {
-            id: ListenerId(id),
-            transport,
-            bind: bind.parse().unwrap(),
-        };
+        let bound =
+            |id, transport, bind: &str| Bound { id: ListenerId(id), transport, bind: bind.parse().unwrap() };
         let listeners = [
             bound(0, Transport::Udp, "192.0.2.1:5060"),
             bound(1, Transport::Udp, "[2001:db8::1]:5060"),

@@ -63,7 +63,8 @@ impl Store {
     ) -> Result<Vec<DeliveryRow>> {
         // The outer condition is asked again of the row as it is when its lock is had, so that two
         // nodes never hold one delivery.
-        const FREE: &str = "state = 'pending' AND next_attempt_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ";
+        const FREE: &str =
+            "state = 'pending' AND next_attempt_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ";
         let mut tx = self.calls.begin(Purpose::Write).await?;
         let sql = Sql::of(&[
             "UPDATE deliveries SET leased_by = $2, leased_until = $3 WHERE ",
@@ -129,7 +130,8 @@ impl Store {
         ] {
             tx.execute(Sql::of(&[head, OLD, ")"]), &[before.bind()]).await?;
         }
-        let forgotten = tx.execute(Sql::of(&["DELETE FROM calls WHERE id IN ", OLD]), &[before.bind()]).await?;
+        let forgotten =
+            tx.execute(Sql::of(&["DELETE FROM calls WHERE id IN ", OLD]), &[before.bind()]).await?;
         tx.commit().await?;
         Ok(forgotten)
     }
