@@ -74,10 +74,10 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// Words as they are met before `<`: tokens by the grammar, but commas and at-signs alone are kept
-/// out, as they mean something else.
+/// Words as they are met before `<`: tokens by the grammar, but unquoted commas and dots are common
+/// (RFC 4475 3.1.2.15), and in a list they part elements before this is asked.
 fn is_display(text: &[u8]) -> bool {
-    !text.iter().any(|b| matches!(b, b'"' | b';' | b'>' | b','))
+    !text.iter().any(|b| matches!(b, b'"' | b';' | b'>'))
 }
 
 #[cfg(test)]

@@ -174,6 +174,8 @@ impl<'a> Lines<'a> {
                 Some(b"\r\n") => break,
                 Some(_) if self.len + self.heap.len() < MAX_HEADERS => {}
                 Some(_) => return first.or(Some(Fault::bad("headers", "are more than 512"))),
+                // A datagram that ends with its last header line is a head without body.
+                None if self.at == self.bytes.len() => return self.after_head(first),
                 None => return first.or(Some(Fault::bad("headers", "do not end with an empty line"))),
             }
             match self.line() {
@@ -183,6 +185,10 @@ impl<'a> Lines<'a> {
             }
         }
         self.at += 2;
+        self.after_head(first)
+    }
+
+    fn after_head(&self, first: Option<Fault>) -> Option<Fault> {
         let twice = self.repeated & SINGLE;
         first.or_else(|| (twice != 0).then(|| Fault::bad(repeated_name(twice), "stands more than once")))
     }
@@ -234,8 +240,7 @@ impl<'a> Lines<'a> {
         self.repeated |= self.present & name.bit();
         self.present |= name.bit();
         let relied_on = RELIED_ON & name.bit() != 0;
-        let hidden = |byte: &u8| (*byte < b' ' && !is_lws(*byte)) || *byte == 127;
-        (relied_on && self.bytes[value..value_end].iter().any(hidden))
+        (relied_on && hides_control(&self.bytes[value..value_end]))
             .then(|| Fault::bad(name.as_str(), "holds a control character"))
     }
 
@@ -264,6 +269,16 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// A control character that is not escaped by a backslash, as a quoted string may have it.
+fn hides_control(value: &[u8]) -> bool {
+    let is_control = |byte: u8| (byte < b' ' && !is_lws(byte)) || byte == 127;
+    value.iter().any(|byte| is_control(*byte))
+        && value
+            .iter()
+            .zip([0].iter().chain(value))
+            .any(|(byte, before)| is_control(*byte) && *before != b'\\')
+}
+
 fn repeated_name(set: u128) -> &'static str {
     let names = [
         Name::From,
@@ -290,8 +305,9 @@ fn check(message: &Message<'_>) -> Result<(), Fault> {
         return Err(Fault::bad("Via", "cannot be read"));
     }
     for name in [Name::From, Name::To] {
-        if NameAddr::parse(value(name)).is_none() {
-            return Err(Fault::bad(name.as_str(), "is no address"));
+        let address = NameAddr::parse(value(name));
+        if address.is_none_or(|address| Elements::new(address.params.as_bytes()).nth(1).is_some()) {
+            return Err(Fault::bad(name.as_str(), "is not one address"));
         }
     }
     let call_id = value(Name::CallId);
