@@ -1,6 +1,6 @@
 //! From an INVITE to an application, an emergency gateway or a refusal.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Directory;
 use super::dialled::{Address, Dialled};
@@ -32,7 +32,8 @@ pub struct Inbound<'a> {
     pub header: Option<Address<'a>>,
 }
 
-/// What routing concluded.
+/// What routing concluded. Lives on the stack of one decision, so that none is allocated.
+#[expect(clippy::large_enum_variant, reason = "boxing the common variant would allocate on each call")]
 #[derive(Clone, Debug)]
 pub enum Decision<'d> {
     /// An application is to be asked.
@@ -117,6 +118,9 @@ pub enum Because {
     UnknownSource,
 }
 
+/// How sources without a trunk write numbers.
+static UNKNOWN_SOURCE_NUMBERS: LazyLock<NumberProfile> = LazyLock::new(NumberProfile::default);
+
 pub(super) fn decide_seen<'d>(
     directory: &'d Directory,
     inbound: &Inbound<'_>,
@@ -130,8 +134,7 @@ pub(super) fn decide_seen<'d>(
         return Decision::Refused(Reason::TrunkNotActive);
     }
     let Some(dialled) = dialled else { return Decision::Refused(Reason::NumberUndialable) };
-    let us = NumberProfile::default();
-    let profile = inbound.trunk.map_or(&us, |trunk| &trunk.numbers);
+    let profile = inbound.trunk.map_or_else(|| &*UNKNOWN_SOURCE_NUMBERS, |trunk| &trunk.numbers);
     let dialled = dialled.rewrite(profile);
     observer.dialled(&dialled);
     let destination = destination(directory, inbound);
@@ -208,7 +211,7 @@ fn look_up<'d>(
     source: Option<u32>,
     observer: &mut impl Observer,
 ) -> Option<(NumberView<'d>, Text)> {
-    while let Some((kind, form)) = forms.next() {
+    for (kind, form) in forms.by_ref() {
         let row = directory.exact(&form, destination, source);
         observer.form(kind, &form, row.is_some());
         if let Some(row) = row {

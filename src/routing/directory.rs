@@ -301,7 +301,8 @@ impl Directory {
         let own = |row: &Row| Some(row.organization()) == destination && (inside || row.is_provider());
         self.run(form)
             .find(|(_, row)| own(row))
-            .or_else(|| self.run(form).find(|(_, row)| row.is_provider()))
+            // They are unique; should two have come in past the check, every node takes the same.
+            .or_else(|| self.run(form).filter(|(_, row)| row.is_provider()).min_by_key(|(_, row)| row.sid))
             .map(|(index, _)| index)
     }
 

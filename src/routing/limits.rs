@@ -54,7 +54,6 @@ impl Limits {
     }
 
     /// Reserves one call without any limit, so that it is counted: recovered and emergency calls.
-    #[must_use]
     pub fn admit_always(&self, trunk: Option<TrunkSid>, account: Option<AccountSid>) -> Permit {
         let hold = |owner| Held::of(self.gauge(owner));
         Permit { trunk: trunk.map(Owner::Trunk).map(hold), account: account.map(Owner::Account).map(hold) }

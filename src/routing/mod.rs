@@ -7,7 +7,7 @@
 //! - `directory`: the immutable, numbered snapshot, and its next generation by a delta.
 //! - `table`, `side`, `slab`, `profiles`, `frame`: what it is made of.
 //! - `pattern`: one pattern. `patterns`, `trie`: those of an organization, indexed. `lint`: what looks
-//!   wrong among them.
+//!   wrong among them, judged by `samples`.
 //! - `text`: a short text held inline.
 
 pub mod decide;
@@ -22,6 +22,7 @@ pub mod model;
 pub mod pattern;
 pub mod patterns;
 mod profiles;
+mod samples;
 mod side;
 mod slab;
 mod table;

@@ -133,6 +133,16 @@ impl Compiled {
         self.regex.is_match(form.as_bytes())
     }
 
+    /// The pattern as read, parsed anew.
+    ///
+    /// # Panics
+    ///
+    /// Never: it was parsed before.
+    #[must_use]
+    pub fn hir(&self) -> Hir {
+        parse(&read_keys(&self.text)).expect("it was parsed before")
+    }
+
     /// Whether a look-up has to try it against every form.
     #[must_use]
     pub fn is_unindexable(&self) -> bool {
@@ -140,8 +150,9 @@ impl Compiled {
     }
 }
 
-fn parse(source: &str) -> Result<Hir, regex_syntax::Error> {
-    regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(32).build().parse(source)
+fn parse(source: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(32).build();
+    parser.parse(source).map_err(Box::new)
 }
 
 fn syntax(text: &str, error: &regex_syntax::Error) -> BadText {

@@ -98,6 +98,19 @@ impl PatternSet {
         None
     }
 
+    /// Every pattern that matches `form`, in rank order.
+    #[must_use]
+    pub fn matching(&self, form: &str) -> Vec<&Entry> {
+        let mut ranks = self.unindexed.clone();
+        let mut add = |more: &[u32]| ranks.extend_from_slice(more);
+        self.prefixes.walk(form.bytes(), &mut add);
+        self.suffixes.walk(form.bytes().rev(), &mut add);
+        ranks.sort_unstable();
+        ranks.dedup();
+        let entries = ranks.into_iter().map(|rank| &self.ranked[rank as usize]);
+        entries.filter(|entry| entry.pattern.matches(form)).collect()
+    }
+
     /// As [`Self::find`], by trying everything: what the index must agree with.
     #[must_use]
     pub fn find_plainly(&self, forms: &[&str]) -> Option<(&Entry, usize)> {

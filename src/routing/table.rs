@@ -45,7 +45,7 @@ impl Key {
 
     /// The upper half picks the leaf, the lower half the place in it.
     const fn spread(self) -> u64 {
-        let product = self.0 as u128 * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+        let product = (self.0 ^ 0xf39c_c060_5ced_c835) as u128 * 0x9e37_79b9_7f4a_7c15;
         (product >> 64) as u64 ^ product as u64
     }
 }

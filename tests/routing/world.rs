@@ -1,0 +1,119 @@
+//! A small directory to dial in: organizations `a.test`, `b.test`, `c.test`.
+
+use std::sync::Arc;
+
+use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
+use callgate::routing::model::*;
+use callgate::routing::{Address, Decision, Directory, Inbound, decide};
+
+/// The organizations of every case.
+pub const NAMES: [&str; 3] = ["A", "B", "C"];
+
+/// `A` is 1, and so on.
+pub fn organization_sid(name: &str) -> OrganizationSid {
+    let at = NAMES.iter().position(|known| *known == name).expect("a known organization");
+    OrganizationSid(at as u128 + 1)
+}
+
+/// `a.test`; a host nobody knows for `-`.
+pub fn host(name: &str) -> String {
+    if name == "-" { "192.0.2.1".to_owned() } else { format!("{}.test", name.to_lowercase()) }
+}
+
+/// Organizations without a default one, each with an account.
+pub fn frame(match_mode: MatchMode) -> Frame {
+    let organization = |name: &&str| {
+        Arc::new(Organization {
+            sid: organization_sid(name),
+            domain: host(name).into(),
+            status: Status::Active,
+            match_mode,
+            base_url: None,
+            post_query_in_body: false,
+            skip_media_verbs: false,
+            registrar: None,
+            default_application: None,
+            is_default: false,
+        })
+    };
+    let account = |name: &&str| Arc::new(account(organization_sid(name)));
+    Frame {
+        organizations: NAMES.iter().map(organization).collect(),
+        accounts: NAMES.iter().map(account).collect(),
+        ..Frame::default()
+    }
+}
+
+/// The account of an organization has its number.
+pub fn account(organization: OrganizationSid) -> Account {
+    Account {
+        sid: AccountSid(organization.0),
+        organization,
+        parent: None,
+        status: Status::Active,
+        default_application: None,
+        keys: Arc::default(),
+        max_calls: None,
+        max_calls_per_second: None,
+    }
+}
+
+/// A number of `organization` that asks one URL.
+pub fn number(sid: u128, organization: &str, text: &str, is_sip: bool) -> Number {
+    let organization = organization_sid(organization);
+    let hook = Hook { url: "https://app.test/voice".into(), method: Method::Post };
+    Number {
+        sid: NumberSid(sid),
+        text: text.into(),
+        account: AccountSid(organization.0),
+        organization,
+        is_sip,
+        in_service: true,
+        profile: Arc::new(VoiceProfile { voice: Some(hook), ..VoiceProfile::default() }),
+    }
+}
+
+/// A shared trunk that matches 192.0.2.0/24.
+pub fn trunk() -> Trunk {
+    Trunk {
+        sid: TrunkSid(1),
+        name: "trunk".into(),
+        status: Status::Active,
+        organization: None,
+        sources: vec![Prefix { address: [192, 0, 2, 0].into(), length: 24 }],
+        listener: None,
+        source_port: None,
+        request_host: None,
+        tgrp: None,
+        trunk_context: None,
+        dialled_from: DialledFrom::default(),
+        caller_from: CallerFrom::default(),
+        numbers: NumberProfile::default(),
+        mode: TrunkMode::default(),
+        ring_at_once: true,
+        single_early_dialog: false,
+        force_rport: false,
+        nat: Nat::default(),
+        trusted: false,
+        emergency_numbers: Vec::new(),
+        max_calls: None,
+        max_calls_per_second: None,
+        limit_code: 486,
+        webhook_failure_status: None,
+    }
+}
+
+/// Dials `user` at `to` from `from` over a shared trunk.
+pub fn dial<'d>(directory: &'d Directory, trunk: &Trunk, user: &str, from: &str, to: &str) -> Decision<'d> {
+    let (from, to) = (host(from), host(to));
+    let request = Address { user: user.as_bytes(), host: to.as_bytes(), ..Address::default() };
+    let inbound = Inbound {
+        trunk: Some(trunk),
+        unknown_organization: None,
+        request,
+        to: Address { user: b"else", host: b"192.0.2.9", ..Address::default() },
+        from_host: from.as_bytes(),
+        header: None,
+    };
+    decide(directory, &inbound)
+}
