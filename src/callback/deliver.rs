@@ -157,13 +157,11 @@ impl Shared {
         time::Instant::ZERO + self.origin.elapsed()
     }
 
-    /// Hands over what ended without a try of its own.
+    /// Hands over what was given up.
     fn report(&self, outcomes: &dyn Outcomes) {
         let ended = self.lock().ended();
         for end in ended {
             match end {
-                // Its lane reports it, with the try.
-                End::Delivered(_) => {}
                 End::Superseded(notice) => outcomes.superseded(&delivery(notice)),
                 End::Dead(notice, why) => outcomes.dead(&delivery(notice), why),
             }

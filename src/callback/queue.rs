@@ -50,10 +50,6 @@ impl Queue {
         }
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
     pub(super) fn push(&mut self, notice: Notice, now: Instant) {
         let Some(receiver) = notice.receiver() else { return };
         let notice = Arc::new(notice);

@@ -27,10 +27,9 @@ pub(super) enum Result {
     Unsendable,
 }
 
-/// What a delivery ended as, for the report.
+/// What a delivery that was given up ended as, for the report.
 #[derive(Clone, Debug)]
 pub(super) enum End {
-    Delivered(Arc<Notice>),
     Superseded(Arc<Notice>),
     Dead(Arc<Notice>, Dead),
 }
@@ -141,7 +140,7 @@ impl Lines {
             Result::Taken => {
                 self.failures = 0;
                 self.held -= 1;
-                ends.extend(line.pop(now).map(End::Delivered));
+                line.pop(now);
             }
             Result::Unsendable => {
                 self.held -= 1;
