@@ -47,7 +47,7 @@ fn of_class(class: &Class) -> Vec<String> {
     let holds = |key: u8| match class {
         Class::Bytes(bytes) => bytes.iter().any(|range| range.start() <= key && key <= range.end()),
         Class::Unicode(chars) => {
-            chars.iter().any(|range| range.start() <= key.into() && char::from(key) <= range.end())
+            chars.iter().any(|range| range.start() <= char::from(key) && char::from(key) <= range.end())
         }
     };
     KEYS.iter().filter(|&&key| holds(key)).map(|&key| char::from(key).to_string()).collect()
