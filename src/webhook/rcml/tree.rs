@@ -138,12 +138,13 @@ fn unescape(value: &str) -> Result<String, Error> {
             out.push(' ');
             continue;
         }
-        match tail.find(|c: char| !(c.is_ascii_alphanumeric() || c == '#')) {
-            Some(end) if end > 0 && tail[end..].starts_with(';') => {
-                out.push(resolve(&tail[..end])?);
-                rest = &tail[end + 1..];
-            }
-            _ => out.push('&'),
+        let end = tail.find(|c: char| !(c.is_ascii_alphanumeric() || c == '#')).unwrap_or(tail.len());
+        let whole = end > 0 && tail[end..].starts_with(';');
+        if whole || tail.starts_with('#') {
+            out.push(resolve(&tail[..end])?);
+            rest = tail[end..].strip_prefix(';').ok_or_else(|| not_xml("a reference without end"))?;
+        } else {
+            out.push('&');
         }
     }
     out.push_str(rest);

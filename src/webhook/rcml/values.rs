@@ -160,7 +160,8 @@ pub(super) fn with_headers(text: &str) -> Result<(&str, Vec<(Arc<str>, Arc<str>)
 fn header(name: &str, value: &str) -> Result<(Arc<str>, Arc<str>), Error> {
     let decode = |text: &str| {
         let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
-        clean(&text).map(str::to_owned)
+        // Before trimming: a line end at either end is no slip of the pen here.
+        (!text.chars().any(char::is_control)).then(|| text.trim().to_owned())
     };
     let bad = || wrong(format!("the header `{name}` on a noun cannot be used"));
     let (name, value) = decode(name).zip(decode(value)).ok_or_else(bad)?;
