@@ -7,16 +7,18 @@
 //! - `column`, `words`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
-//! - `calls/`: the projection of the journal. `first_start`: the first organization and account.
-//! - `write`, `lists`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
+//! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
+//! - `calls/`: the projection of the journal. `write`, `lists`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
 
+mod bytes;
 pub mod calls;
 mod changes;
 mod column;
+mod config;
 mod entity;
 mod error;
-mod first_start;
 mod keys;
+pub mod last_good;
 mod lists;
 mod load;
 mod migrate;
@@ -32,9 +34,9 @@ mod write;
 
 pub use changes::{Changes, Step};
 pub use column::Word;
+pub use config::{SecretsSection, StoreSection};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
-pub use first_start::{FirstAccount, FirstStart};
 pub use keys::{new_token, new_webhook_secret};
 pub use lists::{Listed, NumberFilter, Page};
 pub use load::{FrameRows, Load};

@@ -255,17 +255,20 @@ impl Tx {
         mut take: impl FnMut(Row),
     ) -> Result<()> {
         let sql = sql.into();
+        let mut taken = 0;
         match self {
             Self::Sqlite(tx) => {
                 let mut rows = sqlx::query_with(sql, sqlite(values)).fetch(&mut **tx);
                 while let Some(row) = rows.try_next().await? {
                     take(Row::Sqlite(row));
+                    breathe(&mut taken).await;
                 }
             }
             Self::Postgres(tx) => {
                 let mut rows = sqlx::query_with(sql, postgres(values)).fetch(&mut **tx);
                 while let Some(row) = rows.try_next().await? {
                     take(Row::Postgres(row));
+                    breathe(&mut taken).await;
                 }
             }
         }
@@ -282,6 +285,14 @@ impl Tx {
             Self::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
+    }
+}
+
+/// Lets the others of this thread go on now and then during a long list.
+async fn breathe(taken: &mut u32) {
+    *taken += 1;
+    if taken.is_multiple_of(256) {
+        tokio::task::yield_now().await;
     }
 }
 

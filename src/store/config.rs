@@ -1,0 +1,58 @@
+//! `[store]` and `[secrets]`.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::store::open::StoreConfig;
+
+/// `[store]`: where numbers, accounts and the projection of the journal are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StoreSection {
+    /// `sqlite://PATH` (the projection is kept beside it, in `…-calls.db`) or `postgres://…`.
+    pub url: String,
+    /// Connections to each database.
+    pub connections: u32,
+    /// A reload that would drop more than this share of the numbers, in percent, needs `--force`.
+    pub shrink_guard: u32,
+    /// Hours the change log reaches back; a router that was away longer loads everything.
+    pub change_log_hours: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://data/callgate.db".to_owned(),
+            connections: 8,
+            shrink_guard: 20,
+            change_log_hours: 24,
+        }
+    }
+}
+
+/// `[secrets]`: what seals tokens and webhook secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SecretsSection {
+    /// Made at first start, 0600. Without it no token in the store can be read: keep a copy.
+    pub key_file: PathBuf,
+}
+
+impl Default for SecretsSection {
+    fn default() -> Self {
+        Self { key_file: PathBuf::from("data/callgate.key") }
+    }
+}
+
+impl StoreSection {
+    /// What [`crate::store::Store::open`] takes.
+    #[must_use]
+    pub fn opening(&self, secrets: &SecretsSection) -> StoreConfig {
+        StoreConfig {
+            url: self.url.clone(),
+            key_file: secrets.key_file.clone(),
+            connections: self.connections.max(2),
+        }
+    }
+}
