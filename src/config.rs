@@ -14,6 +14,7 @@ use toml::{Table, Value};
 use crate::api::HttpConfig;
 use crate::daemon::{LimitsConfig, NodeConfig};
 use crate::net::SipConfig;
+use crate::store::{SecretsSection, StoreSection};
 use crate::telemetry::log::LogConfig;
 
 macro_rules! sections {
@@ -47,6 +48,10 @@ sections! {
     limits: LimitsConfig,
     /// The log.
     log: LogConfig,
+    /// Numbers, accounts and the journal's projection.
+    store: StoreSection,
+    /// The key file.
+    secrets: SecretsSection,
 }
 
 /// What is wrong with one key.

@@ -99,10 +99,16 @@ impl Snapshot {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+        let file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
         let file = BufWriter::with_capacity(1 << 18, file.map_err(failed)?);
-        let mut snapshot =
-            Self { path: path.to_owned(), beside: beside.clone(), file, batch: Vec::with_capacity(BATCH), bytes: 0 };
+        let mut snapshot = Self {
+            path: path.to_owned(),
+            beside: beside.clone(),
+            file,
+            batch: Vec::with_capacity(BATCH),
+            bytes: 0,
+        };
         snapshot.file.write_all(HEADER).map_err(failed)?;
         let mut out = Out::default();
         out.u8(FRAME);
@@ -160,7 +166,12 @@ impl LastGood {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn step(&mut self, generation: u64, delta: &Delta, frame: Option<&FrameRows>) -> Result<(), LastGoodError> {
+    pub fn step(
+        &mut self,
+        generation: u64,
+        delta: &Delta,
+        frame: Option<&FrameRows>,
+    ) -> Result<(), LastGoodError> {
         let mut out = Out::default();
         out.u8(STEP);
         out.u64(generation);
@@ -170,9 +181,7 @@ impl LastGood {
         self.step_bytes += out.0.len() as u64;
         let mut record = Vec::with_capacity(out.0.len() + 12);
         write_record(&mut record, &out.0).expect("a Vec takes what is written");
-        self.file
-            .write_all(&record)
-            .map_err(|source| LastGoodError::File { path: self.path.clone(), source })
+        self.file.write_all(&record).map_err(|source| LastGoodError::File { path: self.path.clone(), source })
     }
 
     /// Whether the steps have outgrown the snapshot: time for a new one.
