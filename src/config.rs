@@ -7,21 +7,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::api::HttpConfig;
 use crate::daemon::{LimitsConfig, NodeConfig};
 use crate::net::SipConfig;
+use crate::outbound::AllowPrivate;
 use crate::store::{SecretsSection, StoreSection};
 use crate::telemetry::log::LogConfig;
+use crate::webhook;
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         /// The whole configuration.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Clone, Debug, Default)]
         pub struct Config {
             $($(#[$doc])* pub $name: $type,)*
         }
@@ -40,18 +40,20 @@ macro_rules! sections {
 sections! {
     /// SIP and its sockets.
     sip: SipConfig,
+    /// Numbers, accounts and the journal's projection.
+    store: StoreSection,
+    /// The key file.
+    secrets: SecretsSection,
     /// The HTTP port.
     http: HttpConfig,
+    /// The question to applications.
+    webhook: webhook::Config,
     /// The process.
     node: NodeConfig,
     /// What it takes upon itself.
     limits: LimitsConfig,
     /// The log.
     log: LogConfig,
-    /// Numbers, accounts and the journal's projection.
-    store: StoreSection,
-    /// The key file.
-    secrets: SecretsSection,
 }
 
 /// What is wrong with one key.
@@ -185,6 +187,12 @@ impl Config {
             self.sip.tcp_idle_seconds < 32,
             "sip.tcp-idle-seconds",
             "below 32 s connections close under their transactions",
+        );
+        let private = self.webhook.allow_private_addresses == AllowPrivate::All;
+        say(
+            private,
+            "webhook.allow-private-addresses",
+            "any account can make callgate request addresses of your own network; name the prefixes instead",
         );
         say(
             self.log.show_numbers,
@@ -320,7 +328,7 @@ mod tests {
     #[test]
     fn nothing_is_all_defaults_and_wise() {
         let config = read("", &[]).unwrap();
-        assert_eq!(config, Config::default());
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         assert_eq!(config.unwise(), []);
     }
 

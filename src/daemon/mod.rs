@@ -4,13 +4,19 @@
 
 mod clock;
 mod config;
+mod drain;
 mod effects;
 mod first;
 mod listeners;
+mod notify;
 mod questions;
+mod run;
 mod shard;
+mod shards;
+mod start;
 
 pub use clock::Clock;
 pub use config::{LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
+pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

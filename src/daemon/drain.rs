@@ -1,0 +1,34 @@
+//! The drain: no new calls, and the end when nothing is left that a restart would lose.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::shard::{Command, Load};
+use super::shards::Shards;
+use crate::telemetry::Health;
+use crate::telemetry::health::Severity;
+
+/// How often the shards are asked what is left.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Refuses new INVITEs and answers OPTIONS with 503 until no unanswered call and no open transaction
+/// is left, `limit` at most. Answered calls live in the journal.
+pub async fn drain(shards: &Shards, health: &Health, limit: Duration) {
+    health.raise("drain", Severity::NotReady, "shutting down: no new calls");
+    shards.tell(|| Command::Drain(true)).await;
+    let deadline = Instant::now() + limit;
+    loop {
+        let loads = shards.loads().await;
+        if loads.iter().all(Load::may_stop) {
+            tracing::info!("drained");
+            return;
+        }
+        if Instant::now() >= deadline {
+            let left: usize = loads.iter().map(|load| load.engine.transactions).sum();
+            tracing::warn!(left, "the drain took too long: stopping with open transactions");
+            return;
+        }
+        sleep(LOOK).await;
+    }
+}

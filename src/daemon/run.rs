@@ -1,0 +1,181 @@
+//! From READY to the end: signals, reload, drain, stop.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::LocalSet;
+
+use super::drain::drain;
+use super::notify;
+use super::start::{Running, StartError, start};
+use crate::config::Config;
+use crate::telemetry::Metrics;
+use crate::telemetry::log::{Log, LogError};
+
+/// Why callgate did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The log.
+    #[error("the log cannot be set up")]
+    Log(#[from] LogError),
+    /// The runtime or the signals.
+    #[error("the process cannot be set up")]
+    Process(#[source] io::Error),
+    /// A step of the start.
+    #[error("callgate did not start")]
+    Start(#[from] StartError),
+    /// The ready file.
+    #[error("the ready file `{}` cannot be written (node.ready-file)", path.display())]
+    ReadyFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A shard panicked.
+    #[error("shard {0} panicked: what it shares with the others is in doubt, so the process ends")]
+    ShardDied(u16),
+}
+
+impl ServeError {
+    /// The exit code, as sysexits has them: 75 try again, 70 a fault of callgate's own, 78 configuration.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::ShardDied(_) => 70,
+            Self::Log(_) => 78,
+            Self::Process(_) | Self::ReadyFile { .. } => 71,
+            Self::Start(StartError::Bind(_) | StartError::Advertise(_)) => 78,
+            Self::Start(_) => 75,
+        }
+    }
+}
+
+/// Serves until a signal ends it. `config_file` is read again on HUP.
+///
+/// # Errors
+/// When it cannot start, and when a fault ends it.
+pub fn serve(config: Config, config_file: Option<PathBuf>) -> Result<(), ServeError> {
+    let metrics = Arc::new(Metrics::new());
+    let log = Log::start(&config.log, metrics.log.dropped.clone())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
+    let outcome = LocalSet::new().block_on(&runtime, control(config, config_file, metrics, &log));
+    if let Err(error) = &outcome {
+        tracing::error!(error = error as &dyn std::error::Error, "the end");
+    }
+    outcome
+}
+
+async fn control(
+    config: Config,
+    config_file: Option<PathBuf>,
+    metrics: Arc<Metrics>,
+    log: &Log,
+) -> Result<(), ServeError> {
+    // Before the start: a TERM during it must not be lost.
+    let mut signals = Signals::new().map_err(ServeError::Process)?;
+    let mut running = tokio::select! {
+        started = start(&config, metrics) => started?,
+        () = signals.term() => return Ok(()),
+    };
+    ready(&config, &running)?;
+    let end = attend(&config, config_file, log, &mut running, &mut signals).await;
+    notify::tell(&[NotifyState::Stopping]);
+    running.stop().await;
+    tracing::info!("stopped");
+    end
+}
+
+/// Until TERM and its drain, a second TERM, or a shard's death.
+async fn attend(
+    config: &Config,
+    config_file: Option<PathBuf>,
+    log: &Log,
+    running: &mut Running,
+    signals: &mut Signals,
+) -> Result<(), ServeError> {
+    loop {
+        tokio::select! {
+            word = signals.next() => match word {
+                Word::Term => break,
+                Word::Hup => reload(config_file.as_deref(), log, running).await,
+            },
+            index = running.shards.death() => return Err(ServeError::ShardDied(index)),
+        }
+    }
+    tracing::info!("draining; a second TERM stops at once");
+    notify::tell(&[NotifyState::Stopping]);
+    let limit = Duration::from_secs(config.node.drain_seconds);
+    tokio::select! {
+        () = drain(&running.shards, &running.health, limit) => {}
+        () = signals.term() => tracing::warn!("stopped without waiting, as asked"),
+    }
+    Ok(())
+}
+
+/// HUP: the log's level and the directory.
+async fn reload(config_file: Option<&std::path::Path>, log: &Log, _running: &Running) {
+    notify::reloading();
+    match Config::load(config_file, std::env::vars()) {
+        Ok(config) => match log.apply(&config.log) {
+            Ok(()) => tracing::info!("configuration read again: log level and show-numbers apply now"),
+            Err(error) => tracing::error!(%error, "the former log level stays"),
+        },
+        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    }
+    notify::tell(&[NotifyState::Ready]);
+}
+
+fn ready(config: &Config, running: &Running) -> Result<(), ServeError> {
+    let line = notify::ready_line(&running.bound, None);
+    tracing::info!(ready = %line, "ready");
+    let path = &config.node.ready_file;
+    if !path.as_os_str().is_empty() {
+        notify::write_ready_file(path, &line)
+            .map_err(|source| ServeError::ReadyFile { path: path.clone(), source })?;
+    }
+    notify::tell(&[NotifyState::Ready]);
+    Ok(())
+}
+
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Word {
+        tokio::select! {
+            Some(()) = self.term.recv() => Word::Term,
+            Some(()) = self.interrupt.recv() => Word::Term,
+            Some(()) = self.hup.recv() => Word::Hup,
+            else => std::future::pending().await,
+        }
+    }
+
+    /// The next TERM; HUPs before it go unheard.
+    async fn term(&mut self) {
+        while self.next().await != Word::Term {}
+    }
+}
+
+/// What a signal says; Ctrl-C on a terminal says TERM.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Term,
+    Hup,
+}
