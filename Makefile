@@ -1,0 +1,29 @@
+# callgate: make run (a demo), make test (everything), make proof (full counts), make bench, make install.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: run test proof bench install
+.DEFAULT_GOAL := run
+
+# The demo: embedded defaults, a number, one call, then it goes on serving.
+run:
+	cargo run --quiet -- demo
+
+# Everything; installs what it needs (as root) and says how long each part took.
+test:
+	@tests/tools/test
+
+# The full counts of what is promised; goes on where it was stopped.
+proof:
+	@tests/tools/proof
+
+# CPU per call beside the bare floor, and the micro-benchmarks.
+bench:
+	@tests/tools/bench
+
+install:
+	cargo build --release --locked
+	install -D -m 0755 target/release/callgate $(DESTDIR)$(PREFIX)/bin/callgate
+	install -D -m 0644 systemd/callgate.service $(DESTDIR)/etc/systemd/system/callgate.service
+	test -e $(DESTDIR)/etc/callgate/callgate.toml || install -D -m 0644 config/callgate.toml $(DESTDIR)/etc/callgate/callgate.toml
