@@ -23,9 +23,10 @@ const FLOORS: [(u8, &[&str]); 9] = [
 const LINE: u8 = 4;
 
 /// Imports that point sideways on purpose, each with the reason why it may.
-const AGREED: [(&str, &str, &str); 2] = [
+const AGREED: [(&str, &str, &str); 3] = [
     ("call", "routing", "a call carries the profile that routing chose"),
     ("config", "daemon", "config composes what each room reads, the daemon's part among it"),
+    ("daemon", "config", "the daemon runs what the configuration says"),
 ];
 
 /// What no floor below the line may name.
@@ -37,7 +38,7 @@ const OUTSIDE: [&str; 18] = [
     "socket2",
     "nix::",
     "std::fs",
-    "std::io",
+    "std::io::std",
     "std::net::Udp",
     "std::net::Tcp",
     "std::os",
