@@ -392,4 +392,67 @@ mod tests {
         let keys: Vec<String> = config.unwise().into_iter().map(|problem| problem.key).collect();
         assert_eq!(keys, ["http.listen", "log.show-numbers"]);
     }
+
+    /// Each section with the source of its struct and the struct's name.
+    const SOURCES: &[(&str, &str, &str)] = &[
+        ("sip", include_str!("net/config.rs"), "SipConfig"),
+        ("store", include_str!("store/config.rs"), "StoreSection"),
+        ("secrets", include_str!("store/config.rs"), "SecretsSection"),
+        ("http", include_str!("api/config.rs"), "HttpConfig"),
+        ("webhook", include_str!("webhook/config.rs"), "Config"),
+        ("node", include_str!("daemon/config.rs"), "NodeConfig"),
+        ("limits", include_str!("daemon/config.rs"), "LimitsConfig"),
+        ("log", include_str!("telemetry/log.rs"), "LogConfig"),
+    ];
+
+    /// The fields of a struct as keys, with the sentence of each.
+    fn documented(source: &str, name: &str) -> Vec<(String, String)> {
+        let start = source.find(&format!("pub struct {name} {{")).unwrap();
+        let mut said = Vec::new();
+        let mut keys = Vec::new();
+        for line in source[start..].lines().skip(1).map(str::trim).take_while(|line| *line != "}") {
+            if let Some(words) = line.strip_prefix("///") {
+                said.push(words.trim());
+            } else if let Some((field, _)) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(':')) {
+                keys.push((field.replace('_', "-"), said.join(" ")));
+                said.clear();
+            }
+        }
+        keys
+    }
+
+    /// The keys of a section of the file, with the comment over each.
+    fn written(file: &str, section: &str) -> Vec<(String, String)> {
+        let head = format!("[{section}]");
+        let mut said = Vec::new();
+        let mut keys = Vec::new();
+        for line in file.lines().skip_while(|line| *line != head).skip(1).take_while(|line| !line.is_empty())
+        {
+            let plain = line.trim_start_matches("# ");
+            let table = plain.strip_prefix(&format!("[[{section}.")).and_then(|rest| rest.strip_suffix("]]"));
+            let pair = plain.split_once(" = ").map(|(key, _)| key);
+            match table.or(pair
+                .filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')))
+            {
+                Some(key) if table.is_some() || !line.starts_with('#') || !said.is_empty() => {
+                    keys.push((key.to_owned(), said.join(" ")));
+                    said.clear();
+                }
+                Some(_) => {}
+                None => said.push(plain),
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn the_file_has_every_key_with_its_default_and_the_same_sentence() {
+        let file = include_str!("../config/callgate.toml");
+        assert_eq!(SOURCES.iter().map(|(section, ..)| *section).collect::<Vec<_>>(), Config::SECTIONS);
+        for (section, source, name) in SOURCES {
+            assert_eq!(written(file, section), documented(source, name), "[{section}]");
+        }
+        let config = read(file, &[]).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
 }

@@ -11,13 +11,13 @@ use crate::outbound::{self, AllowPrivate};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
-    /// `budget-ms`: for the primary URL, its repetition and the fallback together (5,000).
+    /// Milliseconds for the primary URL, its repetition and the fallback together.
     pub budget_ms: u64,
-    /// `allow-private-addresses`: false, true or a list of prefixes (false).
+    /// Whether URLs may lead to private addresses: false, true or a list of prefixes.
     pub allow_private_addresses: AllowPrivate,
-    /// `connect-timeout-ms`: most time for one connection, TLS included (2,000).
+    /// Most milliseconds for one connection, TLS included.
     pub connect_timeout_ms: u64,
-    /// `ca-file`: certificates trusted beside the system's (none).
+    /// A PEM file of certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
 }
 
