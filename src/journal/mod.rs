@@ -1,1 +1,31 @@
 //! The call journal: append-only, local to the node, whatever the store.
+//!
+//! Shards hand over records, already encoded, and never wait; one thread writes what has gathered
+//! and says so, a second one syncs it to the disk within 10 ms. Everyone else reads the files: a
+//! [`Feed`] follows what is written, and one that lags only reads older bytes. At start the files
+//! are replayed, and a call that has no end gets its one terminal event.
+//!
+//! - `entry`: what is kept. `wire`, `words`, `frame`: how it stands in bytes.
+//! - `segment`: the files, preallocated, with a reserve against a full disk. `track`: when one may go.
+//! - `shared`: what the threads have in common. `pen`: a shard's end of it. `thread`: the writer and
+//!   the syncer. `replay`: the start. `feed`: reading on. `open`: the whole.
+
+mod entry;
+mod feed;
+mod frame;
+mod open;
+mod pen;
+mod replay;
+mod segment;
+mod shared;
+mod thread;
+mod track;
+mod wire;
+mod words;
+
+pub use entry::{Entry, Fate, Outcome};
+pub use feed::{Fed, Feed, Known};
+pub use open::{Config, Gauge, Journal, JournalError};
+pub use pen::Pen;
+pub use replay::{Replay, Undelivered};
+pub use segment::{Allocate, Disk};

@@ -1,0 +1,96 @@
+//! What the journal keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::record::Record;
+use crate::ids::{AccountSid, CallSid};
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// One state change of a call, with the event it carries.
+    Record(Record),
+    /// What became of one try to deliver an event, or of the event.
+    Outcome(Outcome),
+    /// Everything before this position is in the store.
+    Projected(u64),
+    /// A URL whose receiver answered 410 gets nothing more for this account.
+    Disabled {
+        /// The account.
+        account: AccountSid,
+        /// The URL as stored.
+        url: Arc<str>,
+    },
+    /// It gets its events again.
+    Enabled {
+        /// The account.
+        account: AccountSid,
+        /// The URL as stored.
+        url: Arc<str>,
+    },
+    /// A line of a call's trace.
+    Trace {
+        /// Whose.
+        call: CallSid,
+        /// In words.
+        text: Arc<str>,
+    },
+}
+
+/// What became of one event of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whose.
+    pub call: CallSid,
+    /// The event's `SequenceNumber`.
+    pub sequence: u32,
+    /// The try, counted from 1 over restarts; 0 where there was none.
+    pub attempt: u32,
+    /// How long the try took.
+    pub took: Duration,
+    /// The HTTP status, where one came.
+    pub http_status: Option<u16>,
+    /// What went wrong, in words; empty after a success.
+    pub error: Arc<str>,
+    /// How it goes on.
+    pub fate: Fate,
+}
+
+/// How it goes on with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The receiver took it.
+    Delivered,
+    /// The try failed; the next is due at this wall time in milliseconds, or not at all.
+    Failed(Option<u64>),
+    /// Given up: it held up a terminal event.
+    Superseded,
+    /// Given up: every try failed, the URL is disabled, or it cannot be requested.
+    Dead(&'static str),
+}
+
+impl Fate {
+    /// Whether nothing more is tried.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+}
+
+/// Why events are given up, as `callback` words it; what an older file has beside these reads as
+/// the first.
+pub(super) const DEAD: [&str; 3] = ["exhausted", "disabled", "url_invalid"];
+
+impl Entry {
+    /// Whose it is, where it is one call's.
+    #[must_use]
+    pub const fn call(&self) -> Option<CallSid> {
+        match self {
+            Self::Record(record) => Some(record.call),
+            Self::Outcome(outcome) => Some(outcome.call),
+            Self::Trace { call, .. } => Some(*call),
+            Self::Projected(_) | Self::Disabled { .. } | Self::Enabled { .. } => None,
+        }
+    }
+}

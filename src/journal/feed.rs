@@ -1,0 +1,201 @@
+//! Reading on: whoever follows the journal reads the files, so one that lags loses nothing.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::entry::Entry;
+use super::frame;
+use super::segment::HEADER;
+use super::shared::{Shared, lock};
+use crate::call::facts::CallFacts;
+use crate::call::record::Change;
+use crate::ids::CallSid;
+
+/// What is read at once.
+const CHUNK: usize = 256 << 10;
+
+/// What is known of a call beside its record.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its constants.
+    pub facts: Arc<CallFacts>,
+    /// When it began, in microseconds of wall time.
+    pub started: u64,
+    /// Its last B leg so far.
+    pub outbound: Option<CallSid>,
+}
+
+/// One written entry.
+#[derive(Clone, Debug)]
+pub struct Fed {
+    /// Behind it: the position to read on from.
+    pub position: u64,
+    /// Its wall time in microseconds.
+    pub at: u64,
+    /// The entry.
+    pub entry: Entry,
+    /// What is known of its call; `None` for one that is over and done.
+    pub known: Option<Known>,
+}
+
+/// Follows the written journal from a position.
+pub struct Feed {
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    position: u64,
+    open: Option<(u64, File)>,
+    buffer: Vec<u8>,
+    known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
+}
+
+impl Feed {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        folder: PathBuf,
+        position: u64,
+        known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
+    ) -> Self {
+        Self { shared, folder, position, open: None, buffer: Vec::new(), known }
+    }
+
+    /// Where it stands: everything before was given.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How many bytes are written that were not given yet.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.shared.written.load(Ordering::Acquire).saturating_sub(self.position)
+    }
+
+    /// The next entries in order, at least one, at most `limit`; waits until there are any.
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// A segment cannot be read; the next call tries again.
+    pub async fn next(&mut self, limit: usize) -> io::Result<Vec<Fed>> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let grown = shared.grown.notified();
+            tokio::pin!(grown);
+            // Registered before looking, so that no growth goes unheard.
+            grown.as_mut().enable();
+            let fed = self.read(limit)?;
+            if !fed.is_empty() {
+                return Ok(fed);
+            }
+            grown.await;
+        }
+    }
+
+    /// The next entries, if there are any, without waiting.
+    ///
+    /// # Errors
+    /// As [`Feed::next`].
+    pub fn read(&mut self, limit: usize) -> io::Result<Vec<Fed>> {
+        let mut fed = Vec::new();
+        while fed.is_empty() {
+            let written = self.shared.written.load(Ordering::Acquire);
+            if self.position >= written {
+                break;
+            }
+            let (base, end) = self.segment(written);
+            self.position = self.position.max(base + HEADER);
+            if self.position >= end || !self.decode(base, end, limit, &mut fed)? {
+                // The rest of a segment whose end was torn, or nothing: on to the next.
+                if end >= written {
+                    break;
+                }
+                self.position = end;
+            }
+        }
+        Ok(fed)
+    }
+
+    /// The segment that holds the position, or the first behind it, and where it ends.
+    fn segment(&self, written: u64) -> (u64, u64) {
+        let segments = lock(&self.shared.segments);
+        let after = segments.partition_point(|base| *base <= self.position);
+        let at = after.saturating_sub(1);
+        let end = segments.get(at + 1).copied().unwrap_or(written);
+        (segments.get(at).copied().unwrap_or(self.position), end.min(written))
+    }
+
+    /// Reads frames from the position on; false when there is no whole one.
+    fn decode(&mut self, base: u64, end: u64, limit: usize, fed: &mut Vec<Fed>) -> io::Result<bool> {
+        let len = usize::try_from(end - self.position).unwrap_or(CHUNK);
+        let mut size = len.min(CHUNK);
+        loop {
+            self.load(base, size)?;
+            let buffer = std::mem::take(&mut self.buffer);
+            let mut rest = buffer.as_slice();
+            let begun = self.position;
+            while fed.len() < limit
+                && let Some(frame) = frame::first(rest)
+            {
+                rest = &rest[frame.len()..];
+                self.position += frame.len() as u64;
+                fed.extend(self.give(frame));
+            }
+            self.buffer = buffer;
+            if self.position > begun {
+                return Ok(true);
+            }
+            if size >= len {
+                return Ok(false);
+            }
+            // One entry longer than a chunk.
+            size = len.min(size * 4);
+        }
+    }
+
+    fn load(&mut self, base: u64, size: usize) -> io::Result<()> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != base) {
+            self.open = Some((base, File::open(self.folder.join(format!("{base:016x}.log")))?));
+        }
+        self.buffer.resize(size, 0);
+        match &self.open {
+            Some((_, file)) => file.read_exact_at(&mut self.buffer, self.position - base),
+            None => Ok(()),
+        }
+    }
+
+    fn give(&mut self, frame: &[u8]) -> Option<Fed> {
+        // Every frame was written by this version, or refused at start.
+        let framed = frame::read(frame, self.shared.origin)?;
+        if framed.carried {
+            return None;
+        }
+        let (at, position) = (framed.at, self.position);
+        let call = framed.entry.call();
+        let mut over = false;
+        if let Entry::Record(record) = &framed.entry {
+            match &record.change {
+                Change::Admitted { facts, .. } => {
+                    let known = Known { facts: Arc::clone(facts), started: at, outbound: None };
+                    self.known.insert(record.call, known);
+                }
+                Change::Invited(leg) => {
+                    if let Some(known) = self.known.get_mut(&record.call) {
+                        known.outbound = Some(leg.leg);
+                    }
+                }
+                Change::Ended(_) => over = true,
+                _ => {}
+            }
+        }
+        let known = match call {
+            Some(call) if over => self.known.remove(&call),
+            Some(call) => self.known.get(&call).cloned(),
+            None => None,
+        };
+        Some(Fed { position, at, entry: framed.entry, known })
+    }
+}

@@ -1,0 +1,95 @@
+//! A writer's end of the journal: it encodes on its own thread and hands over bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::entry::Entry;
+use super::frame;
+use super::shared::{Mark, Note, Shared, What};
+use crate::call::record::{Change, Record};
+use crate::ids::CallSid;
+
+/// One writer's end: a shard's, or that of whoever knows what became of deliveries. What one pen
+/// writes stays in its order.
+pub struct Pen {
+    shared: Arc<Shared>,
+    mark: Arc<Mark>,
+    given: u64,
+    bytes: Vec<u8>,
+    notes: Vec<Note>,
+}
+
+impl Pen {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, mark: Arc::default(), given: 0, bytes: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Takes over `batch` in order, leaving it empty. Never waits and never drops.
+    pub fn write(&mut self, batch: &mut Vec<Record>) {
+        for record in batch.drain(..) {
+            let micros = self.shared.origin + record.at.as_nanos() / 1000;
+            self.add(&Entry::Record(record), micros);
+        }
+        self.flush();
+    }
+
+    /// Writes entries of other kinds, with the present wall time.
+    pub fn note(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            self.add(&entry, now());
+        }
+        self.flush();
+    }
+
+    fn add(&mut self, entry: &Entry, at: u64) {
+        frame::append(&mut self.bytes, entry, at, self.shared.origin);
+        self.notes.push(Note::of(entry));
+        self.given += 1;
+    }
+
+    fn flush(&mut self) {
+        if !self.notes.is_empty() {
+            self.shared.push(&mut self.bytes, &mut self.notes, Some((&self.mark, self.given)));
+        }
+    }
+
+    /// How many of the entries given to this pen are written by now.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.mark.written.load(Ordering::Acquire)
+    }
+
+    /// Resolves when [`Pen::written`] may have grown since it last resolved.
+    pub async fn grown(&self) {
+        self.mark.grown.notified().await;
+    }
+}
+
+impl Note {
+    pub(super) fn of(entry: &Entry) -> Self {
+        let call = entry.call().unwrap_or(CallSid(0));
+        let what = match entry {
+            Entry::Record(record) => match &record.change {
+                Change::Admitted { facts, .. } => What::Admitted {
+                    told: facts.profile.status_callback.is_some(),
+                    event: record.event.is_some(),
+                },
+                change => What::Record {
+                    event: record.event.is_some(),
+                    answered: matches!(change, Change::Answered { .. }),
+                    ended: matches!(change, Change::Ended(_)),
+                },
+            },
+            Entry::Outcome(outcome) if outcome.fate.is_final() => What::Settled,
+            _ => What::Other,
+        };
+        Self { call, what }
+    }
+}
+
+/// Wall time in microseconds.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

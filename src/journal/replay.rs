@@ -1,0 +1,241 @@
+//! The start: what the files say of calls that were under way, and of events nobody took.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::{Entry, Fate};
+use super::feed::Known;
+use super::frame::{self, Framed};
+use super::open::JournalError;
+use super::segment::{Folder, HEADER, check_header};
+use super::track::{Pinned, Track};
+use crate::call::facts::CallFacts;
+use crate::call::outcome::{CallStatus, HangupSource, Terminal};
+use crate::call::record::{Change, Event, Record};
+use crate::ids::{AccountSid, CallSid};
+use crate::reason::Reason;
+use crate::time::Instant;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// Events that need delivering, oldest first, those of one call in order.
+    pub undelivered: Vec<Undelivered>,
+    /// URLs that get nothing, by account.
+    pub disabled: Vec<(AccountSid, Arc<str>)>,
+    /// Calls that had no end and got one.
+    pub ended: usize,
+    /// Entries read.
+    pub entries: u64,
+}
+
+/// An event that nobody took yet.
+#[derive(Clone, Debug)]
+pub struct Undelivered {
+    /// The call's constants, its begin and its last leg.
+    pub known: Known,
+    /// The record with the event.
+    pub record: Record,
+    /// Its wall time in microseconds.
+    pub at: u64,
+    /// Tries made.
+    pub tries: u32,
+    /// When the next is due, in milliseconds of wall time; `None`: at once.
+    pub next: Option<u64>,
+}
+
+/// Everything that the files say.
+#[derive(Default)]
+pub(super) struct Scan {
+    calls: HashMap<CallSid, Seen, foldhash::fast::RandomState>,
+    disabled: HashSet<(AccountSid, Arc<str>)>,
+    pub segments: Vec<u64>,
+    pub projected: u64,
+    /// Behind the last entry.
+    pub end: u64,
+    entries: u64,
+    /// Wall time of the last entry.
+    last_at: u64,
+}
+
+/// One call.
+#[derive(Default)]
+struct Seen {
+    segment: u64,
+    last: u64,
+    facts: Option<Arc<CallFacts>>,
+    started: u64,
+    outbound: Option<(u32, CallSid)>,
+    answered: Option<u64>,
+    ended: bool,
+    next_seq: u32,
+    next_event: u32,
+    /// Events without a final outcome, by their sequence.
+    open: BTreeMap<u32, (Record, u64)>,
+    settled: BTreeSet<u32>,
+    tries: HashMap<u32, (u32, Option<u64>)>,
+}
+
+impl Scan {
+    /// Reads all segments. A torn end of one ends that one.
+    pub fn of(folder: &Folder, origin: u64) -> Result<Self, JournalError> {
+        let mut scan = Self { segments: folder.segments().map_err(JournalError::Read)?, ..Self::default() };
+        for base in scan.segments.clone() {
+            let bytes = std::fs::read(folder.segment_path(base)).map_err(JournalError::Read)?;
+            scan.segment(base, &bytes, origin)?;
+        }
+        Ok(scan)
+    }
+
+    fn segment(&mut self, base: u64, bytes: &[u8], origin: u64) -> Result<(), JournalError> {
+        let is_ours = check_header(bytes).map_err(JournalError::Version)?;
+        let mut at = HEADER as usize;
+        self.end = self.end.max(base + HEADER);
+        while is_ours && let Some(frame) = bytes.get(at..).and_then(frame::first) {
+            let framed = frame::read(frame, origin)
+                .ok_or_else(|| JournalError::Read(io::Error::other("an entry cannot be understood")))?;
+            at += frame.len();
+            self.end = self.end.max(base + at as u64);
+            self.take(framed, base);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, framed: Framed, segment: u64) {
+        self.entries += 1;
+        self.last_at = self.last_at.max(framed.at);
+        let end = self.end;
+        match framed.entry {
+            Entry::Record(record) => {
+                let admitted = matches!(record.change, Change::Admitted { .. });
+                // What is left of a call whose begin was retired was done with.
+                if !admitted && !framed.carried && !self.calls.contains_key(&record.call) {
+                    return;
+                }
+                let call = self
+                    .calls
+                    .entry(record.call)
+                    .or_insert_with(|| Seen { segment, ..Seen::default() });
+                call.last = end;
+                call.take(record, framed.at);
+            }
+            Entry::Outcome(outcome) => {
+                let Some(call) = self.calls.get_mut(&outcome.call) else { return };
+                call.last = end;
+                if outcome.fate.is_final() {
+                    call.open.remove(&outcome.sequence);
+                    call.settled.insert(outcome.sequence);
+                } else if let Fate::Failed(next) = outcome.fate {
+                    let tries = call.tries.entry(outcome.sequence).or_default();
+                    if outcome.attempt >= tries.0 {
+                        *tries = (outcome.attempt, next);
+                    }
+                }
+            }
+            Entry::Projected(position) => self.projected = self.projected.max(position),
+            Entry::Disabled { account, url } => {
+                self.disabled.insert((account, url));
+            }
+            Entry::Enabled { account, url } => {
+                self.disabled.remove(&(account, url));
+            }
+            Entry::Trace { .. } => {}
+        }
+    }
+
+    /// The last record of each call that has none: its one terminal event.
+    pub fn ends(&self, now: Instant) -> Vec<Record> {
+        let unfinished = self.calls.iter().filter(|(_, seen)| !seen.ended && seen.facts.is_some());
+        let mut ends: Vec<_> =
+            unfinished.map(|(call, seen)| seen.end(*call, now, self.last_at)).collect();
+        ends.sort_by_key(|record| record.call);
+        ends
+    }
+
+    /// What the feeds have to know of calls that began before them.
+    pub fn known(&self) -> HashMap<CallSid, Known, foldhash::fast::RandomState> {
+        self.calls.iter().filter_map(|(call, seen)| Some((*call, seen.known()?))).collect()
+    }
+
+    /// The book of segments as it stands.
+    pub fn track(&self) -> Track {
+        let mut track = Track::default();
+        for (call, seen) in &self.calls {
+            let Some(facts) = &seen.facts else { continue };
+            let told = facts.profile.status_callback.is_some();
+            let unsettled = if told { u32::try_from(seen.open.len()).unwrap_or(u32::MAX) } else { 0 };
+            let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
+            let answered = seen.answered.is_some();
+            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, last });
+        }
+        track
+    }
+
+    /// What the rooms above are told.
+    pub fn replay(&self, ended: usize) -> Replay {
+        let mut undelivered: Vec<_> = self.calls.values().flat_map(Seen::undelivered).collect();
+        undelivered.sort_by_key(|event| (event.at, event.record.call, event.record.seq));
+        let disabled = self.disabled.iter().cloned().collect();
+        Replay { undelivered, disabled, ended, entries: self.entries }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, record: Record, at: u64) {
+        self.next_seq = self.next_seq.max(record.seq + 1);
+        match &record.change {
+            Change::Admitted { facts, .. } => {
+                self.facts = Some(Arc::clone(facts));
+                self.started = at;
+            }
+            Change::Invited(leg) if self.outbound.is_none_or(|(seq, _)| seq < record.seq) => {
+                self.outbound = Some((record.seq, leg.leg));
+            }
+            Change::Answered { .. } => self.answered = Some(at),
+            Change::Ended(_) => self.ended = true,
+            _ => {}
+        }
+        if let Some(event) = record.event {
+            self.next_event = self.next_event.max(event.sequence + 1);
+            if !self.settled.contains(&event.sequence) {
+                self.open.insert(event.sequence, (record, at));
+            }
+        }
+    }
+
+    fn known(&self) -> Option<Known> {
+        let facts = Arc::clone(self.facts.as_ref()?);
+        Some(Known { facts, started: self.started, outbound: self.outbound.map(|(_, leg)| leg) })
+    }
+
+    /// The node went away under this call: it failed, by a fault of ours. An answered one lasted as
+    /// long as this node is known to have lived.
+    fn end(&self, call: CallSid, now: Instant, last_at: u64) -> Record {
+        let lived = self.answered.map(|answered| Duration::from_micros(last_at.saturating_sub(answered)));
+        let terminal = Terminal {
+            status: CallStatus::Failed,
+            sip_code: if lived.is_some() { 200 } else { 500 },
+            reason: Reason::Internal,
+            source: HangupSource::Router,
+            duration: lived.unwrap_or_default(),
+        };
+        let told = self.facts.as_ref().is_some_and(|facts| facts.profile.status_callback.is_some());
+        let event = Event { sequence: self.next_event, status: CallStatus::Failed };
+        let change = Change::Ended(terminal);
+        Record { call, seq: self.next_seq, at: now, change, event: told.then_some(event) }
+    }
+
+    fn undelivered(&self) -> Vec<Undelivered> {
+        let Some(known) = self.known() else { return Vec::new() };
+        if known.facts.profile.status_callback.is_none() {
+            return Vec::new();
+        }
+        let open = self.open.iter().map(|(sequence, (record, at))| {
+            let (tries, next) = self.tries.get(sequence).copied().unwrap_or_default();
+            Undelivered { known: known.clone(), record: record.clone(), at: *at, tries, next }
+        });
+        open.collect()
+    }
+}

@@ -1,0 +1,281 @@
+//! The two threads: one writes what has gathered, one syncs what was written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::frame;
+use super::segment::{Folder, HEADER};
+use super::shared::{Mark, Note, Shared, What, lock};
+use super::track::Track;
+use crate::ids::CallSid;
+
+/// How long the syncer gathers before a sync; with the sync itself it stays within 10 ms.
+const GATHER: Duration = Duration::from_millis(4);
+
+/// How often the writer looks after segments when nothing comes, and while the disk is full.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(50);
+
+/// With more segments than this, what still holds the oldest is moved to the newest.
+const MANY_SEGMENTS: usize = 8;
+
+pub(super) struct Writer {
+    pub shared: Arc<Shared>,
+    pub folder: Folder,
+    pub file: Arc<File>,
+    pub base: u64,
+    /// Where the next frame goes, in the file.
+    pub offset: u64,
+    pub track: Track,
+    /// The newest segment when it was last looked whether what holds the oldest can be moved.
+    pub looked_at: u64,
+}
+
+impl Writer {
+    /// Until told to stop, with everything written.
+    pub fn run(mut self) {
+        let (mut bytes, mut notes, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            let stop = self.take(&mut bytes, &mut notes, &mut marks);
+            if !notes.is_empty() {
+                if self.write(&bytes, &notes) {
+                    self.tell(&mut marks);
+                } else {
+                    tracing::error!(lost = notes.len(), "stopped on a disk that takes nothing");
+                }
+                marks.clear();
+                bytes.clear();
+                notes.clear();
+            } else if stop {
+                break;
+            }
+            self.look_after();
+        }
+        let mut unsynced = lock(&self.shared.unsynced);
+        unsynced.stop = true;
+        drop(unsynced);
+        self.shared.sync_wake.notify_one();
+    }
+
+    /// Waits for something to write, and takes it.
+    fn take(
+        &self,
+        bytes: &mut Vec<u8>,
+        notes: &mut Vec<Note>,
+        marks: &mut Vec<(Arc<Mark>, u64)>,
+    ) -> bool {
+        let mut pending = lock(&self.shared.pending);
+        if pending.notes.is_empty() && !pending.stop {
+            let full = self.shared.disk_full.load(Ordering::Relaxed);
+            let patience = if full { RETRY } else { HOUSEKEEPING };
+            pending = match self.shared.wake.wait_timeout(pending, patience) {
+                Ok((pending, _)) => pending,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        std::mem::swap(&mut pending.bytes, bytes);
+        std::mem::swap(&mut pending.notes, notes);
+        std::mem::swap(&mut pending.marks, marks);
+        pending.since = None;
+        pending.stop
+    }
+
+    /// Writes whole frames, as many at once as fit, and begins new segments in between. Comes back
+    /// only when everything is written, or with false when the process stops on a disk that takes
+    /// nothing.
+    fn write(&mut self, bytes: &[u8], notes: &[Note]) -> bool {
+        let mut notes = notes.iter();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = self.folder.size.saturating_sub(self.offset);
+            let (mut fits, start) = (0, self.base + self.offset);
+            while let Some(frame) = frame_len(&rest[fits..]).filter(|len| (fits + len) as u64 <= room) {
+                fits += frame;
+                if let Some(note) = notes.next() {
+                    self.track.note(*note, self.base, start + fits as u64);
+                }
+            }
+            let done = if fits > 0 { self.append(&rest[..fits]) } else { self.roll() };
+            if !done {
+                return false;
+            }
+            rest = &rest[fits..];
+        }
+        true
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> bool {
+        let (file, offset) = (Arc::clone(&self.file), self.offset);
+        if !self.persist("journal write failed", |_| file.write_all_at(bytes, offset)) {
+            return false;
+        }
+        self.offset += bytes.len() as u64;
+        let end = self.base + self.offset;
+        self.shared.written.store(end, Ordering::Release);
+        let mut unsynced = lock(&self.shared.unsynced);
+        match unsynced.files.last_mut() {
+            Some((last, until)) if Arc::ptr_eq(last, &self.file) => *until = end,
+            _ => unsynced.files.push((Arc::clone(&self.file), end)),
+        }
+        drop(unsynced);
+        self.shared.sync_wake.notify_one();
+        true
+    }
+
+    /// Begins the next segment.
+    fn roll(&mut self) -> bool {
+        self.persist("no room for the next segment of the journal", |writer| {
+            let end = writer.base + writer.offset;
+            let (file, spare) = writer.folder.create(end)?;
+            if spare {
+                writer.shared.disk_full.store(true, Ordering::Relaxed);
+            }
+            (writer.file, writer.base, writer.offset) = (Arc::new(file), end, HEADER);
+            lock(&writer.shared.segments).push(end);
+            Ok(())
+        })
+    }
+
+    /// Tries until it is done. Meanwhile no call is admitted, and what comes is kept.
+    fn persist(&mut self, what: &str, mut attempt: impl FnMut(&mut Self) -> io::Result<()>) -> bool {
+        let mut failed = false;
+        while let Err(error) = attempt(self) {
+            if !failed {
+                tracing::error!(%error, "{what}; no call is admitted until it succeeds");
+            }
+            failed = true;
+            self.shared.failures.fetch_add(1, Ordering::Relaxed);
+            self.shared.disk_full.store(true, Ordering::Relaxed);
+            if lock(&self.shared.pending).stop {
+                return false;
+            }
+            std::thread::sleep(RETRY);
+        }
+        true
+    }
+
+    /// Says what is written.
+    fn tell(&self, marks: &mut Vec<(Arc<Mark>, u64)>) {
+        let pending = lock(&self.shared.pending);
+        self.shared.oldest.store(pending.since.map_or(0, |since| self.shared.scale(since)), Ordering::Relaxed);
+        drop(pending);
+        for (mark, count) in marks.drain(..) {
+            let before = mark.written.swap(count, Ordering::Release);
+            self.shared.records.fetch_add(count - before, Ordering::Relaxed);
+            mark.grown.notify_one();
+        }
+        self.shared.grown.notify_waiters();
+    }
+
+    /// Lets go of segments nobody needs, and gets back the reserve when there is room again.
+    fn look_after(&mut self) {
+        self.track.projected(self.shared.projected.load(Ordering::Relaxed));
+        self.shared.reserved.store(self.track.reserved(), Ordering::Relaxed);
+        self.retire();
+        let is_full = self.shared.disk_full.load(Ordering::Relaxed);
+        if is_full && self.folder.refill().is_ok() {
+            tracing::warn!("the journal has room again");
+            self.shared.disk_full.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn retire(&mut self) {
+        loop {
+            let segments = lock(&self.shared.segments).clone();
+            let [oldest, next, ..] = segments[..] else { return };
+            if self.shared.projected.load(Ordering::Relaxed) < next {
+                return;
+            }
+            let is_held = self.track.oldest().is_some_and(|base| base <= oldest);
+            if is_held && (segments.len() <= MANY_SEGMENTS || !self.move_on(oldest)) {
+                return;
+            }
+            if let Err(error) = self.folder.remove(oldest) {
+                tracing::error!(%error, "a segment of the journal cannot be removed");
+                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            lock(&self.shared.segments).retain(|base| *base != oldest);
+        }
+    }
+
+    /// Writes again, in the newest segment, what the oldest holds of calls that are not done, if
+    /// that is little: one call of many hours does not keep the disk full of those around it.
+    fn move_on(&mut self, oldest: u64) -> bool {
+        if self.looked_at == self.base {
+            return false;
+        }
+        self.looked_at = self.base;
+        let Ok(bytes) = std::fs::read(self.folder.segment_path(oldest)) else { return false };
+        let (mut carried, mut calls) = (Vec::new(), Vec::new());
+        let mut rest = bytes.get(HEADER as usize..).unwrap_or_default();
+        while let Some(frame) = frame::first(rest) {
+            rest = &rest[frame.len()..];
+            let call = frame::read(frame, self.shared.origin).and_then(|framed| framed.entry.call());
+            if let Some(call) = call.filter(|call| self.track.holds(*call)) {
+                frame::carry(&mut carried, frame);
+                calls.push(call);
+            }
+        }
+        if carried.len() as u64 > self.folder.size / 4 {
+            return false;
+        }
+        let notes = vec![Note { call: CallSid(0), what: What::Other }; calls.len()];
+        let target = self.base;
+        if !self.write(&carried, &notes) {
+            return false;
+        }
+        if let Err(error) = self.file.sync_data() {
+            tracing::error!(%error, "journal sync failed");
+            return false;
+        }
+        for call in calls {
+            self.track.moved(call, target);
+        }
+        self.track.oldest().is_none_or(|base| base > oldest)
+    }
+}
+
+fn frame_len(bytes: &[u8]) -> Option<usize> {
+    let len = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?);
+    Some(frame::HEAD + len as usize)
+}
+
+/// Syncs what is written, until told to stop.
+pub(super) fn sync(shared: &Shared) {
+    loop {
+        let mut unsynced = lock(&shared.unsynced);
+        while unsynced.files.is_empty() && !unsynced.stop {
+            unsynced = shared.sync_wake.wait(unsynced).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        let stop = unsynced.stop;
+        drop(unsynced);
+        if !stop {
+            std::thread::sleep(GATHER);
+        }
+        let files = std::mem::take(&mut lock(&shared.unsynced).files);
+        if files.is_empty() && stop {
+            return;
+        }
+        for (file, until) in files {
+            match file.sync_data() {
+                Ok(()) => {
+                    shared.synced.store(until, Ordering::Release);
+                    shared.sick.store(false, Ordering::Relaxed);
+                }
+                // What the kernel could not keep it may have forgotten: it is never said to be
+                // synced, and nothing is admitted until a later sync succeeds.
+                Err(error) => {
+                    tracing::error!(%error, "journal sync failed; a power cut may lose records");
+                    shared.failures.fetch_add(1, Ordering::Relaxed);
+                    shared.sick.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        shared.grown.notify_waiters();
+    }
+}

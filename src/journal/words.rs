@@ -1,0 +1,199 @@
+//! The project's own types as bytes. The numbers of variants are for ever; a field that is added
+//! to a struct raises [`super::frame::VERSION`].
+
+use super::entry::{DEAD, Entry, Fate, Outcome};
+use super::wire::{In, Out, Wire, fields, variants};
+use crate::call::facts::CallFacts;
+use crate::call::outcome::{CallStatus, DialOutcome, HangupSource, Terminal};
+use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, Record};
+use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
+use crate::reason::Reason;
+use crate::routing::model::{Hook, Method, VoiceProfile};
+
+fields! {
+    CallSid { 0 }
+    AccountSid { 0 }
+    OrganizationSid { 0 }
+    NumberSid { 0 }
+    TrunkSid { 0 }
+    ApplicationSid { 0 }
+    ListenerId { 0 }
+    ConnectionId { 0 }
+    Flow { transport, listener, local, peer, connection }
+    Hook { url, method }
+    VoiceProfile { voice, voice_fallback, status_callback, fallback_target, application }
+    CallFacts {
+        call, account, organization, number, number_text, trunk, profile, base_url, post_query_in_body, from,
+        to, sip_to, caller_name, forwarded_from, sip_call_id, sip_source, sip_headers, started, generation,
+    }
+    CallerSide { response_headers, flow }
+    InvitedLeg { leg, request_uri, headers, flow }
+    DialogState {
+        call_id, local_tag, remote_tag, local, remote, target, routes, flow, local_cseq, remote_cseq,
+        session_interval,
+    }
+    DialOutcome { status, leg, duration, ring_duration, sip_code, sip_call_id }
+    Terminal { status, sip_code, reason, source, duration }
+    Event { sequence, status }
+    Record { call, seq, at, change, event }
+    Outcome { call, sequence, attempt, took, http_status, error, fate }
+}
+
+variants! {
+    Transport { 0 = Udp, 1 = Tcp, 2 = Tls }
+    Method { 0 = Get, 1 = Post }
+    CallStatus {
+        0 = Ringing, 1 = InProgress, 2 = Completed, 3 = Busy, 4 = NoAnswer, 5 = Canceled, 6 = Failed,
+    }
+    HangupSource { 0 = Caller, 1 = Callee, 2 = Application, 3 = Router }
+}
+
+/// As its code, which users see and which therefore stays.
+impl Wire for Reason {
+    fn put(&self, out: &mut Out<'_>) {
+        (self.code().len() as u64).put(out);
+        out.bytes.extend_from_slice(self.code().as_bytes());
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        Self::from_code(&String::get(from)?)
+    }
+}
+
+impl Wire for Change {
+    fn put(&self, out: &mut Out<'_>) {
+        match self {
+            Self::Admitted { facts, caller } => {
+                0_u8.put(out);
+                facts.put(out);
+                caller.put(out);
+            }
+            Self::Ringing => 1_u8.put(out),
+            Self::Invited(leg) => {
+                2_u8.put(out);
+                leg.put(out);
+            }
+            Self::LegEnded { leg, sip_code } => {
+                3_u8.put(out);
+                leg.put(out);
+                sip_code.put(out);
+            }
+            Self::Answered { caller, target, response } => {
+                4_u8.put(out);
+                caller.put(out);
+                target.put(out);
+                response.put(out);
+            }
+            Self::Acked => 5_u8.put(out),
+            Self::DialogChanged { caller, dialog } => {
+                6_u8.put(out);
+                caller.put(out);
+                dialog.put(out);
+            }
+            Self::Dialled(outcome) => {
+                7_u8.put(out);
+                outcome.put(out);
+            }
+            Self::Ended(terminal) => {
+                8_u8.put(out);
+                terminal.put(out);
+            }
+        }
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        Some(match u8::get(from)? {
+            0 => Self::Admitted { facts: Wire::get(from)?, caller: Wire::get(from)? },
+            1 => Self::Ringing,
+            2 => Self::Invited(Wire::get(from)?),
+            3 => Self::LegEnded { leg: Wire::get(from)?, sip_code: Wire::get(from)? },
+            4 => Self::Answered {
+                caller: Wire::get(from)?,
+                target: Wire::get(from)?,
+                response: Wire::get(from)?,
+            },
+            5 => Self::Acked,
+            6 => Self::DialogChanged { caller: Wire::get(from)?, dialog: Wire::get(from)? },
+            7 => Self::Dialled(Wire::get(from)?),
+            8 => Self::Ended(Wire::get(from)?),
+            _ => return None,
+        })
+    }
+}
+
+impl Wire for Fate {
+    fn put(&self, out: &mut Out<'_>) {
+        match self {
+            Self::Delivered => 0_u8.put(out),
+            Self::Failed(next) => {
+                1_u8.put(out);
+                next.put(out);
+            }
+            Self::Superseded => 2_u8.put(out),
+            Self::Dead(why) => {
+                3_u8.put(out);
+                String::from(*why).put(out);
+            }
+        }
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        Some(match u8::get(from)? {
+            0 => Self::Delivered,
+            1 => Self::Failed(Wire::get(from)?),
+            2 => Self::Superseded,
+            3 => {
+                let why = String::get(from)?;
+                Self::Dead(DEAD.into_iter().find(|word| *word == why).unwrap_or(DEAD[0]))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Wire for Entry {
+    fn put(&self, out: &mut Out<'_>) {
+        match self {
+            Self::Record(record) => {
+                0_u8.put(out);
+                record.put(out);
+            }
+            Self::Outcome(outcome) => {
+                1_u8.put(out);
+                outcome.put(out);
+            }
+            Self::Projected(position) => {
+                2_u8.put(out);
+                position.put(out);
+            }
+            Self::Disabled { account, url } => {
+                3_u8.put(out);
+                account.put(out);
+                url.put(out);
+            }
+            Self::Enabled { account, url } => {
+                4_u8.put(out);
+                account.put(out);
+                url.put(out);
+            }
+            Self::Trace { call, text } => {
+                5_u8.put(out);
+                call.put(out);
+                text.put(out);
+            }
+        }
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        Some(match u8::get(from)? {
+            0 => Self::Record(Wire::get(from)?),
+            1 => Self::Outcome(Wire::get(from)?),
+            2 => Self::Projected(Wire::get(from)?),
+            3 => Self::Disabled { account: Wire::get(from)?, url: Wire::get(from)? },
+            4 => Self::Enabled { account: Wire::get(from)?, url: Wire::get(from)? },
+            5 => Self::Trace { call: Wire::get(from)?, text: Wire::get(from)? },
+            _ => return None,
+        })
+    }
+}
