@@ -34,39 +34,39 @@ CREATE TABLE change_log (
 CREATE INDEX change_log_generation ON change_log (generation);
 
 CREATE FUNCTION callgate_next_generation() RETURNS BIGINT LANGUAGE plpgsql AS $$
-DECLARE next BIGINT;
+DECLARE step BIGINT;
 BEGIN
-    UPDATE generation SET number = number + 1 RETURNING number INTO next;
-    PERFORM pg_notify('callgate_generation', next::text);
-    RETURN next;
+    UPDATE generation SET number = number + 1 RETURNING number INTO step;
+    PERFORM pg_notify('callgate_generation', step::text);
+    RETURN step;
 END $$;
 
 -- A statement that touches more rows than this is one entry, and a reload.
 CREATE FUNCTION callgate_log_numbers() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     touched BIGINT := 0;
-    next BIGINT;
+    step BIGINT;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT count(*) INTO touched FROM (SELECT 1 FROM new_rows LIMIT 100001) AS some;
+        SELECT count(*) INTO touched FROM (SELECT 1 FROM new_rows LIMIT 100001) AS few;
     ELSE
-        SELECT count(*) INTO touched FROM (SELECT 1 FROM old_rows LIMIT 100001) AS some;
+        SELECT count(*) INTO touched FROM (SELECT 1 FROM old_rows LIMIT 100001) AS few;
     END IF;
     IF touched = 0 THEN
         RETURN NULL;
     END IF;
-    next := callgate_next_generation();
+    step := callgate_next_generation();
     IF touched > 100000 THEN
-        INSERT INTO change_log (generation, kind) VALUES (next, 'everything');
+        INSERT INTO change_log (generation, kind) VALUES (step, 'everything');
         RETURN NULL;
     END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO change_log (generation, kind, id, organization_id, number)
-            SELECT next, 'number', id, organization_id, number FROM old_rows;
+            SELECT step, 'number', id, organization_id, number FROM old_rows;
     END IF;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO change_log (generation, kind, id, organization_id, number)
-            SELECT next, 'number', id, organization_id, number FROM new_rows;
+            SELECT step, 'number', id, organization_id, number FROM new_rows;
     END IF;
     RETURN NULL;
 END $$;

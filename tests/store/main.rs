@@ -1,0 +1,26 @@
+//! The store against both real servers: SQLite files and a PostgreSQL cluster started here.
+
+mod rows;
+mod servers;
+
+use servers::{Server, World};
+
+/// Each test of a battery, once per server.
+#[macro_export]
+macro_rules! on_both_servers {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::World::new($crate::Server::Sqlite).await).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::World::new($crate::Server::Postgres).await).await;
+            })*
+        }
+    };
+}
