@@ -1,1 +1,3 @@
 //! Words from the command line.
+
+pub mod demo;
