@@ -1,12 +1,15 @@
 //! The process: start, run, reload, drain, stop.
 //!
 //! - `config`: `[node]` and `[limits]`. `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `follow`, `full_load`: the directory kept in step with the store.
 
 mod clock;
 mod config;
 mod drain;
 mod effects;
 mod first;
+mod follow;
+mod full_load;
 mod listeners;
 mod notify;
 mod questions;
@@ -18,5 +21,6 @@ mod start;
 pub use clock::Clock;
 pub use config::{LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
+pub use follow::{FollowConfig, Follower, Following};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

@@ -1,0 +1,385 @@
+//! The directory follower: keeps the directory in step with the store, on the control thread.
+//!
+//! It loads at start, applies what the change log says as steps, and loads everything when a step
+//! cannot say it, when asked, or after the database was away for long. Every generation goes into
+//! the `ArcSwap` and is told through a watch channel; lookups never wait for any of it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
+use crate::daemon::full_load::{self, Built, Kept};
+use crate::routing::Directory;
+use crate::store::{Changes, Step, Store, StoreError};
+use crate::telemetry::Health;
+use crate::telemetry::health::Severity;
+
+/// How the follower behaves.
+#[derive(Clone, Debug)]
+pub struct FollowConfig {
+    /// Where the last good directory is kept.
+    pub last_good: PathBuf,
+    /// A full load that would drop more than this share of the numbers, in percent, is refused
+    /// unless forced.
+    pub shrink_guard: u32,
+    /// How far back the change log is kept.
+    pub change_log: SignedDuration,
+}
+
+/// The handle that others hold.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    directory: Arc<ArcSwap<Directory>>,
+    live: watch::Sender<u64>,
+    history: Mutex<VecDeque<GenerationNote>>,
+}
+
+struct Order {
+    options: ReloadOptions,
+    answer: oneshot::Sender<Result<ReloadReport, ReloadError>>,
+}
+
+/// The task behind it; [`Following::run`] it on the control thread.
+pub struct Following {
+    store: Store,
+    config: FollowConfig,
+    health: Arc<Health>,
+    shared: Arc<Shared>,
+    orders: mpsc::Receiver<Order>,
+    kept: Option<Kept>,
+    retired: Vec<Arc<Directory>>,
+    /// Whether a directory is live that came from the store or from disk.
+    begun: bool,
+    /// Whether the store has been migrated by this process.
+    migrated: bool,
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following")
+            .field("config", &self.config)
+            .field("begun", &self.begun)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The database is tried again after this, doubled each time up to [`RETRY_AT_MOST`].
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_AT_MOST: Duration = Duration::from_secs(5);
+/// Directories that went out of use are looked at this often.
+const SWEEP: Duration = Duration::from_millis(500);
+/// The change log is pruned this often.
+const PRUNE: Duration = Duration::from_secs(3600);
+/// Generations remembered for `GET /admin/v1/generations`.
+const HISTORY: usize = 64;
+
+impl Following {
+    /// A follower of `store` that publishes into `directory`. Nothing happens before
+    /// [`Following::begin`] and [`Following::run`].
+    #[must_use]
+    pub fn new(
+        store: Store,
+        config: FollowConfig,
+        directory: Arc<ArcSwap<Directory>>,
+        health: Arc<Health>,
+    ) -> (Follower, Self) {
+        let live = watch::Sender::new(directory.load().generation());
+        let shared = Arc::new(Shared { directory, live, history: Mutex::default() });
+        // One reload at a time, one waiting would only repeat it.
+        let (orders, taken) = mpsc::channel(1);
+        let following = Self {
+            store,
+            config,
+            health,
+            shared: Arc::clone(&shared),
+            orders: taken,
+            kept: None,
+            retired: Vec::new(),
+            begun: false,
+            migrated: false,
+        };
+        (Follower { shared, orders }, following)
+    }
+
+    /// The first directory: from the store, else the last good one from disk. True: from the
+    /// store. Without either, the node is not ready and [`Following::run`] goes on trying.
+    ///
+    /// # Errors
+    /// The store cannot be used whatever is waited: made by a newer callgate, say.
+    pub async fn begin(&mut self) -> Result<bool, StoreError> {
+        match self.open_and_load().await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_unavailable() => {
+                self.away(&error);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Follows until every [`Follower`] is gone.
+    pub async fn run(mut self) {
+        let mut retry = RETRY;
+        loop {
+            let ended = self.follow().await;
+            match ended {
+                Ok(()) => return,
+                Err(error) => self.away(&error),
+            }
+            if self.wait_out(retry).await.is_break() {
+                return;
+            }
+            retry = if self.store.ping().await.is_ok() { RETRY } else { (retry * 2).min(RETRY_AT_MOST) };
+        }
+    }
+
+    /// Watches and steps until the database goes away (an error) or nobody is left (fine).
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        let mut watch = self.store.watch().await?;
+        if self.migrated && self.begun {
+            self.step().await?;
+        } else {
+            self.open_and_load().await?;
+        }
+        let mut sweep = tokio::time::interval(SWEEP);
+        let mut prune = tokio::time::interval(PRUNE);
+        loop {
+            tokio::select! {
+                changed = watch.changed() => {
+                    changed?;
+                    self.step().await?;
+                }
+                order = self.orders.recv() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => return Ok(()),
+                },
+                _ = sweep.tick() => self.sweep(),
+                _ = prune.tick() => self.prune().await?,
+            }
+        }
+    }
+
+    /// Between two tries: orders are answered, with the database's absence if need be.
+    async fn wait_out(&mut self, pause: Duration) -> std::ops::ControlFlow<()> {
+        let until = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return std::ops::ControlFlow::Continue(()),
+                order = self.orders.recv() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => return std::ops::ControlFlow::Break(()),
+                },
+            }
+        }
+    }
+
+    async fn open_and_load(&mut self) -> Result<(), StoreError> {
+        self.store.migrate().await?;
+        self.migrated = true;
+        self.load_all("a start").await
+    }
+
+    /// Applies what changed since the directory that is live.
+    async fn step(&mut self) -> Result<(), StoreError> {
+        let live = self.shared.directory.load_full();
+        match self.store.changes_since(live.generation()).await? {
+            Changes::None => {
+                self.health.clear("store");
+                Ok(())
+            }
+            Changes::Step(step) => {
+                self.apply(&live, *step);
+                match &self.kept {
+                    Some(file) if file.is_long() => self.load_all("the file of steps is long").await,
+                    _ => Ok(()),
+                }
+            }
+            Changes::Everything(why) => self.load_all(why).await,
+        }
+    }
+
+    /// A full load that nobody asked for: what the guard refuses stays as it is, and is told.
+    async fn load_all(&mut self, why: &'static str) -> Result<(), StoreError> {
+        tracing::info!(why, "loading everything");
+        match self.reload(ReloadOptions::default()).await {
+            Err(Refusal::Store(error)) => Err(error),
+            Ok(_) | Err(Refusal::Shrinks { .. }) => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, live: &Arc<Directory>, step: Step) {
+        let Step { generation, delta, kept: frame, bad } = step;
+        for row in &bad {
+            tracing::warn!(%row, "a row is left out");
+        }
+        let (written, removed) = (delta.written.len() as u64, delta.removed.len() as u64);
+        let next = live.apply(&delta, generation);
+        self.publish(next, "delta", written, removed);
+        full_load::keep_step(&mut self.kept, generation, &delta, frame.as_ref(), &self.health);
+    }
+
+    /// Builds from scratch; publishes unless it is only a check or the guard refuses.
+    async fn reload(&mut self, options: ReloadOptions) -> Result<ReloadReport, Refusal> {
+        let started = Instant::now();
+        let live = self.shared.directory.load_full();
+        let keep = (!options.check_only).then_some(self.config.last_good.as_path());
+        let built = full_load::build(&self.store, &live, keep, &self.health).await?;
+        let Built { directory, snapshot, mut report } = built;
+        let guarded = !options.force && !options.check_only;
+        if guarded && report.removed * 100 > report.numbers_before * u64::from(self.config.shrink_guard) {
+            let refusal = Refusal::Shrinks { before: report.numbers_before, removed: report.removed };
+            self.health.raise(
+                "directory",
+                Severity::Degraded,
+                format!(
+                    "the store has lost {} of {} numbers; the former ones go on routing: \
+                     `callgate reload --force` if that is meant",
+                    report.removed, report.numbers_before
+                ),
+            );
+            return Err(refusal);
+        }
+        if !options.check_only {
+            report.applied = true;
+            self.publish(directory, "full", report.added + report.changed, report.removed);
+            self.kept = full_load::finish(snapshot, report.to, &self.health).await;
+        }
+        report.took = started.elapsed();
+        Ok(report)
+    }
+
+    fn publish(&mut self, directory: Directory, kind: &'static str, written: u64, removed: u64) {
+        let generation = directory.generation();
+        for skipped in directory.skipped() {
+            tracing::debug!(sid = %skipped.sid, why = %skipped.why, "a pattern is left out");
+        }
+        self.retired.push(self.shared.directory.swap(Arc::new(directory)));
+        self.begun = true;
+        self.health.clear("store");
+        self.health.clear("directory");
+        let note =
+            GenerationNote { generation, at_ms: Timestamp::now().as_millisecond(), kind, written, removed };
+        tracing::debug!(generation, kind, written, removed, "a generation is live");
+        let mut history = self.shared.history.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        history.truncate(HISTORY - 1);
+        history.push_front(note);
+        drop(history);
+        self.shared.live.send_replace(generation);
+    }
+
+    /// The database is away: what is live goes on; at the start, the last good directory.
+    fn away(&mut self, error: &StoreError) {
+        tracing::debug!(error = %full_load::chain(error), "the database is away");
+        if self.begun {
+            self.health.raise(
+                "store",
+                Severity::Degraded,
+                format!("{}; known numbers go on routing", full_load::chain(error)),
+            );
+            return;
+        }
+        match full_load::last_good(&self.store, &self.config.last_good) {
+            Ok(directory) => {
+                let (generation, numbers) = (directory.generation(), directory.len());
+                self.publish(directory, "last_good", numbers as u64, 0);
+                self.health.raise(
+                    "store",
+                    Severity::Degraded,
+                    format!(
+                        "{}; routing with the last good directory, generation {generation}, {numbers} numbers",
+                        full_load::chain(error)
+                    ),
+                );
+            }
+            Err(missing) => self.health.raise(
+                "store",
+                Severity::NotReady,
+                format!(
+                    "{}, and there is no directory: {}",
+                    full_load::chain(error),
+                    full_load::chain(&missing)
+                ),
+            ),
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        let share = self.config.shrink_guard;
+        let result = self.reload(order.options).await.map_err(|refusal| match refusal {
+            Refusal::Shrinks { before, removed } => ReloadError::Shrinks { before, removed, share },
+            Refusal::Store(error) => ReloadError::Store(Box::new(error)),
+        });
+        if order.answer.send(result).is_err() {
+            tracing::debug!("who asked for the reload is gone");
+        }
+    }
+
+    /// Frees directories that no shard holds any more: here, not on a shard.
+    fn sweep(&mut self) {
+        self.retired.retain(|directory| Arc::strong_count(directory) > 1);
+    }
+
+    async fn prune(&mut self) -> Result<(), StoreError> {
+        let pruned = self.store.prune_change_log(self.config.change_log).await?;
+        tracing::debug!(pruned, "change log pruned");
+        Ok(())
+    }
+}
+
+/// Why a full load did not go live.
+#[derive(Debug)]
+enum Refusal {
+    Shrinks { before: u64, removed: u64 },
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Follower {
+    /// Tells every generation that goes live.
+    #[must_use]
+    pub fn live(&self) -> watch::Receiver<u64> {
+        self.shared.live.subscribe()
+    }
+}
+
+impl crate::api::Follower for Follower {
+    fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.orders.try_send(Order { options, answer }).map_err(|_| ReloadError::Busy)?;
+            // The follower ends with the process only.
+            answered.await.unwrap_or(Err(ReloadError::Busy))
+        })
+    }
+
+    fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
+        Box::pin(async move {
+            let mut live = self.live();
+            let reached = tokio::time::timeout(limit, live.wait_for(|now| *now >= generation)).await;
+            drop(reached);
+            *self.shared.live.borrow()
+        })
+    }
+
+    fn history(&self) -> Vec<GenerationNote> {
+        let history = self.shared.history.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        history.iter().cloned().collect()
+    }
+}
