@@ -306,6 +306,12 @@ impl Directory {
             .map(|(index, _)| index)
     }
 
+    /// The patterns of an organization, in rank order, for remarks about them.
+    #[must_use]
+    pub fn patterns_of(&self, organization: OrganizationSid) -> Option<&PatternSet> {
+        self.pattern_set(self.frame.organizations().index(organization)?)
+    }
+
     pub(super) fn pattern_set(&self, organization: u32) -> Option<&PatternSet> {
         self.patterns.get(&organization).map(|patterns| &patterns.set)
     }
