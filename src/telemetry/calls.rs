@@ -193,6 +193,30 @@ impl CallView {
     }
 }
 
+impl TraceLine {
+    /// The line in words, whole: numbers in it are redacted where it is printed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.item {
+            TraceItem::Message { leg, inbound, start, cseq, repeat } => {
+                let side = match (leg, inbound) {
+                    (None, true) => "caller  ->         ".to_owned(),
+                    (None, false) => "caller  <-         ".to_owned(),
+                    (Some(leg), true) => format!("        <- target  {leg} "),
+                    (Some(leg), false) => format!("        -> target  {leg} "),
+                };
+                let again = if *repeat == 0 { String::new() } else { format!(", repeat {repeat}") };
+                format!("{side}{start} ({cseq}{again})")
+            }
+            TraceItem::Routed(how) => format!("routed: {how}"),
+            TraceItem::Asked(ask, what) => format!("asked [{}]: {what}", ask.0),
+            TraceItem::Answered(ask, what) => format!("answered [{}]: {what}", ask.0),
+            TraceItem::Refused(reason, code) => format!("refused {code} {reason}: {}", reason.sentence()),
+            TraceItem::Note(note) => note.to_string(),
+        }
+    }
+}
+
 impl Entry {
     fn new(sid: CallSid) -> Self {
         let view = CallView { sid, facts: None, shard: 0, status: None, answered: None, ended: None };
