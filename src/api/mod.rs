@@ -1,11 +1,33 @@
 //! The HTTP API and the Unix socket of the command line.
 //!
-//! - `config`: `[http]`. `handles`: what the daemon wires in. `error`: refusals as clients read them.
+//! - `service/`: the one place that validates and writes. Dialects are thin over it:
+//!   `restcomm/`: Restcomm's; `admin/`: callgate's own, `/admin/v1`.
+//! - `router`: all routes. `ops`: metrics and health. `openapi`: the API's own form.
+//! - `server`: the listeners. `patient`: a stream that gives up on slow readers. `gate`: the limit of
+//!   requests at once. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
+//! - `config`: `[http]`. `handles`: what the daemon wires in. `state`: what handlers reach.
 
+mod admin;
+mod auth;
+mod body;
 mod config;
 mod error;
+mod gate;
 mod handles;
+pub mod openapi;
+mod ops;
+mod patient;
+mod reply;
+mod restcomm;
+mod router;
+mod server;
+pub mod service;
+mod state;
 
 pub use config::HttpConfig;
 pub use error::ApiError;
 pub use handles::{BoxFuture, Follower, GenerationNote, Handles, ReloadError, ReloadOptions, ReloadReport};
+pub use router::router;
+pub use server::{Peer, bind_unix, serve_tcp, serve_unix};
+pub use service::Service;
+pub use state::Api;

@@ -1,0 +1,217 @@
+//! Calls, live and finished, with their traces.
+
+use std::time::SystemTime;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::api::auth::Admin;
+use crate::api::error::ApiError;
+use crate::api::reply;
+use crate::api::restcomm::params::{Params, shown};
+use crate::api::service::ServiceError;
+use crate::api::state::Api;
+use crate::call::outcome::CallStatus;
+use crate::ids::CallSid;
+use crate::pii::Pii;
+use crate::store::calls::{CallFilter, CallRow, DeliveryFilter, TraceRow};
+use crate::store::{Page, Word};
+use crate::telemetry::Calls;
+use crate::telemetry::calls::CallView;
+
+use super::{MOST, redact};
+
+const KNOWN: &[&str] = &["limit", "offset", "live", "status", "numbers"];
+
+/// The live calls of this node first, then the finished ones out of the store, newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    _admin: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), KNOWN);
+    let limit = params.count("limit")?.unwrap_or(50).min(MOST);
+    let whole = params.flag("numbers")?.unwrap_or(false);
+    let status = params.get("status").filter(|word| !word.is_empty());
+    let status = status.map(|word| CallStatus::of_word(word).ok_or_else(|| bad_status(word))).transpose()?;
+    let calls = &api.handles.calls;
+    let live = calls.live(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut rows: Vec<Value> = live
+        .iter()
+        .filter(|view| status.is_none() || view.status == status)
+        .map(|view| print_view(calls, view, whole))
+        .collect();
+    if !params.flag("live")?.unwrap_or(false) && status.is_none_or(CallStatus::is_terminal) {
+        let page = Page { offset: params.count("offset")?.unwrap_or(0), limit };
+        let filter = CallFilter { status, ..CallFilter::default() };
+        let listed = api.service.store().calls(&filter, page).await.map_err(ServiceError::from)?;
+        let known = |row: &&CallRow| !live.iter().any(|view| view.sid == row.id);
+        rows.extend(listed.rows.iter().filter(known).map(|row| print_row(row, whole)));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    let mut response = reply::json(&json!({ "live": calls.count(), "calls": rows }));
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
+    let whole = params.flag("numbers")?.unwrap_or(false);
+    Ok(reply::json(&one(&api, find(&api, &id).await?, whole).await?))
+}
+
+/// Everything that is known of one call: how it stands, its lines, its deliveries with attempts.
+pub(super) async fn trace(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
+    let whole = params.flag("numbers")?.unwrap_or(false);
+    let sid = find(&api, &id).await?;
+    let call = one(&api, sid, whole).await?;
+    let (lines, omitted) = lines(&api, sid, whole).await?;
+    let deliveries = deliveries(&api, sid).await?;
+    Ok(reply::json(&json!({ "call": call, "lines": lines, "omitted": omitted, "deliveries": deliveries })))
+}
+
+/// By CallSid or by Call-ID, live before finished.
+async fn find(api: &Api, id: &str) -> Result<CallSid, ApiError> {
+    if let Ok(sid) = id.parse::<CallSid>() {
+        return Ok(sid);
+    }
+    if let Some(sid) = api.handles.calls.find_call_id(id) {
+        return Ok(sid);
+    }
+    let row = api.service.store().call_by_sip_call_id(id).await.map_err(ServiceError::from)?;
+    row.map(|row| row.id).ok_or_else(|| unknown(id))
+}
+
+async fn one(api: &Api, sid: CallSid, whole: bool) -> Result<Value, ApiError> {
+    let calls = &api.handles.calls;
+    if let Some(view) = calls.get(sid) {
+        return Ok(print_view(calls, &view, whole));
+    }
+    let row = api.service.store().call(sid).await.map_err(ServiceError::from)?;
+    row.map(|row| print_row(&row, whole)).ok_or_else(|| unknown(&sid.to_string()))
+}
+
+/// From memory while it is there, else out of the store.
+async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32), ApiError> {
+    let shown = |text: String| if whole { text } else { redact::numbers(&text) };
+    let calls = &api.handles.calls;
+    if let Some(trace) = calls.trace_of(sid) {
+        let print = |line: &crate::telemetry::calls::TraceLine| json!({ "at": moment(calls.wall(line.at)), "text": shown(line.text()) });
+        return Ok((trace.lines.iter().map(print).collect(), trace.omitted));
+    }
+    let rows = api.service.store().call_trace(sid).await.map_err(ServiceError::from)?;
+    let print = |row: TraceRow| json!({ "at": row.at.word(), "text": shown(row.text) });
+    Ok((rows.into_iter().map(print).collect(), 0))
+}
+
+async fn deliveries(api: &Api, sid: CallSid) -> Result<Vec<Value>, ApiError> {
+    let store = api.service.store();
+    let filter = DeliveryFilter { call: Some(sid), ..DeliveryFilter::default() };
+    let listed = store.deliveries(&filter, Page::first(MOST)).await.map_err(ServiceError::from)?;
+    let mut printed = Vec::with_capacity(listed.rows.len());
+    for row in listed.rows.iter().rev() {
+        let attempts = store.attempts(&row.id).await.map_err(ServiceError::from)?;
+        let attempts = attempts.iter().map(|attempt| {
+            json!({
+                "attempt": attempt.attempt,
+                "at": attempt.at.word(),
+                "http_status": attempt.http_status,
+                "error": attempt.error,
+                "took_ms": attempt.took_ms,
+            })
+        });
+        let mut value = super::deliveries::print(row);
+        value["tries"] = attempts.collect();
+        printed.push(value);
+    }
+    Ok(printed)
+}
+
+fn print_view(calls: &Calls, view: &CallView, whole: bool) -> Value {
+    let facts = view.facts.as_deref();
+    let number = |text: Option<&str>| text.map(|text| number(text, whole));
+    json!({
+        "sid": view.sid.to_string(),
+        "status": view.status.map(CallStatus::as_str),
+        "from": number(facts.map(|facts| facts.from.as_ref())),
+        "to": number(facts.map(|facts| facts.to.as_ref())),
+        "account_sid": facts.map(|facts| facts.account.to_string()),
+        "organization_sid": facts.map(|facts| facts.organization.to_string()),
+        "number_sid": facts.and_then(|facts| facts.number).map(|sid| sid.to_string()),
+        "number": number(facts.map(|facts| facts.number_text.as_ref())),
+        "trunk_sid": facts.and_then(|facts| facts.trunk).map(|sid| sid.to_string()),
+        "sip_call_id": facts.map(|facts| facts.sip_call_id.as_ref()),
+        "source": facts.map(|facts| facts.sip_source.to_string()),
+        "generation": facts.map(|facts| facts.generation),
+        "shard": view.shard,
+        "started": facts.map(|facts| moment(calls.wall(facts.started))),
+        "answered": view.answered.map(|at| moment(calls.wall(at))),
+        "duration": view.ended.map(|end| seconds(end.duration.as_millis())),
+        "sip_code": view.ended.map(|end| end.sip_code),
+        "reason": view.ended.map(|end| end.reason.code()),
+        "hangup_source": view.ended.map(|end| end.source.as_str()),
+    })
+}
+
+fn print_row(row: &CallRow, whole: bool) -> Value {
+    let number = |text: &str| number(text, whole);
+    json!({
+        "sid": row.id.to_string(),
+        "status": row.status.as_str(),
+        "from": number(&row.caller),
+        "to": number(&row.called),
+        "account_sid": row.account_id.to_string(),
+        "organization_sid": row.organization_id.to_string(),
+        "number_sid": row.number_id.map(|sid| sid.to_string()),
+        "number": number(&row.number),
+        "trunk_sid": row.trunk_id.map(|sid| sid.to_string()),
+        "sip_call_id": row.sip_call_id,
+        "source": row.sip_source.to_string(),
+        "generation": row.generation,
+        "node": row.node.to_string(),
+        "started": row.started_at.word(),
+        "answered": row.answered_at.map(|at| at.word()),
+        "ended": row.ended_at.map(|at| at.word()),
+        "duration": row.ended_at.map(|_| seconds(u128::from(row.duration_ms))),
+        "sip_code": row.sip_code,
+        "reason": row.reason.map(|reason| reason.code()),
+        "hangup_source": row.hangup_source,
+    })
+}
+
+fn number(text: &str, whole: bool) -> String {
+    if whole { text.to_owned() } else { Pii(text).to_string() }
+}
+
+/// Whole seconds, rounded up, as `CallDuration` says it.
+fn seconds(millis: u128) -> u128 {
+    millis.div_ceil(1_000)
+}
+
+fn moment(at: SystemTime) -> Option<String> {
+    Timestamp::try_from(at).ok().map(|at| at.word())
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no call `{}` here", shown(id)))
+}
+
+fn bad_status(word: &str) -> ApiError {
+    ApiError::bad(format!(
+        "status is `{}`: use ringing, in-progress, completed, busy, no-answer, canceled or failed",
+        shown(word)
+    ))
+}

@@ -1,0 +1,90 @@
+//! Status callbacks: pending ones and dead letters.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::api::auth::Admin;
+use crate::api::error::ApiError;
+use crate::api::reply;
+use crate::api::restcomm::params::{Params, shown};
+use crate::api::service::ServiceError;
+use crate::api::state::Api;
+use crate::store::calls::{DeliveryFilter, DeliveryRow, DeliveryState};
+use crate::store::{Page, Word};
+
+use super::MOST;
+
+const KNOWN: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
+
+/// Newest first; `state=dead` are the dead letters, superseded ones included.
+pub(super) async fn list(
+    State(api): State<Api>,
+    _admin: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), KNOWN);
+    let state = params.get("state").filter(|word| !word.is_empty());
+    let filter = DeliveryFilter {
+        state: state.map(|word| DeliveryState::of_word(word).ok_or_else(|| bad_state(word))).transpose()?,
+        call: sid(&params, "call")?,
+        account: sid(&params, "account")?,
+        url: params.change("url").flatten(),
+    };
+    let page = Page {
+        offset: params.count("offset")?.unwrap_or(0),
+        limit: params.count("limit")?.unwrap_or(50).min(MOST),
+    };
+    let store = api.service.store();
+    let mut listed = store.deliveries(&filter, page).await.map_err(ServiceError::from)?;
+    if filter.state == Some(DeliveryState::Dead) {
+        let superseded = DeliveryFilter { state: Some(DeliveryState::Superseded), ..filter };
+        let more = store.deliveries(&superseded, page).await.map_err(ServiceError::from)?;
+        listed.total += more.total;
+        listed.rows.extend(more.rows);
+        listed.rows.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+    }
+    let rows: Vec<Value> = listed.rows.iter().map(print).collect();
+    let mut response = reply::json(&json!({ "total": listed.total, "deliveries": rows }));
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
+}
+
+pub(super) fn print(row: &DeliveryRow) -> Value {
+    json!({
+        "id": row.id,
+        "call_sid": row.call_id.to_string(),
+        "account_sid": row.account_id.to_string(),
+        "sequence": row.sequence,
+        "status": row.status.as_str(),
+        "url": without_userinfo(&row.url),
+        "method": row.method.word(),
+        "state": row.state.word(),
+        "attempts": row.attempts,
+        "created": row.created_at.word(),
+        "next_attempt": row.next_attempt_at.map(|at| at.word()),
+        "finished": row.finished_at.map(|at| at.word()),
+        "last_error": row.last_error,
+    })
+}
+
+/// A URL's password is nobody's business here.
+fn without_userinfo(text: &str) -> String {
+    let Ok(mut url) = url::Url::parse(text) else { return text.to_owned() };
+    if url.password().is_none() || url.set_password(Some("…")).is_err() {
+        return text.to_owned();
+    }
+    url.into()
+}
+
+fn sid<T: std::str::FromStr<Err = crate::ids::BadSid>>(
+    params: &Params,
+    name: &str,
+) -> Result<Option<T>, ApiError> {
+    let text = params.get(name).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose().map_err(|error| ApiError::bad(format!("{name}: {error}")))
+}
+
+fn bad_state(word: &str) -> ApiError {
+    ApiError::bad(format!("state is `{}`: use {}", shown(word), DeliveryState::EXPECTED))
+}

@@ -1,0 +1,194 @@
+//! `/admin/v1/numbers`: what operators do with numbers of any account, and the linter.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::api::auth::Admin;
+use crate::api::body::JsonObject;
+use crate::api::error::ApiError;
+use crate::api::reply;
+use crate::api::restcomm::params::Params;
+use crate::api::service::NewNumber;
+use crate::api::state::Api;
+use crate::ids::{AccountSid, NumberSid};
+use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page, Word};
+
+use super::fields::Fields;
+
+/// The fields one may write.
+pub(super) const KNOWN: &[&str] = &[
+    "number",
+    "account_sid",
+    "is_sip",
+    "state",
+    "friendly_name",
+    "voice_url",
+    "voice_method",
+    "voice_fallback_url",
+    "voice_fallback_method",
+    "voice_application_sid",
+    "status_callback",
+    "status_callback_method",
+    "fallback_target",
+];
+
+pub(super) async fn list(
+    State(api): State<Api>,
+    _admin: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params =
+        Params::parse(query.unwrap_or_default().as_bytes(), &["number", "account", "limit", "offset"]);
+    let account = params.get("account").map(str::parse::<AccountSid>).transpose();
+    let filter = NumberFilter {
+        account: account.map_err(|error| ApiError::bad(format!("account: {error}")))?,
+        number_part: params.change("number").flatten(),
+        ..NumberFilter::default()
+    };
+    let page = Page {
+        offset: params.count("offset")?.unwrap_or(0),
+        limit: params.count("limit")?.unwrap_or(50).min(super::MOST),
+    };
+    let listed =
+        api.service.store().numbers(&filter, page).await.map_err(crate::api::service::ServiceError::from)?;
+    let rows: Vec<Value> = listed.rows.iter().map(print).collect();
+    let mut response = reply::json(&json!({ "total": listed.total, "numbers": rows }));
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
+}
+
+pub(super) async fn create(
+    State(api): State<Api>,
+    admin: Admin,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(map, KNOWN)?;
+    let mut text = String::new();
+    fields.text("number", &mut text)?;
+    let mut account = None;
+    fields.sid_or_none("account_sid", &mut account)?;
+    let account = match account {
+        Some(sid) => sid,
+        None => default_account(&api).await?.id,
+    };
+    let mut is_sip = false;
+    fields.flag("is_sip", &mut is_sip)?;
+    let new = NewNumber { text, is_sip: is_sip.then_some(true), state: NumberState::InService };
+    let written = api.service.create_number(&admin.0, account, new, |row| apply(&fields, row)).await?;
+    Ok(reply::written(written, Vec::new(), |row| reply::created(&print(&row))))
+}
+
+pub(super) async fn read(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    Ok(reply::json(&print(&find(&api, &id).await?)))
+}
+
+pub(super) async fn update(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(map, KNOWN)?;
+    let row = find(&api, &id).await?;
+    let edit = |row: &mut NumberRow| {
+        fields.text("number", &mut row.number)?;
+        fields.flag("is_sip", &mut row.is_sip)?;
+        apply(&fields, row)
+    };
+    let written = api.service.update_number(&admin.0, row.account_id, row.id, edit).await?;
+    Ok(reply::written(written, Vec::new(), |row| reply::json(&print(&row))))
+}
+
+pub(super) async fn delete(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let row = find(&api, &id).await?;
+    let written = api.service.delete_number(&admin.0, row.account_id, row.id).await?;
+    Ok(reply::written(written, Vec::new(), |()| reply::no_content()))
+}
+
+/// What looks wrong among the patterns of the live directory, and the rows it left out.
+pub(super) async fn lint(State(api): State<Api>, _admin: Admin) -> Result<Response, ApiError> {
+    let directory = api.handles.directory.load_full();
+    let generation = directory.generation();
+    // Thousands of patterns take a while: not on the thread that serves everybody else.
+    let notes = tokio::task::spawn_blocking(move || super::lint::report(&directory)).await.map_err(|_| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the linter failed; the log has more")
+    })?;
+    Ok(reply::json(&json!({ "generation": generation, "notes": notes })))
+}
+
+async fn default_account(api: &Api) -> Result<AccountRow, ApiError> {
+    let found =
+        api.service.store().default_account().await.map_err(crate::api::service::ServiceError::from)?;
+    found.ok_or_else(|| ApiError::bad("account_sid is missing, and there is no default account: name one"))
+}
+
+/// By sid or by text; a text that several organizations have is not enough.
+async fn find(api: &Api, id: &str) -> Result<NumberRow, ApiError> {
+    let store = api.service.store();
+    if let Ok(sid) = id.parse::<NumberSid>()
+        && let Some(row) =
+            store.read::<NumberRow>(sid).await.map_err(crate::api::service::ServiceError::from)?
+    {
+        return Ok(row);
+    }
+    let filter = NumberFilter { number: Some(id.to_owned()), ..NumberFilter::default() };
+    let found =
+        store.numbers(&filter, Page::first(2)).await.map_err(crate::api::service::ServiceError::from)?.rows;
+    match <[NumberRow; 1]>::try_from(found) {
+        Ok([row]) => Ok(row),
+        Err(rows) if rows.is_empty() => Err(ApiError::not_found(format!("there is no number `{id}` here"))),
+        Err(rows) => Err(ApiError::bad(format!(
+            "`{id}` stands in several organizations: name it by its sid, as {}",
+            rows[0].id
+        ))),
+    }
+}
+
+fn apply(fields: &Fields, row: &mut NumberRow) -> Result<(), ApiError> {
+    let mut account = Some(row.account_id);
+    fields.sid_or_none("account_sid", &mut account)?;
+    row.account_id =
+        account.ok_or_else(|| ApiError::bad("account_sid is empty: every number has an owner"))?;
+    fields.word("state", &mut row.state)?;
+    fields.text_or_none("friendly_name", &mut row.friendly_name)?;
+    fields.text_or_none("voice_url", &mut row.voice_url)?;
+    fields.word("voice_method", &mut row.voice_method)?;
+    fields.text_or_none("voice_fallback_url", &mut row.voice_fallback_url)?;
+    fields.word("voice_fallback_method", &mut row.voice_fallback_method)?;
+    fields.sid_or_none("voice_application_sid", &mut row.voice_application_id)?;
+    fields.text_or_none("status_callback", &mut row.status_callback)?;
+    fields.word("status_callback_method", &mut row.status_callback_method)?;
+    fields.text_or_none("fallback_target", &mut row.fallback_target)
+}
+
+fn print(row: &NumberRow) -> Value {
+    json!({
+        "sid": row.id.to_string(),
+        "number": row.number,
+        "account_sid": row.account_id.to_string(),
+        "organization_sid": row.organization_id.to_string(),
+        "is_sip": row.is_sip,
+        "state": row.state.word(),
+        "friendly_name": row.friendly_name,
+        "voice_url": row.voice_url,
+        "voice_method": row.voice_method.word(),
+        "voice_fallback_url": row.voice_fallback_url,
+        "voice_fallback_method": row.voice_fallback_method.word(),
+        "voice_application_sid": row.voice_application_id.map(|sid| sid.to_string()),
+        "status_callback": row.status_callback,
+        "status_callback_method": row.status_callback_method.word(),
+        "fallback_target": row.fallback_target,
+        "created": row.created_at.word(),
+        "updated": row.updated_at.word(),
+    })
+}

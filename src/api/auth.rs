@@ -1,0 +1,67 @@
+//! Who asks: the peer on the Unix socket, or an account by Basic auth.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::ApiError;
+use super::server::Peer;
+use super::service::Principal;
+use super::state::Api;
+
+impl FromRequestParts<Api> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        if parts.extensions.get::<Peer>() == Some(&Peer::Local) {
+            return Ok(Self::Operator);
+        }
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (user, password) = header.and_then(basic).ok_or_else(ApiError::unauthorized)?;
+        let sid = user.parse().map_err(|_| ApiError::unauthorized())?;
+        Ok(api.service.authenticate(sid, &password).await?)
+    }
+}
+
+/// The super-admin, or the operator at the Unix socket: what `/admin/v1` is for.
+#[derive(Clone, Debug)]
+pub(super) struct Admin(pub(super) Principal);
+
+impl FromRequestParts<Api> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let principal = Principal::from_request_parts(parts, api).await?;
+        if principal.is_super_admin() {
+            return Ok(Self(principal));
+        }
+        Err(ApiError::forbidden("only the super-admin account may use /admin/v1"))
+    }
+}
+
+/// User and password of `Basic` credentials (RFC 7617).
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_credentials_are_read_and_nothing_else() {
+        let read = basic("Basic QUMxOnRva2VuOndpdGg6Y29sb25z").unwrap();
+        assert_eq!(read, ("AC1".to_owned(), "token:with:colons".to_owned()));
+        for bad in ["Bearer abc", "Basic !!!", "Basic", "Basic QUMx", ""] {
+            assert_eq!(basic(bad), None, "{bad}");
+        }
+    }
+}

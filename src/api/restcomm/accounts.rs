@@ -1,0 +1,122 @@
+//! `Accounts`, as far as routing needs them.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+
+use crate::api::body::Form;
+use crate::api::error::ApiError;
+use crate::api::reply;
+use crate::api::service::{Principal, Written};
+use crate::api::state::Api;
+use crate::ids::AccountSid;
+use crate::store::{AccountRow, Page as Rows};
+
+use super::params::Params;
+use super::tenant::{ACCOUNT, PrintedAccount, apply_account, print_account};
+use super::{Base, Owner, refuse};
+
+/// The most accounts of one list, which has no pages.
+const MOST: u64 = 10_000;
+
+pub(super) async fn list(
+    State(api): State<Api>,
+    who: Principal,
+    Base(base): Base,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), &[]);
+    let listed = api.service.accounts(&who, Rows::first(MOST)).await.map_err(refuse)?;
+    let printed: Result<Vec<_>, ApiError> =
+        listed.rows.into_iter().map(|row| print(&api, row, &base)).collect();
+    let mut response = reply::json(&printed?);
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
+}
+
+/// A sub-account of the asker's own account; of the default account for the operator.
+pub(super) async fn create_own(
+    State(api): State<Api>,
+    who: Principal,
+    Base(base): Base,
+    Form(body): Form,
+) -> Result<Response, ApiError> {
+    let parent = match &who {
+        Principal::Account { sid, .. } => *sid,
+        Principal::Operator => {
+            let found = api.service.store().default_account().await.map_err(|error| refuse(error.into()))?;
+            found
+                .map(|row| row.id)
+                .ok_or_else(|| ApiError::not_found("there is no default account to be under"))?
+        }
+    };
+    make(&api, &who, parent, &base, &body).await
+}
+
+pub(super) async fn create(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(parent): Owner,
+    Base(base): Base,
+    Form(body): Form,
+) -> Result<Response, ApiError> {
+    make(&api, &who, parent, &base, &body).await
+}
+
+pub(super) async fn read(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(account): Owner,
+    Base(base): Base,
+) -> Result<Response, ApiError> {
+    let row = api.service.account_for(&who, account).await.map_err(refuse)?;
+    Ok(reply::json(&print(&api, row, &base)?))
+}
+
+pub(super) async fn update(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(account): Owner,
+    Base(base): Base,
+    Form(body): Form,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(&body, ACCOUNT);
+    let edit = |row: &mut AccountRow| apply_account(&params, row);
+    let mut written = api.service.update_account(&who, account, edit).await.map_err(refuse)?;
+    if params.flag("RenewAuthToken")?.unwrap_or(false) {
+        written = api.service.renew_token(&who, account).await.map_err(refuse)?;
+    }
+    answer(&api, written, params.warnings, &base)
+}
+
+async fn make(
+    api: &Api,
+    who: &Principal,
+    parent: AccountSid,
+    base: &str,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let params = Params::parse(body, ACCOUNT);
+    if params.get("FriendlyName").is_none_or(str::is_empty) {
+        return Err(ApiError::bad("FriendlyName is missing: give the account a name"));
+    }
+    let edit = |row: &mut AccountRow| apply_account(&params, row);
+    let written = api.service.create_account(who, parent, edit).await.map_err(refuse)?;
+    answer(api, written, params.warnings, base)
+}
+
+fn answer(
+    api: &Api,
+    written: Written<AccountRow>,
+    warnings: Vec<String>,
+    base: &str,
+) -> Result<Response, ApiError> {
+    let Written { value, generation, warnings: remarks } = written;
+    let printed = print(api, value, base)?;
+    let written = Written { value: printed, generation, warnings: remarks };
+    Ok(reply::written(written, warnings, |printed| reply::json(&printed)))
+}
+
+fn print(api: &Api, row: AccountRow, base: &str) -> Result<PrintedAccount, ApiError> {
+    let token = api.service.token_of(&row).map_err(refuse)?;
+    Ok(print_account(row, token, base))
+}

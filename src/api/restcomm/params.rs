@@ -1,0 +1,135 @@
+//! Parameters as Restcomm's clients send them: form-encoded, names case-sensitive, unknown ones
+//! ignored but named in a warning with the nearest name.
+
+use crate::api::error::ApiError;
+
+/// The parameters of one request.
+#[derive(Debug, Default)]
+pub(crate) struct Params {
+    values: Vec<(&'static str, String)>,
+    /// What was ignored, in words.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Params {
+    /// Reads a query or a form-encoded body. Of a repeated parameter the first counts.
+    pub(crate) fn parse(encoded: &[u8], known: &[&'static str]) -> Self {
+        let mut params = Self::default();
+        for (name, value) in form_urlencoded::parse(encoded) {
+            match known.iter().find(|known| **known == name) {
+                Some(name) if params.get(name).is_some() => {
+                    params.warnings.push(format!("{name} is given more than once: the first one counts"));
+                }
+                Some(name) => params.values.push((name, value.into_owned())),
+                None => params.warnings.push(ignored(&name, known)),
+            }
+        }
+        params
+    }
+
+    /// The value of `name`, an empty one included.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of `name`; an empty one clears (`Some(None)`), an absent one changes nothing.
+    pub(crate) fn change(&self, name: &str) -> Option<Option<String>> {
+        self.get(name).map(|value| (!value.trim().is_empty()).then(|| value.trim().to_owned()))
+    }
+
+    /// `true` or `false` in any case.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.get(name) {
+            None | Some("") => Ok(None),
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(value) => Err(ApiError::bad(format!("{name} is `{}`: use true or false", shown(value)))),
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let bad = || ApiError::bad(format!("{name} is `{}`: use a whole number from 0 on", shown(value)));
+        value.parse().map(Some).map_err(|_| bad())
+    }
+}
+
+/// A value as an error message may repeat it.
+pub(crate) fn shown(value: &str) -> String {
+    let short: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
+    if short.len() < value.len() { short + "…" } else { short }
+}
+
+fn ignored(name: &str, known: &[&'static str]) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("{} is unknown and was ignored; did you mean {near}?", shown(name)),
+        None => format!("{} is unknown and was ignored", shown(name)),
+    }
+}
+
+/// The known name that differs least, if it differs little: by case only, or by up to three edits.
+pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase();
+    known
+        .iter()
+        .map(|known| (distance(&lower, &known.to_ascii_lowercase()), *known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, known)| *distance <= 3 && *distance * 2 < known.len())
+        .map(|(_, known)| known)
+}
+
+/// Levenshtein's distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[&str] = &["PhoneNumber", "SmsMethod", "VoiceUrl", "isSIP"];
+
+    #[test]
+    fn wrong_case_is_ignored_and_named_with_the_right_one() {
+        let params =
+            Params::parse(b"SMSMethod=GET&VoiceUrl=http%3A%2F%2Fa%2F%3Fx%3D1&VoiceURI=x&Colour=red", KNOWN);
+        assert_eq!(params.get("SmsMethod"), None);
+        assert_eq!(params.get("VoiceUrl"), Some("http://a/?x=1"));
+        assert_eq!(
+            params.warnings,
+            [
+                "SMSMethod is unknown and was ignored; did you mean SmsMethod?",
+                "VoiceURI is unknown and was ignored; did you mean VoiceUrl?",
+                "Colour is unknown and was ignored",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_repeated_parameter_the_first_counts() {
+        let params = Params::parse(b"PhoneNumber=%2B1&PhoneNumber=2", KNOWN);
+        assert_eq!(params.get("PhoneNumber"), Some("+1"));
+        assert_eq!(params.warnings.len(), 1);
+    }
+
+    #[test]
+    fn flags_take_any_case_and_nothing_else() {
+        assert_eq!(Params::parse(b"isSIP=TRUE", KNOWN).flag("isSIP").unwrap(), Some(true));
+        let error = Params::parse(b"isSIP=yes", KNOWN).flag("isSIP").unwrap_err();
+        assert_eq!(error.message, "isSIP is `yes`: use true or false");
+    }
+}

@@ -1,0 +1,91 @@
+//! Who asks, and whose things they may touch.
+
+use std::hint::black_box;
+
+use ring::digest::{SHA256, digest};
+
+use crate::ids::AccountSid;
+use crate::routing::model::Status;
+use crate::store::{AccountRow, Role};
+
+use super::{Principal, Result, Service, ServiceError};
+
+/// How deep sub-accounts may be nested.
+const DEEPEST: usize = 16;
+
+impl Service {
+    /// The asker behind an account's sid and auth token.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`], whatever of the two is wrong; [`ServiceError::Forbidden`] for
+    /// an account that is not active; the store is away.
+    pub async fn authenticate(&self, sid: AccountSid, token: &str) -> Result<Principal> {
+        let account = self.store.read::<AccountRow>(sid).await?;
+        let expected = account.as_ref().map(|row| self.store.auth_token(row)).transpose()?.flatten();
+        // An unknown account takes as long as a wrong token.
+        let same = is_same(expected.as_deref().unwrap_or_default(), token);
+        let (Some(account), Some(_), true) = (account, expected, same) else {
+            return Err(ServiceError::Unauthorized);
+        };
+        if account.status != Status::Active {
+            return Err(ServiceError::Forbidden("Provided Account is not active"));
+        }
+        Ok(Principal::Account { sid, organization: account.organization_id, role: account.role })
+    }
+
+    /// The account `sid`, if `who` is it, an ancestor of it, an admin of its organization, or may do
+    /// everything.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`], also for an account that is not there, unless the asker may see
+    /// every account: then [`ServiceError::NotFound`].
+    pub async fn account_for(&self, who: &Principal, sid: AccountSid) -> Result<AccountRow> {
+        const NOT_YOURS: ServiceError =
+            ServiceError::Forbidden("only the account itself and its parents may use this resource");
+        let account = self.store.read::<AccountRow>(sid).await?;
+        let Principal::Account { sid: own, organization, role } = who else {
+            return account.ok_or_else(|| ServiceError::not_found("account", sid));
+        };
+        if *role == Role::SuperAdmin {
+            return account.ok_or_else(|| ServiceError::not_found("account", sid));
+        }
+        let account = account.ok_or(NOT_YOURS)?;
+        let admin = *role == Role::Admin && account.organization_id == *organization;
+        if sid == *own || (admin && account.role != Role::SuperAdmin) || self.is_under(&account, *own).await?
+        {
+            return Ok(account);
+        }
+        Err(NOT_YOURS)
+    }
+
+    async fn is_under(&self, account: &AccountRow, ancestor: AccountSid) -> Result<bool> {
+        let mut parent = account.parent_id;
+        for _ in 0..DEEPEST {
+            match parent {
+                Some(sid) if sid == ancestor => return Ok(true),
+                Some(sid) => parent = self.store.read::<AccountRow>(sid).await?.and_then(|row| row.parent_id),
+                None => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Compares in a time that depends on neither text: digests of equal length, every byte looked at.
+fn is_same(expected: &str, given: &str) -> bool {
+    let (expected, given) = (digest(&SHA256, expected.as_bytes()), digest(&SHA256, given.as_bytes()));
+    let pairs = expected.as_ref().iter().zip(given.as_ref());
+    black_box(pairs.fold(0, |differing, (a, b)| differing | (a ^ b))) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn only_the_same_token_is_the_same() {
+        assert!(is_same("77f8c12cc7b8f8423e5c38b035249166", "77f8c12cc7b8f8423e5c38b035249166"));
+        assert!(!is_same("77f8c12cc7b8f8423e5c38b035249166", "77f8c12cc7b8f8423e5c38b03524916"));
+        assert!(!is_same("", "x"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Applications: URLs that many numbers share.
+
+use crate::ids::{AccountSid, ApplicationSid};
+use crate::store::{ApplicationRow, Listed, NumberFilter, NumberRow, Page};
+
+use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
+
+impl Service {
+    /// Creates an application of `account`; `edit` lays what the asker gave over the defaults.
+    ///
+    /// # Errors
+    /// What `edit` says, a field that holds what it may not, or the asker may not.
+    pub async fn create_application<E: From<ServiceError> + Send>(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        edit: impl Fn(&mut ApplicationRow) -> Result<(), E> + Sync,
+    ) -> Result<Written<ApplicationRow>, E> {
+        let account = self.account_for(who, account).await?;
+        let mut row = ApplicationRow::new(account.id, "");
+        edit(&mut row)?;
+        let warnings = self.check_application_row(&row)?;
+        let written = self.store.create(&who.actor(), row).await.map_err(ServiceError::from)?;
+        Ok(Written { value: written.row, generation: written.generation, warnings })
+    }
+
+    /// Changes an application of `account`.
+    ///
+    /// # Errors
+    /// As [`Service::create_application`]; [`ServiceError::NotFound`].
+    pub async fn update_application<E: From<ServiceError> + Send>(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: ApplicationSid,
+        edit: impl Fn(&mut ApplicationRow) -> Result<(), E> + Sync,
+    ) -> Result<Written<ApplicationRow>, E> {
+        let before = self.application(who, account, sid).await?;
+        let mut after = before.clone();
+        edit(&mut after)?;
+        let warnings = self.check_application_row(&after)?;
+        let (row, generation) = self.rewrite(who, before, &edit).await?;
+        Ok(Written { value: row, generation, warnings })
+    }
+
+    /// Removes an application that no number names for voice.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`]; [`ServiceError::Taken`] while numbers name it.
+    pub async fn delete_application(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: ApplicationSid,
+    ) -> Result<Written<()>> {
+        self.application(who, account, sid).await?;
+        if let Some(number) = self.numbers_naming(sid, 1).await?.first() {
+            return Err(ServiceError::Taken {
+                field: "application",
+                value: sid.to_string(),
+                fix: if number.is_sip {
+                    "a SIP number still names it; change that number first"
+                } else {
+                    "a number still names it; change that number first"
+                },
+            });
+        }
+        let generation = self.store.delete::<ApplicationRow>(&who.actor(), sid).await?;
+        Ok(Written { value: (), generation, warnings: Vec::new() })
+    }
+
+    /// One application of `account`.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], also for another account's; the asker may not.
+    pub async fn application(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: ApplicationSid,
+    ) -> Result<ApplicationRow> {
+        self.account_for(who, account).await?;
+        let row = self.store.read::<ApplicationRow>(sid).await?;
+        row.filter(|row| row.account_id == account).ok_or_else(|| ServiceError::not_found("application", sid))
+    }
+
+    /// The applications of `account`, oldest first.
+    ///
+    /// # Errors
+    /// The asker may not, or the store is away.
+    pub async fn applications(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        friendly_name: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<ApplicationRow>> {
+        let account = self.account_for(who, account).await?;
+        Ok(self.store.applications(account.id, friendly_name, page).await?)
+    }
+
+    /// Numbers that name an application for voice, at most `limit`.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn numbers_naming(&self, sid: ApplicationSid, limit: u64) -> Result<Vec<NumberRow>> {
+        let filter = NumberFilter { application: Some(sid), ..NumberFilter::default() };
+        Ok(self.store.numbers(&filter, Page::first(limit)).await?.rows)
+    }
+
+    fn check_application_row(&self, row: &ApplicationRow) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        if row.friendly_name.is_empty() {
+            return Err(ServiceError::field("friendly_name", "can not be null."));
+        }
+        check_name("friendly_name", &row.friendly_name)?;
+        for (field, url) in [
+            ("rcml_url", &row.voice_url),
+            ("voice_fallback_url", &row.voice_fallback_url),
+            ("status_callback", &row.status_callback),
+            ("sms_url", &row.sms_url),
+            ("sms_fallback_url", &row.sms_fallback_url),
+            ("refer_url", &row.refer_url),
+        ] {
+            urls::check(field, url.as_deref(), &self.guard, &mut warnings)?;
+        }
+        Ok(warnings)
+    }
+}

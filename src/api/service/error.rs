@@ -1,0 +1,55 @@
+//! Why the service refused, in words of the model; each dialect says it in its own form.
+
+use crate::store::StoreError;
+
+/// Why the service did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A field holds what it may not.
+    #[error("{field} {problem}")]
+    Field {
+        /// The column's name, as `voice_url`.
+        field: &'static str,
+        /// What is wrong and what to do, as a predicate: "is `x`: use …".
+        problem: String,
+    },
+    /// Such a row is not there, or not the asker's.
+    #[error("there is no {kind} `{id}` here")]
+    NotFound {
+        /// `number`, `application`, …
+        kind: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// Another row is in the way.
+    #[error("{field} `{value}` is taken: {fix}")]
+    Taken {
+        /// The column's name.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// The asker may not.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The asker is not who it says, or says nothing.
+    #[error("the account or its auth token is not right")]
+    Unauthorized,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ServiceError {
+    /// A field with what is wrong about it.
+    pub fn field(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::Field { field, problem: problem.into() }
+    }
+
+    /// Nothing there.
+    pub fn not_found(kind: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
+    }
+}

@@ -1,0 +1,103 @@
+//! The one place that validates what is written, writes it, and answers the generation that shows it.
+//! Dialects are thin over it, the command line uses it over the socket.
+//!
+//! - `access`: who asks, and whose things they may touch. `principal`: the asker.
+//! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
+//! - `urls`: what a stored URL may be. `error`: why the service refused.
+
+mod access;
+mod accounts;
+mod applications;
+mod error;
+mod gateways;
+mod numbers;
+mod organizations;
+mod principal;
+mod trunks;
+mod urls;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::outbound::Guard;
+use crate::routing::Directory;
+use crate::store::{Entity, Store};
+
+pub use error::ServiceError;
+pub use numbers::{AreaOrNumber, NewNumber};
+pub use principal::Principal;
+
+/// What the service's functions return.
+pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
+
+/// The service layer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Service {
+    store: Store,
+    directory: Arc<ArcSwap<Directory>>,
+    guard: Guard,
+}
+
+/// A row as it stands after a write, with what is worth saying about it.
+#[derive(Clone, Debug)]
+pub struct Written<T> {
+    /// The row.
+    pub value: T,
+    /// The generation of the directory that shows it.
+    pub generation: u64,
+    /// Remarks: the write stands, something about it is doubtful.
+    pub warnings: Vec<String>,
+}
+
+impl Service {
+    /// A service over `store`. `directory` is the live one, which remarks compare with; `guard` says
+    /// which literal addresses of URLs will be refused at call time.
+    #[must_use]
+    pub fn new(store: Store, directory: Arc<ArcSwap<Directory>>, guard: Guard) -> Self {
+        Self { store, directory, guard }
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Reads a row, lets `edit` change it and `check` look at the outcome, then writes it: `edit`
+    /// is laid over the row as it stands at that moment, so that two writers of different fields
+    /// both have their way.
+    async fn rewrite<T: Entity, E: From<ServiceError> + Send>(
+        &self,
+        who: &Principal,
+        before: T,
+        edit: &(impl Fn(&mut T) -> Result<(), E> + Sync),
+    ) -> Result<(T, u64), E> {
+        let mut refused = None;
+        let change = |row: &mut T| {
+            let mut edited = row.clone();
+            match edit(&mut edited) {
+                Ok(()) => *row = edited,
+                Err(error) => refused = Some(error),
+            }
+        };
+        let written =
+            self.store.modify::<T>(&who.actor(), before.id(), change).await.map_err(ServiceError::from)?;
+        match refused {
+            Some(error) => Err(error),
+            None => Ok((written.row, written.generation)),
+        }
+    }
+}
+
+/// A friendly name holds at most 64 characters.
+fn check_name(field: &'static str, name: &str) -> Result<()> {
+    let length = name.chars().count();
+    if length > 64 {
+        return Err(ServiceError::field(field, format!("is {length} characters long: use at most 64")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(ServiceError::field(field, "holds control characters: leave them out"));
+    }
+    Ok(())
+}

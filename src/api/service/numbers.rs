@@ -1,0 +1,285 @@
+//! Numbers: exact ones, patterns, the catch-all.
+
+use crate::ids::{AccountSid, ApplicationSid, NumberSid};
+use crate::routing::model::MatchMode;
+use crate::routing::{lint, pattern};
+use crate::store::{
+    AccountRow, ApplicationRow, Listed, NumberFilter, NumberRow, NumberState, OrganizationRow, Page,
+    StoreError,
+};
+
+use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
+
+/// What a create asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AreaOrNumber {
+    /// This very text.
+    Number(String),
+    /// Any number of an area, out of the inventory.
+    Area(String),
+}
+
+/// A number to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewNumber {
+    /// The text.
+    pub text: String,
+    /// A pure SIP number; `None`: a provider number, unless the text is a pattern.
+    pub is_sip: Option<bool>,
+    /// Its state.
+    pub state: NumberState,
+}
+
+impl Service {
+    /// Creates a number of `account`; `edit` lays what the asker gave over the defaults.
+    ///
+    /// # Errors
+    /// What `edit` says, a field that holds what it may not, [`ServiceError::Taken`] where the number
+    /// is there already, or the asker may not.
+    pub async fn create_number<E: From<ServiceError> + Send>(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        new: NewNumber,
+        edit: impl Fn(&mut NumberRow) -> Result<(), E> + Sync,
+    ) -> Result<Written<NumberRow>, E> {
+        let account = self.account_for(who, account).await?;
+        let (text, mut warnings) = mended(&new.text);
+        pattern::check(&text).map_err(|bad| ServiceError::field("number", problem_of(&bad.to_string())))?;
+        let mut row = NumberRow::new(account.id, account.organization_id, text.as_str());
+        let is_pattern = pattern::is_pattern(&text);
+        if is_pattern && new.is_sip == Some(false) {
+            warnings.push(format!("`{text}` is a pattern, which isSIP=true goes with: it was set"));
+        }
+        row.is_sip = is_pattern || new.is_sip.unwrap_or(false);
+        row.state = new.state;
+        edit(&mut row)?;
+        warnings.extend(self.check_number(&row, &account).await?);
+        let created = self.store.create(&who.actor(), row).await;
+        let written = created.map_err(|error| taken(error, &text))?;
+        Ok(Written { value: written.row, generation: written.generation, warnings })
+    }
+
+    /// Changes a number that `who` may touch.
+    ///
+    /// # Errors
+    /// As [`Service::create_number`]; [`ServiceError::NotFound`] for a number that is not there or
+    /// not `account`'s.
+    pub async fn update_number<E: From<ServiceError> + Send>(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: NumberSid,
+        edit: impl Fn(&mut NumberRow) -> Result<(), E> + Sync,
+    ) -> Result<Written<NumberRow>, E> {
+        let before = self.number(who, account, sid).await?;
+        let mut after = before.clone();
+        edit(&mut after)?;
+        if after.number != before.number {
+            pattern::check(&after.number)
+                .map_err(|bad| ServiceError::field("number", problem_of(&bad.to_string())))?;
+        }
+        let owner = self.account_for(who, after.account_id).await?;
+        let warnings = self.check_number(&after, &owner).await?;
+        let text = after.number.clone();
+        let (row, generation) = self.rewrite(who, before, &edit).await.map_err(|error: E| error)?;
+        debug_assert_eq!(row.number, text);
+        Ok(Written { value: row, generation, warnings })
+    }
+
+    /// Removes a number.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], or the asker may not.
+    pub async fn delete_number(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: NumberSid,
+    ) -> Result<Written<()>> {
+        self.number(who, account, sid).await?;
+        let generation = self.store.delete::<NumberRow>(&who.actor(), sid).await?;
+        Ok(Written { value: (), generation, warnings: Vec::new() })
+    }
+
+    /// One number of `account`.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], also for another account's number; the asker may not.
+    pub async fn number(&self, who: &Principal, account: AccountSid, sid: NumberSid) -> Result<NumberRow> {
+        self.account_for(who, account).await?;
+        let row = self.store.read::<NumberRow>(sid).await?;
+        row.filter(|row| row.account_id == account).ok_or_else(|| ServiceError::not_found("number", sid))
+    }
+
+    /// The numbers of `account` that the filter lets through; sub-accounts' are not among them.
+    ///
+    /// # Errors
+    /// The asker may not, or the store is away.
+    pub async fn numbers(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        mut filter: NumberFilter,
+        page: Page,
+    ) -> Result<Listed<NumberRow>> {
+        filter.account = Some(self.account_for(who, account).await?.id);
+        Ok(self.store.numbers(&filter, page).await?)
+    }
+
+    /// The friendly name of an application, where there is one.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn application_name(&self, sid: Option<ApplicationSid>) -> Result<Option<String>> {
+        let Some(sid) = sid else { return Ok(None) };
+        Ok(self.store.read::<ApplicationRow>(sid).await?.map(|row| row.friendly_name))
+    }
+
+    /// Checks a row as it is to be written; what is worth saying about it.
+    async fn check_number(&self, row: &NumberRow, account: &AccountRow) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        if let Some(name) = &row.friendly_name {
+            check_name("friendly_name", name)?;
+        }
+        for (field, url) in [
+            ("voice_url", &row.voice_url),
+            ("voice_fallback_url", &row.voice_fallback_url),
+            ("status_callback", &row.status_callback),
+            ("sms_url", &row.sms_url),
+            ("sms_fallback_url", &row.sms_fallback_url),
+            ("ussd_url", &row.ussd_url),
+            ("ussd_fallback_url", &row.ussd_fallback_url),
+            ("refer_url", &row.refer_url),
+        ] {
+            urls::check(field, url.as_deref(), &self.guard, &mut warnings)?;
+        }
+        if let Some(target) = &row.fallback_target {
+            check_sip_uri("fallback_target", target)?;
+        }
+        for (field, sid) in [
+            ("voice_application_sid", row.voice_application_id),
+            ("sms_application_sid", row.sms_application_id),
+            ("ussd_application_sid", row.ussd_application_id),
+            ("refer_application_sid", row.refer_application_id),
+        ] {
+            self.check_application(field, sid, account).await?;
+        }
+        warnings.extend(self.remarks(row).await?);
+        Ok(warnings)
+    }
+
+    /// A number may name applications of its own account, of its ancestors, and of accounts in its
+    /// organization.
+    pub(super) async fn check_application(
+        &self,
+        field: &'static str,
+        sid: Option<ApplicationSid>,
+        account: &AccountRow,
+    ) -> Result<()> {
+        let Some(sid) = sid else { return Ok(()) };
+        let unknown =
+            || ServiceError::field(field, format!("is {sid}, which is no application of this account"));
+        let application = self.store.read::<ApplicationRow>(sid).await?.ok_or_else(unknown)?;
+        if application.account_id == account.id {
+            return Ok(());
+        }
+        let owner = self.store.read::<AccountRow>(application.account_id).await?.ok_or_else(unknown)?;
+        if owner.organization_id == account.organization_id { Ok(()) } else { Err(unknown()) }
+    }
+
+    /// What the linter says about the text by itself and among those of its organization.
+    async fn remarks(&self, row: &NumberRow) -> Result<Vec<String>> {
+        if !pattern::is_pattern(&row.number) {
+            return Ok(Vec::new());
+        }
+        let organization = self.store.read::<OrganizationRow>(row.organization_id).await?;
+        let mode = organization.map_or(MatchMode::Full, |organization| organization.match_mode);
+        let directory = self.directory.load_full();
+        let notes = match directory.patterns_of(row.organization_id) {
+            Some(set) => lint::joining(set, &row.number, mode),
+            None => lint::one(&row.number, mode),
+        };
+        Ok(notes.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// The text as it is stored: `…` is `...`, and a `\` before a digit is `|`, both lost in the
+/// published table's print.
+fn mended(text: &str) -> (String, Vec<String>) {
+    let mut warnings = Vec::new();
+    let mut mended = text.trim().replace('…', "...");
+    if mended != text.trim() {
+        warnings.push(format!("`…` was read as three dots: stored is `{mended}`"));
+    }
+    let bytes = mended.as_bytes();
+    let stray = |at: usize| {
+        bytes[at] == b'\\'
+            && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+            && (at == 0 || bytes[at - 1] != b'\\')
+    };
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| stray(*at)).collect();
+    if !places.is_empty() {
+        for at in places {
+            mended.replace_range(at..=at, "|");
+        }
+        warnings.push(format!("`\\` before a digit was read as `|`: stored is `{mended}`"));
+    }
+    (mended, warnings)
+}
+
+/// The pattern checker's sentence begins with the name of the field.
+fn problem_of(sentence: &str) -> String {
+    sentence.strip_prefix("PhoneNumber ").unwrap_or(sentence).to_owned()
+}
+
+fn taken(error: StoreError, text: &str) -> ServiceError {
+    match error {
+        StoreError::Duplicate { .. } => ServiceError::Taken {
+            field: "number",
+            value: text.to_owned(),
+            fix: "choose another, or change the one that is there",
+        },
+        other => other.into(),
+    }
+}
+
+/// `sip:` or `sips:`, something, no spaces.
+pub(super) fn check_sip_uri(field: &'static str, uri: &str) -> Result<()> {
+    let rest = uri
+        .split_once(':')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips"));
+    let plain = |rest: &str| {
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'))
+    };
+    if rest.is_some_and(|(_, rest)| plain(rest)) {
+        return Ok(());
+    }
+    Err(ServiceError::field(field, "is no SIP URI: use sip:user@host"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_print_lost_is_put_back_with_a_remark() {
+        let (text, warnings) = mended("7777\\8888");
+        assert_eq!((text.as_str(), warnings.len()), ("7777|8888", 1));
+        let (text, warnings) = mended("^*77…33#$");
+        assert_eq!((text.as_str(), warnings.len()), ("^*77...33#$", 1));
+        let (text, warnings) = mended(" 1\\*2 ");
+        assert_eq!((text.as_str(), warnings.len()), ("1\\*2", 0));
+        assert_eq!(mended("a\\\\1").0, "a\\\\1");
+    }
+
+    #[test]
+    fn a_target_is_a_sip_uri() {
+        for good in ["sip:alice@example.org", "SIPS:[::1]:5061;transport=tcp"] {
+            assert!(check_sip_uri("fallback_target", good).is_ok(), "{good}");
+        }
+        for bad in ["alice@example.org", "sip:", "sip:a b@c", "<sip:a@b>", "tel:+1"] {
+            assert!(check_sip_uri("fallback_target", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Organizations: SIP domains and the rules that hold in them.
+
+use crate::ids::OrganizationSid;
+use crate::routing::model::Status;
+use crate::store::{Listed, OrganizationRow, Page, Role, StoreError};
+
+use super::numbers::check_sip_uri;
+use super::{Principal, Result, Service, ServiceError, Written, check_name};
+
+const NOT_YOURS: ServiceError = ServiceError::Forbidden("only the super-admin account may use this resource");
+
+impl Service {
+    /// Creates an organization. The super-admin's alone.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`], [`ServiceError::Taken`], or a field that holds what it may not.
+    pub async fn create_organization(
+        &self,
+        who: &Principal,
+        domain: &str,
+        edit: impl Fn(&mut OrganizationRow) -> Result<()> + Sync,
+    ) -> Result<Written<OrganizationRow>> {
+        if !who.is_super_admin() {
+            return Err(NOT_YOURS);
+        }
+        let mut row = OrganizationRow::new(domain.trim_end_matches('.').to_ascii_lowercase());
+        edit(&mut row)?;
+        check(&row)?;
+        let domain = row.domain.clone();
+        let written = self.store.create(&who.actor(), row).await.map_err(|error| taken(error, domain))?;
+        Ok(Written { value: written.row, generation: written.generation, warnings: Vec::new() })
+    }
+
+    /// Changes an organization. The super-admin's alone.
+    ///
+    /// # Errors
+    /// As [`Service::create_organization`]; [`ServiceError::NotFound`].
+    pub async fn update_organization(
+        &self,
+        who: &Principal,
+        sid: OrganizationSid,
+        edit: impl Fn(&mut OrganizationRow) -> Result<()> + Sync,
+    ) -> Result<Written<OrganizationRow>> {
+        if !who.is_super_admin() {
+            return Err(NOT_YOURS);
+        }
+        let before = self.organization(who, sid).await?;
+        let mut after = before.clone();
+        edit(&mut after)?;
+        check(&after)?;
+        let (row, generation) = self.rewrite(who, before, &edit).await?;
+        Ok(Written { value: row, generation, warnings: Vec::new() })
+    }
+
+    /// One organization: an admin's own, or any for the super-admin.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`].
+    pub async fn organization(&self, who: &Principal, sid: OrganizationSid) -> Result<OrganizationRow> {
+        let own = match who {
+            Principal::Operator => true,
+            Principal::Account { organization, role, .. } => match role {
+                Role::SuperAdmin => true,
+                Role::Admin => *organization == sid,
+                Role::Developer => false,
+            },
+        };
+        if !own {
+            return Err(ServiceError::Forbidden("only admins of the organization may use this resource"));
+        }
+        let row = self.store.read::<OrganizationRow>(sid).await?;
+        row.ok_or_else(|| ServiceError::not_found("organization", sid))
+    }
+
+    /// All organizations, those with `status` where one is given. The super-admin's alone.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`], or the store is away.
+    pub async fn organizations(
+        &self,
+        who: &Principal,
+        status: Option<Status>,
+        page: Page,
+    ) -> Result<Listed<OrganizationRow>> {
+        if !who.is_super_admin() {
+            return Err(NOT_YOURS);
+        }
+        let mut listed = self.store.list::<OrganizationRow>(page).await?;
+        if let Some(status) = status {
+            listed.rows.retain(|row| row.status == status);
+        }
+        Ok(listed)
+    }
+}
+
+fn check(row: &OrganizationRow) -> Result<()> {
+    check_name("friendly_name", &row.friendly_name)?;
+    let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if row.domain.is_empty() || row.domain.len() > 255 || !row.domain.chars().all(host) {
+        return Err(ServiceError::field("domain", "is no host name: use letters, digits, dots and hyphens"));
+    }
+    if let Some(registrar) = &row.registrar {
+        check_sip_uri("registrar", registrar)?;
+    }
+    Ok(())
+}
+
+fn taken(error: StoreError, domain: String) -> ServiceError {
+    match error {
+        StoreError::Duplicate { .. } => {
+            ServiceError::Taken { field: "domain", value: domain, fix: "choose another" }
+        }
+        other => other.into(),
+    }
+}

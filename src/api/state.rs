@@ -1,0 +1,42 @@
+//! What every handler can reach.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::config::HttpConfig;
+use super::handles::Handles;
+use super::service::Service;
+
+/// The API's state; a clone is a pointer.
+#[derive(Clone, Debug)]
+pub struct Api(Arc<Shared>);
+
+/// See [`Api`].
+#[derive(Debug)]
+pub struct Shared {
+    pub(super) handles: Handles,
+    pub(super) service: Service,
+    pub(super) config: HttpConfig,
+    pub(super) gate: Arc<Semaphore>,
+    pub(super) waiting: Arc<Semaphore>,
+}
+
+impl Api {
+    /// The API over what the daemon wires in.
+    #[must_use]
+    pub fn new(handles: Handles, service: Service, config: HttpConfig) -> Self {
+        let room = || Arc::new(Semaphore::new(config.max_requests));
+        let (gate, waiting) = (room(), room());
+        Self(Arc::new(Shared { handles, service, config, gate, waiting }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
