@@ -1,3 +1,17 @@
 //! Words from the command line.
+//!
+//! - `args`: the words. `run`: from them to the exit code.
+//! - `commands`: those that speak to the daemon. `client`: HTTP over its socket.
+//! - `local`: those that need no daemon. `demo/`: the demo's application and telephones.
+//! - `print`: answers as people read them. `exit`: exit codes of sysexits.
 
+mod args;
+mod client;
+mod commands;
 pub mod demo;
+mod exit;
+mod local;
+mod print;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,200 @@
+//! The words one can type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A SIP-side inbound call router: trunks in, applications over HTTP decide, nothing lost.
+#[derive(Debug, Parser)]
+#[command(name = "callgate", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Shared {
+    /// The configuration file
+    #[arg(long, short, global = true, env = "CALLGATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The daemon's Unix socket (default: the configuration's, data/callgate.sock)
+    #[arg(long, global = true, env = "CALLGATE_SOCKET", value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the router
+    Serve,
+    /// Check the configuration and the store without starting
+    Check,
+    /// Bring the store's tables up to date and exit
+    Migrate,
+    /// Say how a dialled number would be routed: forms, organization, patterns, winner
+    Explain(Explain),
+    /// Build the directory from the store anew
+    Reload(Reload),
+    /// Calls, live and finished
+    #[command(subcommand)]
+    Calls(Calls),
+    /// Status callbacks that are pending or were given up
+    #[command(subcommand)]
+    Deliveries(Deliveries),
+    /// Numbers, exact ones and patterns
+    #[command(subcommand)]
+    Numbers(Numbers),
+    /// SIP peers that may send calls
+    #[command(subcommand)]
+    Trunks(Rows),
+    /// Where <Number> and emergency calls leave
+    #[command(subcommand)]
+    Gateways(Rows),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The dialled string, as in the Request-URI's user part
+    pub(crate) number: String,
+    /// The Request-URI's host (default: the default organization's domain)
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// The source address, as the trunk would send from
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source: Option<String>,
+    /// The From header's host, which tells organizations on a shared trunk apart
+    #[arg(long, value_name = "HOST")]
+    pub(crate) from_host: Option<String>,
+    /// The trunk, by name or sid, instead of --source
+    #[arg(long)]
+    pub(crate) trunk: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// Show the difference, change nothing
+    #[arg(long)]
+    pub(crate) check_only: bool,
+    /// Go on even when many numbers would vanish
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Calls {
+    /// The live calls, then the finished ones, newest first
+    List {
+        /// Most rows
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Live calls only
+        #[arg(long)]
+        live: bool,
+        /// Telephone numbers whole
+        #[arg(long)]
+        show_numbers: bool,
+    },
+    /// One call with its trace
+    Show {
+        /// Its CallSid, or its Call-ID toward the trunk
+        #[arg(value_name = "CALLSID|CALL-ID")]
+        id: String,
+        /// Telephone numbers whole
+        #[arg(long)]
+        show_numbers: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deliveries {
+    /// Dead letters; with --pending, what is still on its way
+    List {
+        /// What is still on its way, instead of dead letters
+        #[arg(long)]
+        pending: bool,
+        /// Most rows
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rows {
+    /// All of them
+    List,
+    /// Add one: NAME and fields as key=value
+    Add {
+        /// Its name
+        name: String,
+        /// Fields, as `sources=192.0.2.0/24`
+        #[arg(value_name = "KEY=VALUE")]
+        fields: Vec<String>,
+    },
+    /// Change fields of one; an empty value clears
+    Set {
+        /// Its sid or name
+        id: String,
+        /// Fields, as `max_calls=30`
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        fields: Vec<String>,
+    },
+    /// Remove one
+    Rm {
+        /// Its sid or name
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Numbers {
+    /// Those that match, by number
+    List {
+        /// A part of the number, `*` for any digit
+        number: Option<String>,
+        /// Of this account only
+        #[arg(long, value_name = "AC…")]
+        account: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Add one: the number or pattern, and fields as key=value
+    Add {
+        /// The number or pattern
+        number: String,
+        /// Fields, as `voice_url=https://example.org/voice`
+        #[arg(value_name = "KEY=VALUE")]
+        fields: Vec<String>,
+    },
+    /// Change fields of one; an empty value clears
+    Set {
+        /// Its sid or number
+        id: String,
+        /// Fields, as `voice_url=https://example.org/voice`
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        fields: Vec<String>,
+    },
+    /// Remove one
+    Rm {
+        /// Its sid or number
+        id: String,
+    },
+    /// Patterns that are shadowed, unreachable, doubtful or catch everything
+    Lint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_words_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,240 @@
+//! The commands that speak to the daemon over its socket.
+
+use std::path::Path;
+
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use super::args::{Calls, Deliveries, Explain, Numbers, Reload, Rows};
+use super::client::{ClientError, Reply, request};
+use super::print;
+
+/// What a command printed, in both forms.
+pub(crate) struct Printed {
+    pub(crate) reply: Reply,
+    pub(crate) text: String,
+}
+
+/// Why a command did not come to an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("`{0}` is no field: write KEY=VALUE, as voice_url=https://example.org/voice")]
+    Field(String),
+}
+
+type Result<T> = std::result::Result<T, CommandError>;
+
+pub(crate) fn explain(socket: &Path, args: &Explain) -> Result<Printed> {
+    let mut query = vec![("number", args.number.as_str())];
+    let given = [
+        ("host", &args.host),
+        ("source", &args.source),
+        ("from_host", &args.from_host),
+        ("trunk", &args.trunk),
+    ];
+    query.extend(given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value))));
+    let reply = get(socket, "/admin/v1/explain", &query)?;
+    let text = match reply.body["text"].as_str() {
+        Some(text) => text.to_owned(),
+        None => print::fields(&reply.body, 0),
+    };
+    Ok(Printed { reply, text })
+}
+
+pub(crate) fn reload(socket: &Path, args: &Reload) -> Result<Printed> {
+    let path = with_query(
+        "/admin/v1/reload",
+        &[("check_only", bool_word(args.check_only)), ("force", bool_word(args.force))],
+    );
+    let reply = request(socket, Method::POST, &path, None)?;
+    let text = print::fields(&reply.body, 0);
+    Ok(Printed { reply, text })
+}
+
+pub(crate) fn calls(socket: &Path, args: &Calls) -> Result<Printed> {
+    match args {
+        Calls::List { limit, live, show_numbers } => {
+            let limit = limit.to_string();
+            let query = [
+                ("limit", limit.as_str()),
+                ("live", bool_word(*live)),
+                ("numbers", bool_word(*show_numbers)),
+            ];
+            let reply = get(socket, "/admin/v1/calls", &query)?;
+            let columns = ["sid", "status", "from", "to", "started", "duration", "sip_code", "reason"];
+            let text = print::table(items(&reply.body, "calls"), &columns);
+            Ok(Printed { reply, text })
+        }
+        Calls::Show { id, show_numbers } => {
+            let path = format!("/admin/v1/calls/{}/trace", segment(id));
+            let reply = get(socket, &path, &[("numbers", bool_word(*show_numbers))])?;
+            let text = trace(&reply.body);
+            Ok(Printed { reply, text })
+        }
+    }
+}
+
+pub(crate) fn deliveries(socket: &Path, args: &Deliveries) -> Result<Printed> {
+    let Deliveries::List { pending, limit } = args;
+    let limit = limit.to_string();
+    let state = if *pending { "pending" } else { "dead" };
+    let reply = get(socket, "/admin/v1/deliveries", &[("state", state), ("limit", &limit)])?;
+    let columns = ["call_sid", "sequence", "status", "state", "attempts", "url", "last_error"];
+    let text = print::table(items(&reply.body, "deliveries"), &columns);
+    Ok(Printed { reply, text })
+}
+
+pub(crate) fn numbers(socket: &Path, args: &Numbers) -> Result<Printed> {
+    const COLUMNS: &[&str] =
+        &["number", "sid", "account_sid", "is_sip", "state", "voice_url", "voice_application_sid"];
+    match args {
+        Numbers::List { number, account, limit } => {
+            let limit = limit.to_string();
+            let mut query = vec![("limit", limit.as_str())];
+            query.extend(number.as_deref().map(|number| ("number", number)));
+            query.extend(account.as_deref().map(|account| ("account", account)));
+            let reply = get(socket, "/admin/v1/numbers", &query)?;
+            let text = print::table(items(&reply.body, "numbers"), COLUMNS);
+            Ok(Printed { reply, text })
+        }
+        Numbers::Add { number, fields } => add(socket, "numbers", ("number", number), fields, COLUMNS),
+        Numbers::Set { id, fields } => set(socket, "numbers", id, fields, COLUMNS),
+        Numbers::Rm { id } => remove(socket, "numbers", id),
+        Numbers::Lint => {
+            let reply = get(socket, "/admin/v1/lint", &[])?;
+            let notes = items(&reply.body, "notes");
+            let text = if notes.is_empty() {
+                "nothing to say\n".to_owned()
+            } else {
+                print::table(notes, &["kind", "number", "sid", "message"])
+            };
+            Ok(Printed { reply, text })
+        }
+    }
+}
+
+pub(crate) fn trunks(socket: &Path, args: &Rows) -> Result<Printed> {
+    rows(
+        socket,
+        "trunks",
+        args,
+        &["name", "sid", "status", "organization_sid", "sources", "mode", "max_calls"],
+    )
+}
+
+pub(crate) fn gateways(socket: &Path, args: &Rows) -> Result<Printed> {
+    rows(
+        socket,
+        "gateways",
+        args,
+        &["name", "sid", "status", "organization_sid", "host", "port", "transport", "emergency"],
+    )
+}
+
+fn rows(socket: &Path, kind: &str, args: &Rows, columns: &[&str]) -> Result<Printed> {
+    match args {
+        Rows::List => {
+            let reply = get(socket, &format!("/admin/v1/{kind}"), &[])?;
+            let text = print::table(items(&reply.body, kind), columns);
+            Ok(Printed { reply, text })
+        }
+        Rows::Add { name, fields } => add(socket, kind, ("name", name), fields, columns),
+        Rows::Set { id, fields } => set(socket, kind, id, fields, columns),
+        Rows::Rm { id } => remove(socket, kind, id),
+    }
+}
+
+fn add(
+    socket: &Path,
+    kind: &str,
+    name: (&str, &str),
+    fields: &[String],
+    columns: &[&str],
+) -> Result<Printed> {
+    let mut body = object(fields)?;
+    body.insert(name.0.into(), json!(name.1));
+    let reply = request(socket, Method::POST, &format!("/admin/v1/{kind}"), Some(&Value::Object(body)))?;
+    let text = print::table(std::slice::from_ref(&reply.body), columns);
+    Ok(Printed { reply, text })
+}
+
+fn set(socket: &Path, kind: &str, id: &str, fields: &[String], columns: &[&str]) -> Result<Printed> {
+    let path = format!("/admin/v1/{kind}/{}", segment(id));
+    let reply = request(socket, Method::PATCH, &path, Some(&Value::Object(object(fields)?)))?;
+    let text = print::table(std::slice::from_ref(&reply.body), columns);
+    Ok(Printed { reply, text })
+}
+
+fn remove(socket: &Path, kind: &str, id: &str) -> Result<Printed> {
+    let reply = request(socket, Method::DELETE, &format!("/admin/v1/{kind}/{}", segment(id)), None)?;
+    let text = format!("removed {id}\n");
+    Ok(Printed { reply, text })
+}
+
+fn get(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Reply> {
+    Ok(request(socket, Method::GET, &with_query(path, query), None)?)
+}
+
+fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{path}?{query}")
+}
+
+/// One path segment, everything but letters, digits and a few marks escaped.
+fn segment(text: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, KEEP).to_string()
+}
+
+/// `KEY=VALUE` pairs; the daemon reads the values as the field's type needs.
+fn object(fields: &[String]) -> Result<Map<String, Value>> {
+    fields
+        .iter()
+        .map(|field| {
+            let (key, value) = field.split_once('=').ok_or_else(|| CommandError::Field(field.clone()))?;
+            Ok((key.trim().replace('-', "_"), json!(value)))
+        })
+        .collect()
+}
+
+fn items<'a>(body: &'a Value, name: &str) -> &'a [Value] {
+    body[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+const fn bool_word(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+fn trace(body: &Value) -> String {
+    let mut text = print::fields(&body["call"], 0);
+    text.push('\n');
+    for line in items(body, "lines") {
+        text.push_str(&format!("{}  {}\n", print::cell(&line["at"]), print::cell(&line["text"])));
+    }
+    for attempt in items(body, "deliveries") {
+        text.push_str(&print::fields(attempt, 2));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_survives_a_path_segment() {
+        assert_eq!(segment("^*77...33#$"), "%5E%2A77...33%23%24");
+    }
+
+    #[test]
+    fn fields_are_pairs() {
+        assert_eq!(object(&["voice-url=http://a/?b=c".into()]).unwrap()["voice_url"], "http://a/?b=c");
+        assert!(object(&["voice_url".into()]).is_err());
+    }
+}

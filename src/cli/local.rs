@@ -1,0 +1,121 @@
+//! The commands that need no daemon: serve, check, migrate.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, ConfigError};
+use crate::routing::{Builder, Directory, lint};
+use crate::store::{BadRow, Store, StoreError};
+
+use super::exit;
+
+/// Why such a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LocalError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    #[error("the process cannot run")]
+    Process(#[from] std::io::Error),
+    #[error(transparent)]
+    Serve(#[from] crate::daemon::ServeError),
+}
+
+impl LocalError {
+    /// The exit code (sysexits.h).
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => exit::CONFIG,
+            Self::Store(StoreError::Unavailable(_)) => exit::UNAVAILABLE,
+            Self::Store(StoreError::Url(_)) => exit::CONFIG,
+            Self::Store(_) => exit::DATA,
+            Self::Process(_) => exit::SOFTWARE,
+            Self::Serve(error) => error.exit_code(),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, LocalError>;
+
+/// Reads the configuration: the file, then the environment.
+pub(crate) fn config(file: Option<&Path>) -> Result<Config> {
+    Ok(Config::load(file, std::env::vars())?)
+}
+
+/// Runs the router until a signal ends it.
+pub(crate) fn serve(file: Option<&Path>) -> Result<()> {
+    Ok(crate::daemon::serve(config(file)?, file.map(Path::to_owned))?)
+}
+
+/// Brings the store's tables up to date; what was applied.
+pub(crate) fn migrate(file: Option<&Path>) -> Result<Value> {
+    let config = config(file)?;
+    let store = Store::open(config.store.opening(&config.secrets))?;
+    let applied = runtime()?.block_on(async {
+        let applied = store.migrate().await;
+        store.close().await;
+        applied
+    })?;
+    Ok(json!({ "store": store_kind(&store), "applied": applied }))
+}
+
+/// Reads the configuration, loads the directory as a start would and says what is doubtful. Neither
+/// binds nor writes.
+pub(crate) fn check(file: Option<&Path>) -> Result<Value> {
+    let config = config(file)?;
+    let store = Store::open(config.store.opening(&config.secrets))?;
+    let (directory, bad) = runtime()?.block_on(async {
+        let loaded = load(&store).await;
+        store.close().await;
+        loaded
+    })?;
+    Ok(json!({
+        "configuration": file.map_or("defaults".into(), |file| file.display().to_string()),
+        "store": store_kind(&store),
+        "generation": directory.generation(),
+        "numbers": directory.len(),
+        "patterns": directory.pattern_count(),
+        "trunks": directory.trunks().all().len(),
+        "gateways": directory.gateways().len(),
+        "warnings": doubts(&directory, &bad),
+    }))
+}
+
+async fn load(store: &Store) -> std::result::Result<(Directory, Vec<BadRow>), StoreError> {
+    let mut load = store.load().await?;
+    let mut builder = Builder::new(load.frame.clone());
+    load.numbers(|number| builder.add(&number)).await?;
+    Ok((builder.build(load.generation), load.bad))
+}
+
+fn doubts(directory: &Directory, bad: &[BadRow]) -> Vec<String> {
+    let mut doubts: Vec<String> = bad.iter().map(ToString::to_string).collect();
+    doubts.extend(directory.skipped().map(|skipped| format!("{}: {}", skipped.sid, skipped.why)));
+    for organization in directory.organizations() {
+        if let Some(set) = directory.patterns_of(organization.sid) {
+            let alone =
+                set.ranked().iter().flat_map(|entry| lint::one(&entry.pattern.text, organization.match_mode));
+            let notes = alone.chain(lint::together(set));
+            doubts.extend(notes.map(|note| format!("{}: {note}", organization.domain)));
+        }
+    }
+    if directory.emergency_gateway(None).is_none() {
+        doubts.push(
+            "no gateway serves emergency calls, so that they get 404: set emergency=true on one".into(),
+        );
+    }
+    if directory.trunks().all().is_empty() {
+        doubts.push("there is no trunk, so that every source is unknown: `callgate trunks add`".into());
+    }
+    doubts
+}
+
+fn store_kind(store: &Store) -> &'static str {
+    if store.is_embedded() { "sqlite" } else { "postgres" }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
