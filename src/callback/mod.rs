@@ -25,3 +25,4 @@ pub use config::Config;
 pub use deliver::{Callbacks, Feed, Setup};
 pub use notice::Notice;
 pub use outcomes::{Attempt, Backlog, BacklogFuture, Dead, Delivery, Outcomes};
+pub use request::body;

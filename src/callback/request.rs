@@ -31,6 +31,12 @@ pub(super) fn request(
     Request::signed(target, hook.method, &params(notice, instance), identity, facts.post_query_in_body)
 }
 
+/// The form-encoded parameters of a notice, as the list of deliveries shows them.
+#[must_use]
+pub fn body(notice: &Notice, instance: InstanceSid) -> String {
+    params(notice, instance).encode(String::new())
+}
+
 /// The voice list, and what is known of the event.
 fn params(notice: &Notice, instance: InstanceSid) -> Params<'_> {
     let event = notice.event;

@@ -2,6 +2,7 @@
 //!
 //! - `config`: `[node]` and `[limits]`. `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `follow`, `full_load`: the directory kept in step with the store.
+//! - `projection`: the journal's way into the store.
 
 mod clock;
 mod config;
@@ -13,6 +14,7 @@ mod full_load;
 mod listeners;
 mod notify;
 mod questions;
+mod projection;
 mod run;
 mod shard;
 mod shards;
@@ -22,5 +24,6 @@ pub use clock::Clock;
 pub use config::{LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
 pub use follow::{FollowConfig, Follower, Following};
+pub use projection::{Projection, Sink};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

@@ -13,8 +13,6 @@ pub enum Entry {
     Record(Record),
     /// What became of one try to deliver an event, or of the event.
     Outcome(Outcome),
-    /// Everything before this position is in the store.
-    Projected(u64),
     /// A URL whose receiver answered 410 gets nothing more for this account.
     Disabled {
         /// The account.
@@ -90,7 +88,7 @@ impl Entry {
             Self::Record(record) => Some(record.call),
             Self::Outcome(outcome) => Some(outcome.call),
             Self::Trace { call, .. } => Some(*call),
-            Self::Projected(_) | Self::Disabled { .. } | Self::Enabled { .. } => None,
+            Self::Disabled { .. } | Self::Enabled { .. } => None,
         }
     }
 }

@@ -90,7 +90,6 @@ impl Journal {
         let mut segments = scan.segments.clone();
         segments.push(start);
         let shared = Arc::new(Shared::new(origin, start + HEADER, segments, config.reserve));
-        shared.projected.store(scan.projected, Ordering::Relaxed);
         match folder.refill() {
             Ok(()) => {}
             // Short of room with a journal that is in use: what is admitted is kept, nothing is added.
@@ -133,11 +132,6 @@ impl Journal {
         Feed::new(Arc::clone(&self.shared), self.path.clone(), position, self.known.clone())
     }
 
-    /// Everything before this position is in the store. Segments go when nothing in them is needed.
-    pub fn projected(&self, position: u64) {
-        self.shared.projected.fetch_max(position, Ordering::Relaxed);
-    }
-
     /// What can be asked of the journal from any thread.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
@@ -157,7 +151,7 @@ impl Drop for Journal {
     }
 }
 
-/// How the journal stands.
+/// How the journal stands, to be asked and told from any thread.
 #[derive(Clone)]
 pub struct Gauge(Arc<Shared>);
 
@@ -173,6 +167,12 @@ impl Gauge {
     #[must_use]
     pub fn oldest_unwritten(&self) -> Duration {
         self.0.lag()
+    }
+
+    /// Everything before this position is in the store, which keeps the position with the rows.
+    /// Segments go when nothing in them is needed.
+    pub fn projected(&self, position: u64) {
+        self.0.projected.fetch_max(position, Ordering::Relaxed);
     }
 
     /// What the records of admitted calls may still need, in bytes.

@@ -52,7 +52,6 @@ pub(super) struct Scan {
     calls: HashMap<CallSid, Seen, foldhash::fast::RandomState>,
     disabled: HashSet<(AccountSid, Arc<str>)>,
     pub segments: Vec<u64>,
-    pub projected: u64,
     /// Behind the last entry.
     pub end: u64,
     entries: u64,
@@ -134,7 +133,6 @@ impl Scan {
                     }
                 }
             }
-            Entry::Projected(position) => self.projected = self.projected.max(position),
             Entry::Disabled { account, url } => {
                 self.disabled.insert((account, url));
             }

@@ -163,10 +163,6 @@ impl Wire for Entry {
                 1_u8.put(out);
                 outcome.put(out);
             }
-            Self::Projected(position) => {
-                2_u8.put(out);
-                position.put(out);
-            }
             Self::Disabled { account, url } => {
                 3_u8.put(out);
                 account.put(out);
@@ -189,7 +185,6 @@ impl Wire for Entry {
         Some(match u8::get(from)? {
             0 => Self::Record(Wire::get(from)?),
             1 => Self::Outcome(Wire::get(from)?),
-            2 => Self::Projected(Wire::get(from)?),
             3 => Self::Disabled { account: Wire::get(from)?, url: Wire::get(from)? },
             4 => Self::Enabled { account: Wire::get(from)?, url: Wire::get(from)? },
             5 => Self::Trace { call: Wire::get(from)?, text: Wire::get(from)? },

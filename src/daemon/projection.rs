@@ -1,0 +1,377 @@
+//! The journal's way into the store: rows of calls, events, deliveries, tries and traces.
+//!
+//! Batches of 64 entries or 200 ms, in net form, idempotent by call and sequence. A store that is
+//! down, locked or slow is one case: the batch waits, the journal keeps what comes. After a restart
+//! the journal is read from its oldest segment, so that calls which began before the store's
+//! position stand as they did; nothing before that position is written again.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::call::outcome::CallStatus;
+use crate::call::record::{Change, Record};
+use crate::callback::Notice;
+use crate::ids::{CallSid, InstanceSid};
+use crate::journal::{Entry, Fate, Fed, Feed, Gauge, Outcome};
+use crate::store::calls::{
+    AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, TraceRow, delivery_id,
+};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// Entries in one batch, and how long they gather.
+const ENTRIES: usize = 64;
+const GATHER: Duration = Duration::from_millis(200);
+
+/// How long a batch the store did not take waits: at first, and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Where batches go.
+pub trait Sink: Send + Sync {
+    /// Up to where this node's journal is in the store.
+    fn projected(&self, node: InstanceSid) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// Writes a batch and the position behind it, both or neither.
+    fn project(
+        &self,
+        node: InstanceSid,
+        position: u64,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl Sink for Store {
+    async fn projected(&self, node: InstanceSid) -> Result<Option<u64>, StoreError> {
+        Self::projected(self, node).await
+    }
+
+    async fn project(&self, node: InstanceSid, position: u64, batch: &Batch) -> Result<(), StoreError> {
+        Self::project(self, node, position, batch).await
+    }
+}
+
+/// The body of a notice's request, as its row shows it.
+pub type Body = Box<dyn Fn(&Notice) -> String + Send + Sync>;
+
+/// Projects one node's journal for as long as it is polled.
+pub struct Projection<S> {
+    node: InstanceSid,
+    sink: S,
+    feed: Feed,
+    gauge: Gauge,
+    metrics: std::sync::Arc<Metrics>,
+    rows: Rows,
+}
+
+impl<S: Sink> Projection<S> {
+    /// `feed` begins at the journal's oldest segment (`journal.feed_from(0)`).
+    #[must_use]
+    pub fn new(
+        node: InstanceSid,
+        sink: S,
+        feed: Feed,
+        gauge: Gauge,
+        metrics: std::sync::Arc<Metrics>,
+        body: Body,
+    ) -> Self {
+        let rows = Rows { node, body, calls: HashMap::default(), batch: Batch::default() };
+        Self { node, sink, feed, gauge, metrics, rows }
+    }
+
+    /// Never ends; dropping it between batches loses nothing.
+    pub async fn run(mut self) {
+        let done = self.position().await;
+        self.gauge.projected(done);
+        loop {
+            let (position, oldest) = self.gather(done).await;
+            if position > done {
+                self.write(position, oldest).await;
+            }
+        }
+    }
+
+    /// Up to where the store is, once it answers.
+    async fn position(&self) -> u64 {
+        let mut wait = PATIENCE.0;
+        loop {
+            match self.sink.projected(self.node).await {
+                Ok(position) => return position.unwrap_or(0),
+                Err(error) => self.complain(&error, &mut wait).await,
+            }
+        }
+    }
+
+    /// Reads until a batch is full or has gathered long enough. What the store has already only
+    /// brings calls to where they stood.
+    async fn gather(&mut self, done: u64) -> (u64, u64) {
+        let mut deadline = None;
+        let (mut entries, mut oldest) = (0, u64::MAX);
+        while entries < ENTRIES {
+            let next = self.feed.next(ENTRIES - entries);
+            let fed = match deadline {
+                None => next.await,
+                Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
+                    Ok(fed) => fed,
+                    Err(_) => break,
+                },
+            };
+            match fed {
+                Ok(fed) => {
+                    for one in &fed {
+                        self.rows.take(one, one.position > done);
+                        oldest = oldest.min(one.at);
+                    }
+                    entries += fed.len();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be read for the store");
+                    tokio::time::sleep(PATIENCE.1).await;
+                }
+            }
+            deadline = deadline.or_else(|| Some(tokio::time::Instant::now() + GATHER));
+        }
+        let lag = micros_now().saturating_sub(oldest) / 1000;
+        self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        (self.feed.position(), oldest)
+    }
+
+    /// Until the store has taken it.
+    async fn write(&mut self, position: u64, oldest: u64) {
+        let batch = std::mem::take(&mut self.rows.batch);
+        let mut wait = PATIENCE.0;
+        let begun = Instant::now();
+        while let Err(error) = self.sink.project(self.node, position, &batch).await {
+            let lag = micros_now().saturating_sub(oldest) / 1000;
+            self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
+            self.complain(&error, &mut wait).await;
+        }
+        self.gauge.projected(position);
+        self.metrics.store.up.set(1);
+        self.metrics.store.projected.inc_by(batch.events.len() as u64);
+        self.metrics.store.projection_seconds.observe(begun.elapsed().as_secs_f64());
+        if self.feed.lag() == 0 {
+            self.metrics.store.projection_lag_ms.set(0);
+        }
+    }
+
+    async fn complain(&self, error: &StoreError, wait: &mut Duration) {
+        self.metrics.store.failures.inc();
+        self.metrics.store.up.set(0);
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(%error, cause, "the store does not take calls; the journal keeps them");
+        tokio::time::sleep(*wait).await;
+        *wait = (*wait * 2).min(PATIENCE.1);
+    }
+}
+
+/// What the rows are made from: each live call's row and deliveries as they stand.
+struct Rows {
+    node: InstanceSid,
+    body: Body,
+    calls: HashMap<CallSid, Standing, foldhash::fast::RandomState>,
+    batch: Batch,
+}
+
+struct Standing {
+    row: CallRow,
+    deliveries: Vec<DeliveryRow>,
+    lines: u32,
+}
+
+impl Standing {
+    fn is_done(&self) -> bool {
+        let settled = |delivery: &DeliveryRow| delivery.state != DeliveryState::Pending;
+        self.row.ended_at.is_some() && self.deliveries.iter().all(settled)
+    }
+}
+
+impl Rows {
+    /// Takes one entry in; its rows are wanted unless the store has them.
+    fn take(&mut self, fed: &Fed, wanted: bool) {
+        let call = match &fed.entry {
+            Entry::Record(record) => {
+                self.record(record, fed, wanted);
+                record.call
+            }
+            Entry::Outcome(outcome) => {
+                self.outcome(outcome, fed.at, wanted);
+                outcome.call
+            }
+            Entry::Trace { call, text } => {
+                if let Some(standing) = self.calls.get_mut(call) {
+                    standing.lines += 1;
+                    let (line, text) = (standing.lines, text.as_ref().to_owned());
+                    let row = TraceRow { call_id: *call, line, at: stamp(fed.at), text };
+                    self.batch.trace.extend(wanted.then_some(row));
+                }
+                return;
+            }
+            Entry::Disabled { .. } | Entry::Enabled { .. } => return,
+        };
+        if self.calls.get(&call).is_some_and(Standing::is_done) {
+            self.calls.remove(&call);
+        }
+    }
+
+    fn record(&mut self, record: &Record, fed: &Fed, wanted: bool) {
+        let Some(known) = &fed.known else { return };
+        let at = stamp(fed.at);
+        let node = self.node;
+        let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
+            row: call_row(node, known, stamp(known.started)),
+            deliveries: Vec::new(),
+            lines: 0,
+        });
+        advance(&mut standing.row, record, at);
+        let (kind, detail) = words(&record.change);
+        let event = EventRow {
+            call_id: record.call,
+            sequence: record.seq,
+            at,
+            kind: kind.to_owned(),
+            detail,
+        };
+        if wanted {
+            self.batch.calls.push(standing.row.clone());
+            self.batch.events.push(event);
+        }
+        let notice = Notice::of(record, &known.facts, time(fed.at), time(known.started), known.outbound);
+        let Some(notice) = notice else { return };
+        let Some(hook) = known.facts.profile.status_callback.as_ref() else { return };
+        let delivery = DeliveryRow {
+            id: delivery_id(record.call, None, notice.event.sequence),
+            call_id: record.call,
+            account_id: known.facts.account,
+            sequence: notice.event.sequence,
+            revision: 0,
+            node,
+            status: notice.event.status,
+            url: hook.url.as_ref().to_owned(),
+            method: hook.method,
+            body: (self.body)(&notice),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            created_at: at,
+            next_attempt_at: Some(at),
+            finished_at: None,
+            last_error: None,
+        };
+        self.batch.deliveries.extend(wanted.then(|| delivery.clone()));
+        standing.deliveries.push(delivery);
+    }
+
+    fn outcome(&mut self, outcome: &Outcome, at: u64, wanted: bool) {
+        let id = delivery_id(outcome.call, None, outcome.sequence);
+        let error = (!outcome.error.is_empty()).then(|| outcome.error.as_ref().to_owned());
+        if outcome.attempt > 0 {
+            let took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
+            let (attempt, http_status, error) = (outcome.attempt, outcome.http_status, error.clone());
+            let begun = stamp(at.saturating_sub(took_ms.saturating_mul(1000)));
+            let row = AttemptRow { delivery_id: id.clone(), attempt, at: begun, http_status, error, took_ms };
+            self.batch.attempts.extend(wanted.then_some(row));
+        }
+        let Some(standing) = self.calls.get_mut(&outcome.call) else { return };
+        let Some(row) = standing.deliveries.iter_mut().find(|row| row.id == id) else { return };
+        row.revision += 1;
+        row.attempts = row.attempts.max(outcome.attempt);
+        row.last_error = error;
+        (row.state, row.next_attempt_at) = match outcome.fate {
+            Fate::Delivered => (DeliveryState::Delivered, None),
+            Fate::Superseded => (DeliveryState::Superseded, None),
+            Fate::Dead(why) => {
+                row.last_error.get_or_insert_with(|| why.to_owned());
+                (DeliveryState::Dead, None)
+            }
+            Fate::Failed(next) => (DeliveryState::Pending, next.map(|next| stamp(next.saturating_mul(1000)))),
+        };
+        row.finished_at = outcome.fate.is_final().then(|| stamp(at));
+        self.batch.deliveries.extend(wanted.then(|| row.clone()));
+    }
+}
+
+fn call_row(node: InstanceSid, known: &crate::journal::Known, started_at: Timestamp) -> CallRow {
+    let facts = &known.facts;
+    let text = |text: &std::sync::Arc<str>| text.as_ref().to_owned();
+    CallRow {
+        id: facts.call,
+        sequence: 0,
+        node,
+        account_id: facts.account,
+        organization_id: facts.organization,
+        number_id: facts.number,
+        number: text(&facts.number_text),
+        trunk_id: facts.trunk,
+        caller: text(&facts.from),
+        called: text(&facts.to),
+        caller_name: text(&facts.caller_name),
+        forwarded_from: text(&facts.forwarded_from),
+        sip_call_id: text(&facts.sip_call_id),
+        sip_source: facts.sip_source,
+        generation: facts.generation,
+        status: CallStatus::Ringing,
+        started_at,
+        answered_at: None,
+        ended_at: None,
+        duration_ms: 0,
+        sip_code: None,
+        reason: None,
+        hangup_source: None,
+    }
+}
+
+/// Brings a call's row to where a record leaves it.
+fn advance(row: &mut CallRow, record: &Record, at: Timestamp) {
+    row.sequence = row.sequence.max(record.seq);
+    match &record.change {
+        Change::Answered { .. } => {
+            row.status = CallStatus::InProgress;
+            row.answered_at = Some(at);
+        }
+        Change::Ended(terminal) => {
+            row.status = terminal.status;
+            row.ended_at = Some(at);
+            row.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
+            row.sip_code = Some(terminal.sip_code);
+            row.reason = Some(terminal.reason);
+            row.hangup_source = Some(terminal.source.as_str().to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// A record in words.
+fn words(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::Admitted { .. } => ("admitted", String::new()),
+        Change::Ringing => ("ringing", String::new()),
+        Change::Invited(leg) => {
+            ("invited", format!("leg {} at {} {}", leg.leg, leg.flow.transport.via_token(), leg.flow.peer))
+        }
+        Change::LegEnded { leg, sip_code } => ("leg_ended", format!("leg {leg} with {sip_code}")),
+        Change::Answered { target, .. } => ("answered", format!("by {}", target.flow.peer)),
+        Change::Acked => ("acked", String::new()),
+        Change::DialogChanged { caller, .. } => {
+            ("dialog_changed", if *caller { "the caller's" } else { "the target's" }.to_owned())
+        }
+        Change::Dialled(outcome) => ("dialled", outcome.status.as_str().to_owned()),
+        Change::Ended(terminal) => {
+            ("ended", format!("{} {} {}", terminal.status.as_str(), terminal.sip_code, terminal.reason))
+        }
+    }
+}
+
+fn stamp(micros: u64) -> Timestamp {
+    i64::try_from(micros).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or_default()
+}
+
+fn time(micros: u64) -> std::time::SystemTime {
+    std::time::UNIX_EPOCH + Duration::from_micros(micros)
+}
+
+fn micros_now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
