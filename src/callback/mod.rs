@@ -26,3 +26,6 @@ pub use deliver::{Callbacks, Feed, Setup};
 pub use notice::Notice;
 pub use outcomes::{Attempt, Backlog, BacklogFuture, Dead, Delivery, Outcomes};
 pub use request::body;
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,8 @@ impl Journal {
     pub fn open_on(config: &Config, disk: Box<dyn Allocate>) -> Result<(Self, Replay), JournalError> {
         let origin = micros(config.origin);
         let spares = u32::try_from(config.reserve.div_ceil(config.segment_size)).unwrap_or(u32::MAX);
-        let folder = Folder::open(&config.path, config.segment_size, spares, disk).map_err(JournalError::Write)?;
+        let folder =
+            Folder::open(&config.path, config.segment_size, spares, disk).map_err(JournalError::Write)?;
         let scan = Scan::of(&folder, origin)?;
         // A journal that was taken away begins behind every position it may have had.
         let start = if scan.segments.is_empty() { now() } else { scan.end };

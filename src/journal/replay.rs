@@ -113,10 +113,8 @@ impl Scan {
                 if !admitted && !framed.carried && !self.calls.contains_key(&record.call) {
                     return;
                 }
-                let call = self
-                    .calls
-                    .entry(record.call)
-                    .or_insert_with(|| Seen { segment, ..Seen::default() });
+                let call =
+                    self.calls.entry(record.call).or_insert_with(|| Seen { segment, ..Seen::default() });
                 call.last = end;
                 call.take(record, framed.at);
             }
@@ -146,8 +144,7 @@ impl Scan {
     /// The last record of each call that has none: its one terminal event.
     pub fn ends(&self, now: Instant) -> Vec<Record> {
         let unfinished = self.calls.iter().filter(|(_, seen)| !seen.ended && seen.facts.is_some());
-        let mut ends: Vec<_> =
-            unfinished.map(|(call, seen)| seen.end(*call, now, self.last_at)).collect();
+        let mut ends: Vec<_> = unfinished.map(|(call, seen)| seen.end(*call, now, self.last_at)).collect();
         ends.sort_by_key(|record| record.call);
         ends
     }

@@ -132,7 +132,11 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 pub(super) fn check_header(bytes: &[u8]) -> Result<bool, u8> {
     match bytes.get(..9) {
         Some(header) if header[..8] == *MAGIC => {
-            if header[8] == VERSION { Ok(true) } else { Err(header[8]) }
+            if header[8] == VERSION {
+                Ok(true)
+            } else {
+                Err(header[8])
+            }
         }
         _ => Ok(false),
     }

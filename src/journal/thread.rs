@@ -62,12 +62,7 @@ impl Writer {
     }
 
     /// Waits for something to write, and takes it.
-    fn take(
-        &self,
-        bytes: &mut Vec<u8>,
-        notes: &mut Vec<Note>,
-        marks: &mut Vec<(Arc<Mark>, u64)>,
-    ) -> bool {
+    fn take(&self, bytes: &mut Vec<u8>, notes: &mut Vec<Note>, marks: &mut Vec<(Arc<Mark>, u64)>) -> bool {
         let mut pending = lock(&self.shared.pending);
         if pending.notes.is_empty() && !pending.stop {
             let full = self.shared.disk_full.load(Ordering::Relaxed);
@@ -161,7 +156,9 @@ impl Writer {
     /// Says what is written.
     fn tell(&self, marks: &mut Vec<(Arc<Mark>, u64)>) {
         let pending = lock(&self.shared.pending);
-        self.shared.oldest.store(pending.since.map_or(0, |since| self.shared.scale(since)), Ordering::Relaxed);
+        self.shared
+            .oldest
+            .store(pending.since.map_or(0, |since| self.shared.scale(since)), Ordering::Relaxed);
         drop(pending);
         for (mark, count) in marks.drain(..) {
             let before = mark.written.swap(count, Ordering::Release);

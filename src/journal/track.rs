@@ -42,7 +42,10 @@ impl Track {
     pub fn note(&mut self, note: Note, segment: u64, end: u64) {
         if let What::Admitted { told, event } = note.what {
             let unsettled = u32::from(event && told);
-            self.pin(note.call, Pinned { segment, unsettled, told, answered: false, ended: false, last: end });
+            self.pin(
+                note.call,
+                Pinned { segment, unsettled, told, answered: false, ended: false, last: end },
+            );
             return;
         }
         let Some(call) = self.calls.get_mut(&note.call) else { return };
