@@ -1,6 +1,6 @@
 //! One receiver: its calls, what of them is due, how many requests at once it gets.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) struct Lines {
     due: BTreeSet<(Instant, CallSid)>,
     /// Calls whose earlier events are given up at a moment.
     closing: BTreeSet<(Instant, CallSid)>,
-    held: usize,
+    tally: Tally,
     in_flight: usize,
     failures: u32,
     paused: Instant,
@@ -53,12 +53,40 @@ pub(super) struct Lines {
     dry: u32,
 }
 
+/// How many events are held, and, while the backlog is read, which ended lately: it may not know yet
+/// and give them again.
+#[derive(Debug, Default)]
+struct Tally {
+    held: usize,
+    remember: usize,
+    ended: HashSet<(CallSid, u32), foldhash::fast::RandomState>,
+    order: VecDeque<(CallSid, u32)>,
+}
+
+impl Tally {
+    fn pop(&mut self, line: &mut Line, now: Instant) -> Option<Arc<Notice>> {
+        let notice = line.pop(now)?;
+        self.held -= 1;
+        if self.remember > 0 {
+            let key = (notice.call(), notice.event.sequence);
+            if self.ended.insert(key) {
+                self.order.push_back(key);
+            }
+            if self.order.len() > self.remember {
+                self.order.pop_front().map(|oldest| self.ended.remove(&oldest));
+            }
+        }
+        Some(notice)
+    }
+}
+
 impl Lines {
     /// Takes a notice, unless there is no room: then it stays in the backlog, and so does all that
     /// follows until the backlog is read, so that no call's events overtake each other.
     pub(super) fn push(&mut self, notice: Arc<Notice>, now: Instant, config: &Config) {
-        if self.spilled > 0 || self.held >= config.in_memory {
+        if self.spilled > 0 || self.tally.held >= config.in_memory {
             self.spilled += 1;
+            self.tally.remember = config.in_memory * 4;
             return;
         }
         self.insert(notice, now, config);
@@ -69,8 +97,11 @@ impl Lines {
         self.refilling = false;
         self.dry += 1;
         for notice in notices {
-            if self.held >= config.in_memory {
+            if self.tally.held >= config.in_memory {
                 break;
+            }
+            if self.tally.ended.contains(&(notice.call(), notice.event.sequence)) {
+                continue;
             }
             if self.insert(Arc::new(notice), now, config) {
                 self.dry = 0;
@@ -81,11 +112,14 @@ impl Lines {
         if self.dry >= DRY {
             (self.dry, self.spilled) = (0, 0);
         }
+        if self.spilled == 0 {
+            self.tally = Tally { held: self.tally.held, ..Tally::default() };
+        }
     }
 
     /// How many the backlog should give now; 0: nothing waits there, or there is no room yet.
     pub(super) fn room(&self, config: &Config) -> usize {
-        let due = self.spilled > 0 && !self.refilling && self.held * 2 <= config.in_memory;
+        let due = self.spilled > 0 && !self.refilling && self.tally.held * 2 <= config.in_memory;
         if due { config.in_memory } else { 0 }
     }
 
@@ -94,7 +128,7 @@ impl Lines {
         let line = self.calls.entry(call).or_default();
         Self::unlist(&mut self.due, &mut self.closing, call, line);
         let new = line.insert(notice, now, config);
-        self.held += usize::from(new);
+        self.tally.held += usize::from(new);
         Self::list(&mut self.due, &mut self.closing, call, line);
         new
     }
@@ -139,12 +173,10 @@ impl Lines {
         match result {
             Result::Taken => {
                 self.failures = 0;
-                self.held -= 1;
-                line.pop(now);
+                self.tally.pop(line, now);
             }
             Result::Unsendable => {
-                self.held -= 1;
-                ends.extend(line.pop(now).map(|notice| End::Dead(notice, Dead::UrlInvalid)));
+                ends.extend(self.tally.pop(line, now).map(|notice| End::Dead(notice, Dead::UrlInvalid)));
             }
             Result::Failed { outage, retry_after } => {
                 self.failures = if outage { self.failures.saturating_add(1) } else { 0 };
@@ -159,12 +191,12 @@ impl Lines {
                         wait = Some(planned);
                     }
                     Next::Superseded => {
-                        self.held -= 1;
-                        ends.extend(line.pop(now).map(End::Superseded));
+                        ends.extend(self.tally.pop(line, now).map(End::Superseded));
                     }
                     Next::Exhausted => {
-                        self.held -= 1;
-                        ends.extend(line.pop(now).map(|notice| End::Dead(notice, Dead::Exhausted)));
+                        ends.extend(
+                            self.tally.pop(line, now).map(|notice| End::Dead(notice, Dead::Exhausted)),
+                        );
                     }
                 }
             }
@@ -184,8 +216,7 @@ impl Lines {
             let Some(line) = self.calls.get_mut(&call) else { return };
             Self::unlist(&mut self.due, &mut self.closing, call, line);
             while line.first().is_some_and(|notice| !notice.event.status.is_terminal()) {
-                self.held -= 1;
-                ends.extend(line.pop(now).map(End::Superseded));
+                ends.extend(self.tally.pop(line, now).map(End::Superseded));
             }
             line.closing = None;
             Self::list(&mut self.due, &mut self.closing, call, line);
@@ -201,8 +232,7 @@ impl Lines {
                 continue;
             }
             Self::unlist(&mut self.due, &mut self.closing, call, line);
-            while let Some(notice) = line.pop(now) {
-                self.held -= 1;
+            while let Some(notice) = self.tally.pop(line, now) {
                 ends.push(End::Dead(notice, Dead::Disabled));
             }
             self.calls.remove(&call);
@@ -223,7 +253,7 @@ impl Lines {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.tally.held
     }
 
     fn unlist(
