@@ -1,5 +1,6 @@
 //! The store against both real servers: SQLite files and a PostgreSQL cluster started here.
 
+mod following;
 mod rows;
 mod servers;
 

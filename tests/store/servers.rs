@@ -24,7 +24,8 @@ pub struct World {
     pub organization: OrganizationRow,
     pub account: AccountRow,
     pub url: String,
-    cluster: Option<Arc<Cluster>>,
+    /// Kept running for as long as the test.
+    _cluster: Option<Arc<Cluster>>,
 }
 
 /// A folder that goes with the test.
@@ -50,13 +51,21 @@ impl Drop for Folder {
 
 impl World {
     pub async fn new(server: Server) -> Self {
-        let folder = Folder::new("store");
-        let (url, cluster) = match server {
-            Server::Sqlite => (format!("sqlite://{}/callgate.db", folder.0.display()), None),
+        match server {
+            Server::Sqlite => Self::on(server, String::new()).await,
             Server::Postgres => {
                 let cluster = Cluster::shared();
-                (cluster.database(), Some(cluster))
+                Self { _cluster: Some(Arc::clone(&cluster)), ..Self::on(server, cluster.database()).await }
             }
+        }
+    }
+
+    /// On this PostgreSQL database, or on files of its own.
+    pub async fn on(server: Server, url: String) -> Self {
+        let folder = Folder::new("store");
+        let url = match server {
+            Server::Sqlite => format!("sqlite://{}/callgate.db", folder.0.display()),
+            Server::Postgres => url,
         };
         let store = Store::open(StoreConfig::new(url.clone(), folder.0.join("key"))).unwrap();
         assert!(!store.migrate().await.unwrap().is_empty());
@@ -68,7 +77,7 @@ impl World {
             ..AccountRow::new(organization.id, "Default")
         };
         let account = store.create("test", account).await.unwrap().row;
-        Self { server, store, folder, organization, account, url, cluster }
+        Self { server, store, folder, organization, account, url, _cluster: None }
     }
 
     /// Runs SQL as a person would: through the server's own command line.
@@ -90,11 +99,6 @@ impl World {
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
-    }
-
-    /// Stops the server under the store, or takes its file away.
-    pub fn cluster(&self) -> &Cluster {
-        self.cluster.as_deref().expect("only PostgreSQL has a cluster")
     }
 }
 
@@ -174,9 +178,9 @@ impl Cluster {
         run(self.tool("pg_ctl").args(["-w", "-D", &self.data(), "-l", &log, "-o", &options, "start"]));
     }
 
-    /// Stops the server at once, its clients with it.
+    /// Stops the server as an administrator would: its clients are cut off.
     pub fn down(&self) {
-        run(self.tool("pg_ctl").args(["-w", "-m", "immediate", "-D", &self.data(), "stop"]));
+        run(self.tool("pg_ctl").args(["-w", "-m", "fast", "-D", &self.data(), "stop"]));
     }
 
     /// A fresh database's URL.
