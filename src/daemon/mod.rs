@@ -2,7 +2,7 @@
 //!
 //! - `config`: `[node]` and `[limits]`. `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `follow`, `full_load`: the directory kept in step with the store.
-//! - `projection`: the journal's way into the store.
+//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
 
 mod clock;
 mod config;
@@ -11,6 +11,7 @@ mod effects;
 mod first;
 mod follow;
 mod full_load;
+mod ledger;
 mod listeners;
 mod notify;
 mod questions;
@@ -24,6 +25,7 @@ pub use clock::Clock;
 pub use config::{LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
 pub use follow::{FollowConfig, Follower, Following};
+pub use ledger::{Deliveries, Unread, pump, restore};
 pub use projection::{Projection, Sink};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

@@ -227,13 +227,8 @@ impl Rows {
         });
         advance(&mut standing.row, record, at);
         let (kind, detail) = words(&record.change);
-        let event = EventRow {
-            call_id: record.call,
-            sequence: record.seq,
-            at,
-            kind: kind.to_owned(),
-            detail,
-        };
+        let event =
+            EventRow { call_id: record.call, sequence: record.seq, at, kind: kind.to_owned(), detail };
         if wanted {
             self.batch.calls.push(standing.row.clone());
             self.batch.events.push(event);

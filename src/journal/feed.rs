@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::entry::Entry;
 use super::frame;
-use super::segment::HEADER;
+use super::segment::{HEADER, segment_path};
 use super::shared::{Shared, lock};
 use crate::call::facts::CallFacts;
 use crate::call::record::Change;
@@ -158,7 +158,7 @@ impl Feed {
 
     fn load(&mut self, base: u64, size: usize) -> io::Result<()> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != base) {
-            self.open = Some((base, File::open(self.folder.join(format!("{base:016x}.log")))?));
+            self.open = Some((base, File::open(segment_path(&self.folder, base))?));
         }
         self.buffer.resize(size, 0);
         match &self.open {

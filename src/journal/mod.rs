@@ -25,7 +25,7 @@ mod words;
 
 pub use entry::{Entry, Fate, Outcome};
 pub use feed::{Fed, Feed, Known};
-pub use open::{Config, Gauge, Journal, JournalError};
+pub use open::{Archive, Config, Gauge, Journal, JournalError};
 pub use pen::Pen;
 pub use replay::{Replay, Undelivered};
 pub use segment::{Allocate, Disk};

@@ -10,11 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::feed::{Feed, Known};
 use super::pen::{Pen, now};
-use super::replay::{Replay, Scan};
+use super::replay::{Replay, Scan, Undelivered};
 use super::segment::{Allocate, Disk, Folder, HEADER};
 use super::shared::{Shared, lock};
 use super::thread::{Writer, sync};
-use crate::ids::CallSid;
+use crate::ids::{AccountSid, CallSid};
 use crate::time::Instant;
 
 /// Where the journal is and how large its files are.
@@ -84,7 +84,7 @@ impl Journal {
         let spares = u32::try_from(config.reserve.div_ceil(config.segment_size)).unwrap_or(u32::MAX);
         let folder =
             Folder::open(&config.path, config.segment_size, spares, disk).map_err(JournalError::Write)?;
-        let scan = Scan::of(&folder, origin)?;
+        let scan = Scan::of(&config.path, origin)?;
         // A journal that was taken away begins behind every position it may have had.
         let start = if scan.segments.is_empty() { now() } else { scan.end };
         let (file, spare) = folder.create(start).map_err(JournalError::Write)?;
@@ -133,10 +133,46 @@ impl Journal {
         Feed::new(Arc::clone(&self.shared), self.path.clone(), position, self.known.clone())
     }
 
+    /// Reads what is there, from any thread.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive { path: self.path.clone(), origin: self.shared.origin }
+    }
+
     /// What can be asked of the journal from any thread.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
         Gauge(Arc::clone(&self.shared))
+    }
+}
+
+/// Reads the files as they are, however long ago they were written.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    path: PathBuf,
+    origin: u64,
+}
+
+impl Archive {
+    /// The oldest events of one receiver that nobody took yet, at most `limit`, those of one call in
+    /// order. Reads every segment: for a thread that may wait.
+    ///
+    /// # Errors
+    /// A segment cannot be read.
+    pub fn undelivered(
+        &self,
+        account: AccountSid,
+        url: &str,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, JournalError> {
+        let mut undelivered = Scan::of(&self.path, self.origin)?.replay(0).undelivered;
+        undelivered.retain(|event| {
+            let facts = &event.known.facts;
+            let hook = facts.profile.status_callback.as_ref();
+            facts.account == account && hook.is_some_and(|hook| *hook.url == *url)
+        });
+        undelivered.truncate(limit);
+        Ok(undelivered)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::entry::{Entry, Fate};
 use super::feed::Known;
 use super::frame::{self, Framed};
 use super::open::JournalError;
-use super::segment::{Folder, HEADER, check_header};
+use super::segment::{HEADER, check_header, segment_path, segments};
 use super::track::{Pinned, Track};
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
@@ -79,11 +80,15 @@ struct Seen {
 
 impl Scan {
     /// Reads all segments. A torn end of one ends that one.
-    pub fn of(folder: &Folder, origin: u64) -> Result<Self, JournalError> {
-        let mut scan = Self { segments: folder.segments().map_err(JournalError::Read)?, ..Self::default() };
+    pub fn of(folder: &Path, origin: u64) -> Result<Self, JournalError> {
+        let mut scan = Self { segments: segments(folder).map_err(JournalError::Read)?, ..Self::default() };
         for base in scan.segments.clone() {
-            let bytes = std::fs::read(folder.segment_path(base)).map_err(JournalError::Read)?;
-            scan.segment(base, &bytes, origin)?;
+            match std::fs::read(segment_path(folder, base)) {
+                Ok(bytes) => scan.segment(base, &bytes, origin)?,
+                // Retired meanwhile: nothing in it was needed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(JournalError::Read(error)),
+            }
         }
         Ok(scan)
     }

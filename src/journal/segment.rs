@@ -46,20 +46,8 @@ impl Folder {
         Ok(Self { path: path.into(), size, spares, disk })
     }
 
-    /// The segments that are there, oldest first.
-    pub fn segments(&self) -> io::Result<Vec<u64>> {
-        let mut bases = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let name = entry?.file_name();
-            let base = name.to_str().and_then(|name| name.strip_suffix(".log"));
-            bases.extend(base.and_then(|base| u64::from_str_radix(base, 16).ok()));
-        }
-        bases.sort_unstable();
-        Ok(bases)
-    }
-
     pub fn segment_path(&self, base: u64) -> PathBuf {
-        self.path.join(format!("{base:016x}.log"))
+        segment_path(&self.path, base)
     }
 
     fn spare_path(&self, number: u32) -> PathBuf {
@@ -119,6 +107,23 @@ impl Folder {
     pub fn remove(&self, base: u64) -> io::Result<()> {
         fs::remove_file(self.segment_path(base))
     }
+}
+
+/// The segments in a folder, oldest first.
+pub(super) fn segments(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut bases = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let base = name.to_str().and_then(|name| name.strip_suffix(".log"));
+        bases.extend(base.and_then(|base| u64::from_str_radix(base, 16).ok()));
+    }
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// The file of the segment at `base`.
+pub(super) fn segment_path(folder: &Path, base: u64) -> PathBuf {
+    folder.join(format!("{base:016x}.log"))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

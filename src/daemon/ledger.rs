@@ -1,0 +1,184 @@
+//! Where the journal meets the shards and the callbacks.
+//!
+//! Shards write through a pen; what is written is pumped to the callbacks; what became of each
+//! delivery is written again; and what callbacks have no room for is found in the journal's files.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::effects::Scribe;
+use crate::call::record::Record;
+use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
+use crate::ids::AccountSid;
+use crate::journal::{Archive, Entry, Fate, Feed, Outcome, Pen, Replay, Undelivered};
+
+/// Entries pumped at once.
+const AT_ONCE: usize = 256;
+
+impl Scribe for Pen {
+    fn write(&mut self, batch: &mut Vec<Record>) {
+        Self::write(self, batch);
+    }
+
+    fn written(&mut self) -> u64 {
+        Self::written(self)
+    }
+
+    fn grown(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(Self::grown(self))
+    }
+}
+
+/// Writes down what became of deliveries.
+pub struct Deliveries {
+    pen: Mutex<Pen>,
+}
+
+impl Deliveries {
+    /// Writes with `pen`.
+    #[must_use]
+    pub const fn new(pen: Pen) -> Self {
+        Self { pen: Mutex::new(pen) }
+    }
+
+    /// The receiver gets its events again; tell [`callback::Feed::enable`] too.
+    pub fn enable(&self, account: AccountSid, url: &str) {
+        self.note(Entry::Enabled { account, url: url.into() });
+    }
+
+    fn note(&self, entry: Entry) {
+        self.pen.lock().unwrap_or_else(PoisonError::into_inner).note([entry]);
+    }
+
+    fn tried(&self, delivery: &Delivery, attempt: &Attempt, fate: Fate) {
+        self.note(Entry::Outcome(Outcome {
+            call: delivery.notice.call(),
+            sequence: delivery.notice.event.sequence,
+            attempt: attempt.number,
+            took: attempt.took,
+            http_status: attempt.status,
+            error: attempt.error.as_str().into(),
+            fate,
+        }));
+    }
+
+    fn given_up(&self, delivery: &Delivery, fate: Fate) {
+        self.note(Entry::Outcome(Outcome {
+            call: delivery.notice.call(),
+            sequence: delivery.notice.event.sequence,
+            attempt: 0,
+            took: Duration::ZERO,
+            http_status: None,
+            error: "".into(),
+            fate,
+        }));
+    }
+}
+
+impl Outcomes for Deliveries {
+    fn attempt(&self, delivery: &Delivery, attempt: &Attempt) {
+        let next = attempt.next.map(|wait| millis(attempt.at + attempt.took + wait));
+        self.tried(delivery, attempt, Fate::Failed(next));
+    }
+
+    fn delivered(&self, delivery: &Delivery, attempt: &Attempt) {
+        self.tried(delivery, attempt, Fate::Delivered);
+    }
+
+    fn superseded(&self, delivery: &Delivery) {
+        self.given_up(delivery, Fate::Superseded);
+    }
+
+    fn dead(&self, delivery: &Delivery, why: Dead) {
+        self.given_up(delivery, Fate::Dead(why.as_str()));
+    }
+
+    fn disabled(&self, account: AccountSid, url: &str) {
+        self.note(Entry::Disabled { account, url: url.into() });
+    }
+}
+
+/// Gives the callbacks what an earlier life left: receivers that want nothing first, then events.
+pub fn restore(replay: Replay, callbacks: &callback::Feed) {
+    for (account, url) in &replay.disabled {
+        callbacks.disable(*account, url);
+    }
+    for event in replay.undelivered {
+        if let Some(notice) = notice(&event) {
+            callbacks.push(notice);
+        }
+    }
+}
+
+/// Gives the callbacks every event that is written, for as long as it is polled. `feed` begins where
+/// this process did (`journal.feed()`).
+pub async fn pump(mut feed: Feed, callbacks: callback::Feed) {
+    loop {
+        match feed.next(AT_ONCE).await {
+            Ok(written) => {
+                for one in written {
+                    let (Entry::Record(record), Some(known)) = (&one.entry, &one.known) else { continue };
+                    let (at, started) = (time(one.at), time(known.started));
+                    if let Some(notice) = Notice::of(record, &known.facts, at, started, known.outbound) {
+                        callbacks.push(notice);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read for the callbacks");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        // One receiver's flood leaves room for the rest of the thread.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The events that callbacks had no room for, from the journal's files.
+pub struct Unread(Archive);
+
+impl Unread {
+    /// Reads from `archive`.
+    #[must_use]
+    pub const fn new(archive: Archive) -> Self {
+        Self(archive)
+    }
+}
+
+impl Backlog for Unread {
+    fn undelivered(&self, account: AccountSid, url: &Arc<str>, limit: usize) -> BacklogFuture {
+        let (archive, url) = (self.0.clone(), Arc::clone(url));
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || archive.undelivered(account, &url, limit)).await;
+            match read {
+                Ok(Ok(events)) => events.iter().filter_map(notice).collect(),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "undelivered events cannot be read from the journal");
+                    Vec::new()
+                }
+                Err(error) => {
+                    tracing::error!(%error, "reading undelivered events ended by itself");
+                    Vec::new()
+                }
+            }
+        })
+    }
+}
+
+fn notice(event: &Undelivered) -> Option<Notice> {
+    let known = &event.known;
+    let (at, started) = (time(event.at), time(known.started));
+    let mut notice = Notice::of(&event.record, &known.facts, at, started, known.outbound)?;
+    notice.tries = event.tries;
+    Some(notice)
+}
+
+fn time(micros: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros)
+}
+
+fn millis(at: SystemTime) -> u64 {
+    u64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
