@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::api::HttpConfig;
-use crate::daemon::{LimitsConfig, NodeConfig};
+use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
 use crate::net::SipConfig;
 use crate::outbound::AllowPrivate;
 use crate::store::{SecretsSection, StoreSection};
@@ -48,6 +48,8 @@ sections! {
     http: HttpConfig,
     /// The question to applications.
     webhook: webhook::Config,
+    /// The call journal.
+    journal: JournalSection,
     /// The process.
     node: NodeConfig,
     /// What it takes upon itself.
@@ -141,6 +143,9 @@ impl Config {
             Ok(plans) if plans.is_empty() => say("sip.listen", "no listener: name at least one".into()),
             Ok(plans) => {
                 for (at, plan) in plans.iter().enumerate() {
+                    if let Err(error) = check_listener(plan) {
+                        say("sip.listener", error.to_string());
+                    }
                     if plans[..at].iter().any(|other| other.name == plan.name) {
                         say("sip.listener", format!("two listeners are named `{}`", plan.name));
                     }
@@ -149,6 +154,9 @@ impl Config {
         }
         if self.node.shards > 256 {
             say("node.shards", "more than the 256 virtual shards: use at most 256".into());
+        }
+        if self.journal.segment_bytes < 1 << 20 {
+            say("journal.segment-bytes", "below 1048576 a file holds hardly a call: use 16777216".into());
         }
         if self.sip.t1_ms == 0 {
             say("sip.t1-ms", "0 would repeat messages without pause: use 500".into());
@@ -400,6 +408,7 @@ mod tests {
         ("secrets", include_str!("store/config.rs"), "SecretsSection"),
         ("http", include_str!("api/config.rs"), "HttpConfig"),
         ("webhook", include_str!("webhook/config.rs"), "Config"),
+        ("journal", include_str!("daemon/config.rs"), "JournalSection"),
         ("node", include_str!("daemon/config.rs"), "NodeConfig"),
         ("limits", include_str!("daemon/config.rs"), "LimitsConfig"),
         ("log", include_str!("telemetry/log.rs"), "LogConfig"),

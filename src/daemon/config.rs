@@ -1,4 +1,4 @@
-//! The `[node]` and `[limits]` sections.
+//! The `[node]`, `[limits]` and `[journal]` sections.
 
 use std::path::PathBuf;
 
@@ -46,5 +46,23 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self { unanswered_calls: 100_000 }
+    }
+}
+
+/// The call journal of this node.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct JournalSection {
+    /// Its folder, on a disk of this node; never shared between nodes.
+    pub directory: PathBuf,
+    /// The size of one of its files, in bytes.
+    pub segment_bytes: u64,
+    /// Allocated at start, in bytes, so that admitted calls end properly on a full disk.
+    pub reserve_bytes: u64,
+}
+
+impl Default for JournalSection {
+    fn default() -> Self {
+        Self { directory: "data/journal".into(), segment_bytes: 16 << 20, reserve_bytes: 64 << 20 }
     }
 }

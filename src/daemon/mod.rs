@@ -1,6 +1,9 @@
 //! The process: start, run, reload, drain, stop.
 //!
-//! - `config`: `[node]` and `[limits]`. `shard`: the loop of one shard. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `start`: step by step. `run`: signals until the end. `drain`: the end without loss. `notify`: who is told.
+//! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
+//! - `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
 
@@ -16,16 +19,18 @@ mod listeners;
 mod notify;
 mod questions;
 mod projection;
+mod reports;
 mod run;
 mod shard;
 mod shards;
 mod start;
 
 pub use clock::Clock;
-pub use config::{LimitsConfig, NodeConfig};
+pub use config::{JournalSection, LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
 pub use follow::{FollowConfig, Follower, Following};
 pub use ledger::{Deliveries, Unread, pump, restore};
 pub use projection::{Projection, Sink};
+pub use listeners::check as check_listener;
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

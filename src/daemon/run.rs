@@ -11,7 +11,8 @@ use tokio::task::LocalSet;
 
 use super::drain::drain;
 use super::notify;
-use super::start::{Running, StartError, start};
+use super::start::{Fault, Running, StartError, start};
+use crate::api::{Follower as _, ReloadOptions};
 use crate::config::Config;
 use crate::telemetry::Metrics;
 use crate::telemetry::log::{Log, LogError};
@@ -39,6 +40,9 @@ pub enum ServeError {
     /// A shard panicked.
     #[error("shard {0} panicked: what it shares with the others is in doubt, so the process ends")]
     ShardDied(u16),
+    /// A task of control panicked.
+    #[error("a task of control panicked: the process ends, to be started anew")]
+    ControlDied,
 }
 
 impl ServeError {
@@ -46,7 +50,7 @@ impl ServeError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ShardDied(_) => 70,
+            Self::ShardDied(_) | Self::ControlDied => 70,
             Self::Log(_) => 78,
             Self::Process(_) | Self::ReadyFile { .. } => 71,
             Self::Start(StartError::Bind(_) | StartError::Advertise(_)) => 78,
@@ -105,7 +109,10 @@ async fn attend(
                 Word::Term => break,
                 Word::Hup => reload(config_file.as_deref(), log, running).await,
             },
-            index = running.shards.death() => return Err(ServeError::ShardDied(index)),
+            fault = running.fault() => return Err(match fault {
+                Fault::Shard(index) => ServeError::ShardDied(index),
+                Fault::Control => ServeError::ControlDied,
+            }),
         }
     }
     tracing::info!("draining; a second TERM stops at once");
@@ -118,8 +125,8 @@ async fn attend(
     Ok(())
 }
 
-/// HUP: the log's level and the directory.
-async fn reload(config_file: Option<&std::path::Path>, log: &Log, _running: &Running) {
+/// HUP: the log's level, and the directory from scratch.
+async fn reload(config_file: Option<&std::path::Path>, log: &Log, running: &Running) {
     notify::reloading();
     match Config::load(config_file, std::env::vars()) {
         Ok(config) => match log.apply(&config.log) {
@@ -128,11 +135,17 @@ async fn reload(config_file: Option<&std::path::Path>, log: &Log, _running: &Run
         },
         Err(error) => tracing::error!(%error, "the configuration stays as it was"),
     }
+    match running.follower.reload(ReloadOptions::default()).await {
+        Ok(report) => tracing::info!(generation = report.to, numbers = report.numbers_after, "reloaded"),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the directory stays as it was")
+        }
+    }
     notify::tell(&[NotifyState::Ready]);
 }
 
 fn ready(config: &Config, running: &Running) -> Result<(), ServeError> {
-    let line = notify::ready_line(&running.bound, None);
+    let line = notify::ready_line(&running.bound, Some(running.http));
     tracing::info!(ready = %line, "ready");
     let path = &config.node.ready_file;
     if !path.as_os_str().is_empty() {

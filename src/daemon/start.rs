@@ -10,30 +10,39 @@
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::clock::Clock;
-use super::effects::Scribe;
 use super::first::{FirstStartError, GivenAdmin, first_start, instance};
+use super::follow::{FollowConfig, Follower, Following};
 use super::listeners::{BadAdvertise, for_engine};
+use super::ledger::{Deliveries, Unread, pump, restore};
+use super::projection::Projection;
+use super::reports::{Reported, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
+use crate::api::{Api, Handles, Service, bind_unix, router, serve_tcp, serve_unix};
 use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
-use crate::call::record::Record;
+use crate::callback::{self, Callbacks};
 use crate::config::Config;
 use crate::dns::{self, Resolver};
-use crate::net::{BindError, Bound, Connections, Owner, SourceWord, StreamLimits, bind_all};
-use crate::outbound::{Client, SetupError, Urls};
+use crate::journal::{self, Journal, JournalError};
+use crate::net::{
+    BadListener, BindError, Bound, Connections, Owner, ShardSockets, SourceWord, StreamLimits, bind_all,
+};
+use crate::outbound::{Client, Guard, SetupError, Urls};
 use crate::routing::Directory;
 use crate::store::{SecretError, Store, StoreError, random_id};
-use crate::telemetry::health::Severity;
 use crate::telemetry::{Calls, Health, Metrics};
-use crate::webhook::Setup;
+use crate::webhook;
 
 /// Why callgate did not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +73,28 @@ pub enum StartError {
     /// A port.
     #[error("SIP cannot be served")]
     Bind(#[from] BindError),
+    /// A listener's address.
+    #[error("sip.listen")]
+    Listener(#[from] BadListener),
+    /// The journal.
+    #[error("the journal cannot be used (journal.directory)")]
+    Journal(#[from] JournalError),
+    /// The API's port.
+    #[error("the API cannot listen on {listen} (http.listen); is another process there?")]
+    Http {
+        /// Where.
+        listen: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The command line's socket.
+    #[error("the command line's socket `{}` cannot be bound (http.socket)", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A thread.
     #[error("a shard did not start")]
     Shard(#[from] ShardError),
@@ -73,15 +104,30 @@ pub enum StartError {
 pub struct Running {
     /// Its listeners.
     pub bound: Vec<Bound>,
+    /// Where the API listens.
+    pub http: SocketAddr,
     /// Its shards.
     pub shards: Shards,
-    /// Its store.
-    pub store: Store,
     /// What is degraded.
     pub health: Arc<Health>,
+    /// Whoever keeps the directory in step.
+    pub follower: Follower,
+    tasks: JoinSet<()>,
+    stop_api: watch::Sender<bool>,
+    store: Store,
+    journal: Journal,
 }
 
-/// Starts everything.
+/// Who panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// That shard.
+    Shard(u16),
+    /// A task of *control*.
+    Control,
+}
+
+/// Starts everything; runs inside a `LocalSet`.
 ///
 /// # Errors
 /// The first step that failed.
@@ -92,33 +138,41 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     std::fs::create_dir_all(data_dir)
         .map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
     let instance = instance(data_dir)?;
-    let store = open_store(config, &health).await?;
+
+    let store = open_store(config).await?;
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
+    let (follower, mut following) =
+        Following::new(store.clone(), follow_config(config), directory.clone(), health.clone());
+    if !following.begin().await? {
+        tracing::warn!("the store does not answer: routing with the last good directory where there is one");
+    }
+
+    let (journal, replay) = Journal::open(&journal_config(config, &clock))?;
+    let (bound, sockets) = bind_sip(config)?;
+    let http = bind_http(config).await?;
+    let unix = bind_unix(&config.http.socket)
+        .map_err(|source| StartError::Socket { path: config.http.socket.clone(), source })?;
+
     let calls = Arc::new(Calls::new(clock.origin_wall()));
-    let (bound, sockets) = bind_all(
-        &config.sip.planned().unwrap_or_default(),
-        config.node.shard_count(),
-        config.sip.receive_buffer,
-    )?;
-    warn_of_buffers(&bound, config.sip.receive_buffer);
-    let shards = sockets.len();
-    let key = ShardKey(random_id()?.to_be_bytes());
     let resolver = Resolver::new(dns::Config::default());
     let client = Client::new(config.webhook.outbound(), resolver.lookup_fn(), Arc::new(Urls::default()))?;
     let keys_in = directory.clone();
+    let keys: webhook::Keys =
+        Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
+    let key = ShardKey(random_id()?.to_be_bytes());
     let heritage = Heritage {
         clock,
-        engine: Arc::new(engine_config(config, &bound, key, shards, &directory)?),
-        directory,
-        calls,
+        engine: Arc::new(engine_config(config, &bound, key, sockets.len(), &directory)?),
+        directory: directory.clone(),
+        calls: calls.clone(),
         metrics: metrics.clone(),
-        webhook: Arc::new(Setup {
+        webhook: Arc::new(webhook::Setup {
             instance,
             budget: config.webhook.budget(),
-            keys: Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone())),
+            keys: keys.clone(),
             origin: clock.origin_wall(),
         }),
-        client,
+        client: client.clone(),
         resolver,
         connections: Arc::new(Connections::new(
             config.sip.tcp_connections,
@@ -127,33 +181,91 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         )),
         limits: stream_limits(config),
     };
+    let owner = owner(sockets.len(), key);
     let mut births = Vec::new();
     for sockets in sockets {
-        births.push(Birthright { sockets, scribe: Box::new(Unjournaled(0)), seed: seed()? });
+        births.push(Birthright { sockets, scribe: Box::new(journal.pen()), seed: seed()? });
     }
-    let shards = Shards::start(&heritage, births, owner(shards)).await?;
-    Ok(Running { bound, shards, store, health })
+    let shards = Shards::start(&heritage, births, owner).await?;
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn_local(following.run());
+    let outcomes = Arc::new(Reported::new(Deliveries::new(journal.pen()), metrics.clone()));
+    let backlog = Arc::new(Unread::new(journal.archive()));
+    let (feed, callbacks) = Callbacks::new(callback::Setup {
+        config: callback::Config::default(),
+        instance,
+        client,
+        keys,
+        outcomes,
+        backlog,
+    });
+    let (ended, undelivered) = (replay.ended, replay.undelivered.len());
+    if ended > 0 || undelivered > 0 {
+        tracing::info!(ended, undelivered, "the journal was replayed");
+    }
+    metrics.calls.recovered.inc_by(ended as u64);
+    restore(replay, &feed);
+    tasks.spawn_local(callbacks.run());
+    tasks.spawn_local(pump(journal.feed(), feed));
+    let body = move |notice: &callback::Notice| callback::body(notice, instance);
+    let projection = Projection::new(
+        instance,
+        store.clone(),
+        journal.feed_from(0),
+        journal.gauge(),
+        metrics.clone(),
+        Box::new(body),
+    );
+    tasks.spawn_local(projection.run());
+    tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), metrics.clone(), health.clone()));
+
+    let (stop_api, stop) = watch::channel(false);
+    let service = Service::new(
+        store.clone(),
+        directory.clone(),
+        Guard::new(config.webhook.allow_private_addresses.clone()),
+    );
+    let follower_handle = Arc::new(follower.clone());
+    let handles = Handles { directory, follower: follower_handle, calls, metrics, health: health.clone() };
+    let api = Api::new(handles, service, config.http.clone());
+    let http_at =
+        http.local_addr().map_err(|source| StartError::Http { listen: config.http.listen, source })?;
+    let (over_tcp, over_unix, http_config) = (router(&api), router(&api), config.http.clone());
+    let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
+    tasks.spawn_local(async move { serve_tcp(http, over_tcp, &http_config, stop_tcp).await });
+    tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
+    Ok(Running { bound, http: http_at, shards, health, follower, tasks, stop_api, store, journal })
 }
 
-struct Unjournaled(u64);
-
-impl Scribe for Unjournaled {
-    fn write(&mut self, batch: &mut Vec<Record>) {
-        self.0 += batch.drain(..).count() as u64;
+impl Running {
+    /// Resolves when a shard or a task of *control* has panicked: what is shared is in doubt then.
+    pub async fn fault(&mut self) -> Fault {
+        loop {
+            tokio::select! {
+                index = self.shards.death() => return Fault::Shard(index),
+                Some(ended) = self.tasks.join_next() => {
+                    if ended.is_err_and(|error| error.is_panic()) {
+                        return Fault::Control;
+                    }
+                }
+            }
+        }
     }
 
-    fn written(&mut self) -> u64 {
-        self.0
-    }
-
-    fn grown(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::pending())
+    /// Ends everything in the order that loses nothing: the API, the shards, then what they write to.
+    pub async fn stop(mut self) {
+        self.stop_api.send_replace(true);
+        self.shards.stop().await;
+        self.tasks.shutdown().await;
+        self.store.close().await;
+        drop(self.journal);
     }
 }
 
-/// Opens and migrates the store. One that is away is said in `/ready`; the last good directory
-/// routes meanwhile.
-async fn open_store(config: &Config, health: &Health) -> Result<Store, StartError> {
+/// Opens and migrates the store, and completes a first start. One that is away stops nothing: the
+/// follower migrates it once it answers.
+async fn open_store(config: &Config) -> Result<Store, StartError> {
     let store = Store::open(config.store.opening(&config.secrets))?;
     let prepared = match store.migrate().await {
         Ok(applied) => {
@@ -167,14 +279,39 @@ async fn open_store(config: &Config, health: &Health) -> Result<Store, StartErro
     match prepared {
         Ok(()) => {}
         Err(FirstStartError::Store(error)) if error.is_unavailable() => {
-            let sentence = "the store does not answer: the last good directory routes meanwhile";
-            health.raise("store", Severity::Degraded, sentence);
             tracing::warn!(%error, "the store is away");
         }
-        Err(FirstStartError::Store(error)) => return Err(error.into()),
         Err(error) => return Err(error.into()),
     }
     Ok(store)
+}
+
+fn follow_config(config: &Config) -> FollowConfig {
+    FollowConfig {
+        last_good: config.node.data_dir.join("last-good"),
+        shrink_guard: config.store.shrink_guard,
+        change_log: jiff::SignedDuration::from_hours(i64::from(config.store.change_log_hours)),
+    }
+}
+
+fn journal_config(config: &Config, clock: &Clock) -> journal::Config {
+    journal::Config {
+        segment_size: config.journal.segment_bytes,
+        reserve: config.journal.reserve_bytes,
+        ..journal::Config::new(&config.journal.directory, clock.origin_wall())
+    }
+}
+
+fn bind_sip(config: &Config) -> Result<(Vec<Bound>, Vec<ShardSockets>), StartError> {
+    let plans = config.sip.planned()?;
+    let (bound, sockets) = bind_all(&plans, config.node.shard_count(), config.sip.receive_buffer)?;
+    warn_of_buffers(&bound, config.sip.receive_buffer);
+    Ok((bound, sockets))
+}
+
+async fn bind_http(config: &Config) -> Result<TcpListener, StartError> {
+    let listen = config.http.listen;
+    TcpListener::bind(listen).await.map_err(|source| StartError::Http { listen, source })
 }
 
 fn engine_config(
@@ -222,7 +359,7 @@ fn stream_limits(config: &Config) -> StreamLimits {
     }
 }
 
-fn owner(_shards: usize) -> Owner {
+fn owner(_shards: usize, _key: ShardKey) -> Owner {
     Arc::new(|_| 0)
 }
 
@@ -243,13 +380,5 @@ fn warn_of_buffers(bound: &[Bound], wanted: usize) {
                 "the kernel grants a smaller receive buffer: raise net.core.rmem_max, or bursts are lost"
             );
         }
-    }
-}
-
-impl Running {
-    /// Ends everything in the order that loses nothing: the shards first, then what they write to.
-    pub async fn stop(self) {
-        self.shards.stop().await;
-        self.store.close().await;
     }
 }

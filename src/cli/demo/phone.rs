@@ -200,7 +200,10 @@ impl Phone {
         let transport = self.wire.transport();
         let tail = if transport == "TCP" { ";transport=tcp" } else { "" };
         let mut headers = Headers::default();
-        headers.push(rsip::headers::Via::new(format!("SIP/2.0/{transport} {local};branch=z9hG4bK{branch};rport")).into());
+        headers.push(
+            rsip::headers::Via::new(format!("SIP/2.0/{transport} {local};branch=z9hG4bK{branch};rport"))
+                .into(),
+        );
         headers.push(rsip::headers::MaxForwards::new("70").into());
         headers.push(rsip::headers::From::new(dialog.from.clone()).into());
         headers.push(rsip::headers::To::new(dialog.to.clone()).into());
@@ -208,7 +211,13 @@ impl Phone {
         headers.push(rsip::headers::CSeq::new(format!("{} {method}", dialog.cseq)).into());
         headers.push(rsip::headers::Contact::new(format!("<sip:{}@{local}{tail}>", self.user)).into());
         finish(&mut headers, body);
-        Ok(Request { method, uri: dialog.target.clone(), version: rsip::Version::V2, headers, body: body.into() })
+        Ok(Request {
+            method,
+            uri: dialog.target.clone(),
+            version: rsip::Version::V2,
+            headers,
+            body: body.into(),
+        })
     }
 
     fn respond(
@@ -235,7 +244,8 @@ impl Phone {
         }
         headers.push(rsip::headers::Contact::new(format!("<sip:{}@{local}{tail}>", self.user)).into());
         finish(&mut headers, body);
-        let response = Response { status_code: status, version: rsip::Version::V2, headers, body: body.into() };
+        let response =
+            Response { status_code: status, version: rsip::Version::V2, headers, body: body.into() };
         let text = response.to_string();
         self.note(false, &text);
         Ok(self.wire.send(&text)?)

@@ -1,0 +1,118 @@
+//! What operators see of the journal and of deliveries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ledger::Deliveries;
+use super::shard::Command;
+use crate::callback::{Attempt, Dead, Delivery, Outcomes};
+use crate::ids::AccountSid;
+use crate::journal::Gauge;
+use crate::telemetry::health::Severity;
+use crate::telemetry::{Health, Metrics};
+
+/// How often the journal's state is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Tells shards and operators whether the journal takes new calls, for as long as it is polled.
+pub async fn watch_journal(
+    gauge: Gauge,
+    shards: Vec<tokio::sync::mpsc::Sender<Command>>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+) {
+    let mut full = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        show(&gauge, &metrics);
+        if gauge.is_full() == full {
+            continue;
+        }
+        full = !full;
+        for shard in &shards {
+            if shard.send(Command::JournalFull(full)).await.is_err() {
+                return;
+            }
+        }
+        metrics.journal.full.set(i64::from(full));
+        if full {
+            let sentence = "the disk is full or too slow: new calls get 503 until the journal can be written";
+            health.raise("journal", Severity::NotReady, sentence);
+        } else {
+            health.clear("journal");
+        }
+    }
+}
+
+fn show(gauge: &Gauge, metrics: &Metrics) {
+    let number = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
+    let journal = &metrics.journal;
+    journal.oldest_unwritten_ms.set(number(gauge.oldest_unwritten().as_millis()));
+    journal.reserved_bytes.set(number(gauge.reserved().into()));
+    journal.segments.set(number(gauge.segments() as u128));
+    journal.records.inc_by(gauge.records().saturating_sub(journal.records.get()));
+    journal.failures.inc_by(gauge.failures().saturating_sub(journal.failures.get()));
+}
+
+/// Counts and logs what became of deliveries on its way into the journal.
+pub struct Reported {
+    deliveries: Deliveries,
+    metrics: Arc<Metrics>,
+}
+
+impl Reported {
+    /// Before `deliveries`.
+    #[must_use]
+    pub fn new(deliveries: Deliveries, metrics: Arc<Metrics>) -> Self {
+        Self { deliveries, metrics }
+    }
+
+    fn count(&self, attempt: &Attempt) {
+        let callback = &self.metrics.callback;
+        callback.seconds.observe(attempt.took.as_secs_f64());
+        callback.attempts.inc(match attempt.status {
+            Some(200..300) => "success",
+            Some(410) => "gone",
+            Some(_) => "refused",
+            None if attempt.took >= Duration::from_secs(15) => "timeout",
+            None => "unreachable",
+        });
+    }
+}
+
+impl Outcomes for Reported {
+    fn attempt(&self, delivery: &Delivery, attempt: &Attempt) {
+        self.count(attempt);
+        let call = delivery.notice.call();
+        let (number, error) = (attempt.number, &attempt.error);
+        tracing::info!(sid = %call, url = %delivery.url, number, error, "a callback failed");
+        self.deliveries.attempt(delivery, attempt);
+    }
+
+    fn delivered(&self, delivery: &Delivery, attempt: &Attempt) {
+        self.count(attempt);
+        let callback = &self.metrics.callback;
+        callback.delivered.inc();
+        if let Ok(lag) = (attempt.at + attempt.took).duration_since(delivery.notice.at) {
+            callback.lag_seconds.observe(lag.as_secs_f64());
+        }
+        self.deliveries.delivered(delivery, attempt);
+    }
+
+    fn superseded(&self, delivery: &Delivery) {
+        self.metrics.callback.superseded.inc();
+        self.metrics.callback.dead.inc();
+        self.deliveries.superseded(delivery);
+    }
+
+    fn dead(&self, delivery: &Delivery, why: Dead) {
+        self.metrics.callback.dead.inc();
+        tracing::warn!(sid = %delivery.notice.call(), url = %delivery.url, why = why.as_str(), "a callback is given up");
+        self.deliveries.dead(delivery, why);
+    }
+
+    fn disabled(&self, account: AccountSid, url: &str) {
+        tracing::warn!(%account, url, "the receiver answered 410: nothing is sent to its URL any more");
+        self.deliveries.disabled(account, url);
+    }
+}
