@@ -1,0 +1,161 @@
+//! The scripted application: an HTTP server whose answer stands in the path it is asked at.
+//!
+//! `/dial/PORT[/tcp]`, `/reject`, `/hangup`, `/goto/PORT`, `/slow/MS/PORT`, `/never`, `/notfound`, and
+//! `/status`, which hears the callbacks.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// One request as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Method and path.
+    pub path: String,
+    /// The form in its body.
+    pub form: BTreeMap<String, String>,
+    /// The other side was gone before the answer.
+    pub aborted: bool,
+}
+
+impl Request {
+    /// One parameter, empty when it is not there.
+    pub fn get(&self, name: &str) -> &str {
+        self.form.get(name).map_or("", String::as_str)
+    }
+}
+
+/// The server, and what it was asked.
+#[derive(Clone)]
+pub struct App {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl App {
+    /// Starts on a free port; its threads end with the process.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let app = Self { port: listener.local_addr().expect("bound").port(), requests: Arc::default() };
+        let served = app.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let app = served.clone();
+                thread::spawn(move || app.serve(stream));
+            }
+        });
+        app
+    }
+
+    /// Its URL for `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Everything asked so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.locked().clone()
+    }
+
+    /// The webhook's requests so far.
+    pub fn asked(&self) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| !request.path.contains("/status")).collect()
+    }
+
+    /// The callbacks so far.
+    pub fn told(&self) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| request.path.contains("/status")).collect()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+        let mut writer = stream;
+        while let Some(request) = read_request(&mut reader) {
+            let at = {
+                let mut requests = self.locked();
+                requests.push(request.clone());
+                requests.len() - 1
+            };
+            let path = request.path.split(' ').nth(1).unwrap_or("/").to_owned();
+            if !wait_as_scripted(&path, &writer) {
+                self.locked()[at].aborted = true;
+                return;
+            }
+            let (status, body) = answer(&path);
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            if writer.write_all((head + &body).as_bytes()).is_err() {
+                self.locked()[at].aborted = true;
+                return;
+            }
+        }
+    }
+}
+
+/// Waits as the path says; false when the other side hung up meanwhile.
+fn wait_as_scripted(path: &str, stream: &TcpStream) -> bool {
+    let words: Vec<&str> = path.split('/').collect();
+    let wait = match words[..] {
+        ["", "slow", ms, ..] => ms.parse().unwrap_or(0),
+        ["", "never", ..] => 60_000,
+        _ => return true,
+    };
+    stream.set_read_timeout(Some(Duration::from_millis(wait))).expect("a timeout");
+    let gone = matches!(stream.peek(&mut [0]), Ok(0));
+    stream.set_read_timeout(None).expect("no timeout");
+    !gone
+}
+
+fn answer(path: &str) -> (&'static str, String) {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    let words: Vec<&str> = path.split('/').collect();
+    let dial = |port: &str, rest: &str| {
+        format!("<Dial timeout=\"20\"><Sip>sip:bob@127.0.0.1:{port}{rest}</Sip></Dial>")
+    };
+    let verbs = match words[..] {
+        ["", "dial", port] | ["", "slow", _, port] => dial(port, ""),
+        ["", "dial", port, "tcp"] => dial(port, ";transport=tcp"),
+        ["", "quick", port] => dial(port, "").replace("\"20\"", "\"1\""),
+        ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
+        ["", "hangup"] => "<Hangup/>".to_owned(),
+        ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),
+        ["", "status"] => return ("200 OK", String::new()),
+        _ => return ("404 Not Found", String::new()),
+    };
+    ("200 OK", format!("<?xml version=\"1.0\"?><Response>{verbs}</Response>"))
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut first = String::new();
+    if reader.read_line(&mut first).ok()? == 0 {
+        return None;
+    }
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let form = form_urlencoded::parse(&body).into_owned().collect();
+    Some(Request { path: first.trim_end().to_owned(), form, aborted: false })
+}

@@ -1,0 +1,13 @@
+//! Real calls through the real binary: sipp on both sides, a scripted application behind HTTP, a
+//! relay that loses datagrams, and a telephone by hand for what sipp cannot say.
+//!
+//! `CALLGATE_PROOF=1` runs the full counts.
+
+mod app;
+mod calls;
+mod hand;
+mod load;
+mod phone;
+mod relay;
+mod router;
+mod sipp;

@@ -1,0 +1,158 @@
+//! The real binary on free ports, with an empty store that the test fills by SQL.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A running callgate; stopped and its folder removed when dropped.
+pub struct Router {
+    child: Child,
+    folder: PathBuf,
+    /// Where it hears UDP.
+    pub udp: SocketAddr,
+    /// Where it hears TCP.
+    pub tcp: SocketAddr,
+    /// A second UDP listener, `inner`.
+    pub inner: SocketAddr,
+    keep: bool,
+}
+
+impl Router {
+    /// Starts it with three shards and a trunk for 127.0.0.0/8.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// As [`Self::start`], with more lines at the end of `[sip]`.
+    pub fn start_with(sip: &str) -> Self {
+        let name = format!("callgate-sipp-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let config = folder.join("callgate.toml");
+        fs::write(&config, configuration(&folder, sip)).expect("written");
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_callgate"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("callgate starts");
+        let none = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut router = Self { child, folder, udp: none, tcp: none, inner: none, keep: false };
+        router.wait_ready();
+        router.sql("INSERT INTO trunks (name, sources) VALUES ('sipp', '127.0.0.0/8')");
+        router
+    }
+
+    fn wait_ready(&mut self) {
+        let until = Instant::now() + Duration::from_secs(30);
+        let ready = self.folder.join("ready.json");
+        while !ready.exists() {
+            let ended = self.child.try_wait().expect("a child");
+            assert!(
+                ended.is_none() && Instant::now() < until,
+                "callgate did not become ready:\n{}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+        let text = fs::read_to_string(ready).expect("the ready file");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let address =
+            |at: usize| json["listeners"][at]["address"].as_str().expect("an address").parse().expect("one");
+        (self.udp, self.tcp, self.inner) = (address(0), address(1), address(2));
+    }
+
+    /// Runs statements in the store by hand, and waits until calls see them.
+    pub fn sql(&self, statements: &str) {
+        let output = Command::new("sqlite3")
+            .args(["-cmd", ".timeout 5000"])
+            .arg(self.folder.join("callgate.db"))
+            .arg(statements)
+            .output()
+            .expect("sqlite3 is installed");
+        assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
+        // A change made by hand is live within 200 ms.
+        thread::sleep(Duration::from_millis(300));
+    }
+
+    /// A number that asks `url` and reports to `status`.
+    pub fn number(&self, text: &str, url: &str, status: &str) {
+        self.sql(&format!(
+            "INSERT INTO numbers (number, is_sip, voice_url, status_callback) VALUES ('{text}', TRUE, '{url}', '{status}')"
+        ));
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// A place for the test's own files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.keep |= thread::panicking();
+        if thread::panicking() {
+            eprintln!("--- callgate's log ({}) ---\n{}", self.folder.display(), self.log());
+        }
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            eprintln!("callgate could not be stopped: {error}");
+        }
+        if !self.keep
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            eprintln!("{} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+fn configuration(folder: &Path, sip: &str) -> String {
+    let folder = folder.display();
+    format!(
+        r#"
+[sip]
+listen = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"]
+{sip}
+[[sip.listener]]
+name = "inner"
+bind = "udp://127.0.0.1:0"
+[store]
+url = "sqlite://{folder}/callgate.db"
+[secrets]
+key-file = "{folder}/callgate.key"
+[http]
+listen = "127.0.0.1:0"
+socket = "{folder}/callgate.sock"
+[webhook]
+allow-private-addresses = true
+[node]
+shards = 3
+data-dir = "{folder}"
+ready-file = "{folder}/ready.json"
+drain-seconds = 1
+[log]
+level = "{}"
+show-numbers = true
+"#,
+        std::env::var("CALLGATE_TEST_LOG").unwrap_or_else(|_| "info".into()),
+    )
+}
