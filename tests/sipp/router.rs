@@ -31,11 +31,16 @@ impl Router {
 
     /// As [`Self::start`], with more lines at the end of `[sip]`.
     pub fn start_with(sip: &str) -> Self {
+        Self::launch(sip, 3)
+    }
+
+    /// With `shards` shards (0: as many as the machine has use for) and `sip` at the end of `[sip]`.
+    pub fn launch(sip: &str, shards: usize) -> Self {
         let name = format!("callgate-sipp-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder");
         let config = folder.join("callgate.toml");
-        fs::write(&config, configuration(&folder, sip)).expect("written");
+        fs::write(&config, configuration(&folder, sip, shards)).expect("written");
         let log = fs::File::create(folder.join("log")).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_callgate"))
             .args(["serve", "--config"])
@@ -103,6 +108,7 @@ impl Router {
     }
 
     /// Its process.
+    #[allow(dead_code, reason = "the floor bench measures it")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -125,7 +131,7 @@ impl Drop for Router {
     }
 }
 
-fn configuration(folder: &Path, sip: &str) -> String {
+fn configuration(folder: &Path, sip: &str, shards: usize) -> String {
     let folder = folder.display();
     format!(
         r#"
@@ -145,7 +151,7 @@ socket = "{folder}/callgate.sock"
 [webhook]
 allow-private-addresses = true
 [node]
-shards = 3
+shards = {shards}
 data-dir = "{folder}"
 ready-file = "{folder}/ready.json"
 drain-seconds = 1
