@@ -1,6 +1,8 @@
 //! The store against both real servers: SQLite files and a PostgreSQL cluster started here.
 
+mod calls;
 mod following;
+mod order;
 mod rows;
 mod servers;
 
