@@ -1,19 +1,38 @@
 //! One call: its legs, its instructions, its outcome.
 //!
-//! - `facts`: what stays the same about it. `outcome`: how it stands and ends.
-//! - `instructions`: what an application answered. `record`: what the journal keeps.
-//! - `program`: which verb is next. `mint`: the ids it puts on the wire. `generator`: randomness.
-//! - `config`: what the engine is born with. `headers`: what passes from one side to the other.
-//! - `ask`: what a call asks of the world.
-//! - `trace`: what its trace shows.
+//! Values that others read: `facts`, what stays the same about a call. `outcome`: how it stands and
+//! ends. `instructions`: what an application answered. `record`: what the journal keeps. `trace`:
+//! what its trace shows. `ask`: what it asks of the world. `config`: what the engine is born with.
+//!
+//! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
+//!   sides. `dialling`: documents carried out, with `program` (which verb is next) and `callerid`.
+//!   `relay`: requests inside its dialogs. `ending`: BYE. `liveness`: is the other side still there?
+//! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
+//! - `headers`: what passes from one side to the other. `compose`, `phrases`: messages written.
+//!   `target`: the way to a peer. `ladder`: a message as a line of the trace.
 
 pub mod ask;
+mod caller;
+mod callerid;
+pub mod compose;
 pub mod config;
+pub mod desk;
+mod dialling;
+mod ending;
+pub mod events;
 pub mod facts;
 pub mod generator;
+pub mod headers;
 pub mod instructions;
+mod ladder;
+mod liveness;
 pub mod mint;
 pub mod outcome;
+pub mod phrases;
 pub mod program;
 pub mod record;
+mod relay;
+pub mod state;
+mod target;
+mod target_side;
 pub mod trace;

@@ -1,12 +1,20 @@
-//! The engine itself.
+//! The engine itself: inputs in, effects out.
 
-use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::call::generator::Generator;
+use crate::call::ask::Counter;
+use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
+use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
-use crate::engine::door::{Counter, Input, Output};
+use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
+use crate::ids::CallSid;
+use crate::routing::Directory;
+use crate::routing::limits::{Limits, Permit};
+use crate::sip::Message;
 use crate::time::Instant;
+use crate::transaction::step::Tell;
+use crate::transaction::table::{Kind, Outcome, TransactionId};
 
 /// The protocol core of one shard: deterministic, no socket, no clock.
 ///
@@ -14,9 +22,22 @@ use crate::time::Instant;
 /// [`Input::Timeout`].
 #[derive(Debug)]
 pub struct Engine {
-    config: Arc<EngineConfig>,
-    generator: Generator,
-    counts: VecDeque<Counter>,
+    pub(super) desk: Desk,
+    pub(super) calls: Map<CallKey, Entry>,
+    sids: Map<CallSid, CallKey>,
+    pub(super) directory: Option<Arc<Directory>>,
+    pub(super) limits: Limits,
+    pub(super) draining: bool,
+    pub(super) journal_full: bool,
+    pub(super) unanswered: usize,
+}
+
+/// A call in its table.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub call: Box<Call>,
+    pub permit: Option<Permit>,
+    pub unanswered: bool,
 }
 
 /// How much the engine remembers: all zero when all is quiet.
@@ -24,40 +45,214 @@ pub struct Engine {
 pub struct Footprint {
     /// Calls, ended ones that still absorb retransmissions included.
     pub calls: usize,
+    /// Calls without a final response to the caller.
+    pub unanswered: usize,
     /// Transactions of both kinds.
     pub transactions: usize,
     /// Timers that are set.
     pub timers: usize,
-    /// Dialogs, early ones included.
+    /// Tags of dialogs, early ones included.
     pub dialogs: usize,
     /// Asks without an answer.
     pub asks: usize,
 }
 
 impl Engine {
-    /// An engine with nothing in it; the same seed and inputs give the same outputs. Until its
-    /// first directory it answers new calls 503.
+    /// An engine with nothing in it; the same seed and inputs give the same outputs. `limits` are
+    /// shared by all engines of the node. Until its first directory it answers new calls 503.
     #[must_use]
-    pub fn new(config: Arc<EngineConfig>, seed: [u8; 32]) -> Self {
-        Self { config, generator: Generator::new(seed), counts: VecDeque::new() }
+    pub fn new(config: Arc<EngineConfig>, seed: [u8; 32], limits: Limits) -> Self {
+        let mut desk = Desk::new(config, seed);
+        let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
+        let (calls, sids) = (Map::with_hasher(state()), Map::with_hasher(state()));
+        Self { desk, calls, sids, directory: None, limits, draining: false, journal_full: false, unanswered: 0 }
     }
 
     /// Takes in what happened at `now`; moments must not run backwards.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        if let Input::Received { .. } = input {
-            self.counts.push_back(Counter::Unreadable);
+        self.desk.now = self.desk.now.max(now);
+        if self.desk.effects.is_empty() {
+            self.desk.print.clear();
         }
-        let _unused = (now, &self.config, &mut self.generator);
+        match input {
+            Input::Received { flow, bytes } => self.received(flow, bytes),
+            Input::FlowClosed(flow) => self.flow_closed(flow),
+            Input::SendFailed(token) => self.send_failed(token),
+            Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
+            Input::Directory(directory) => self.set_directory(directory),
+            Input::Hangup { call } => self.hang_up(call),
+            Input::Drain(draining) => self.draining = draining,
+            Input::JournalFull(full) => self.journal_full = full,
+            Input::Timeout => {}
+        }
+        self.expire();
     }
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Output<'_> {
-        self.counts.pop_front().map_or(Output::Wait(None), Output::Count)
+        let desk = &mut self.desk;
+        match desk.effects.pop_front() {
+            Some(Effect::Send { flow, range, token }) => Output::Send { flow, bytes: &desk.print[range], token },
+            Some(Effect::Ask(ask)) => Output::Ask(ask),
+            Some(Effect::Abort(ask)) => Output::Abort(ask),
+            Some(Effect::Record(record)) => Output::Record(record),
+            Some(Effect::Trace(call, at, item)) => Output::Trace { call, at, item },
+            Some(Effect::Count(counter)) => Output::Count(counter),
+            None => Output::Wait(desk.timers.next()),
+        }
     }
 
     /// How much is remembered now.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
-        Footprint::default()
+        Footprint {
+            calls: self.calls.len(),
+            unanswered: self.unanswered,
+            transactions: self.desk.table.len(),
+            timers: self.desk.timers.len(),
+            dialogs: self.desk.tags.len(),
+            asks: self.desk.asks.len(),
+        }
+    }
+
+    fn expire(&mut self) {
+        while let Some(expired) = self.desk.timers.pop(self.desk.now) {
+            match expired.key {
+                Due::Transaction(due) => {
+                    let desk = &mut self.desk;
+                    let followed = desk.table.expired(desk.now, due, &mut desk.timers).map(Followed::of);
+                    self.follow(followed, None);
+                }
+                Due::Call(key, what) => self.with(key, |call, desk| call.timer_due(desk, what)),
+                Due::Ask(ask) => {
+                    self.desk.effects.push_back(Effect::Abort(ask));
+                    self.answered(ask, None);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, ask: AskId, answer: Option<Answer>) {
+        if let Some(key) = self.desk.take_ask(ask) {
+            self.with(key, |call, desk| call.answered_ask(desk, ask, answer));
+        }
+    }
+
+    fn send_failed(&mut self, token: SendToken) {
+        let Some(id) = TransactionId::from_u64(token.0) else { return };
+        let desk = &mut self.desk;
+        let followed = desk.table.failed(desk.now, id, &mut desk.timers).map(Followed::of);
+        self.follow(followed, None);
+    }
+
+    fn flow_closed(&mut self, flow: crate::flow::Flow) {
+        for entry in self.calls.values_mut() {
+            entry.call.connection_closed(&mut self.desk, &flow);
+        }
+    }
+
+    fn set_directory(&mut self, directory: Arc<Directory>) {
+        self.desk.provision = Some(Arc::new(super::provision::Live(directory.clone())));
+        self.directory = Some(directory);
+    }
+
+    fn hang_up(&mut self, call: CallSid) {
+        if let Some(&key) = self.sids.get(&call) {
+            self.with(key, |call, desk| call.hang_up_from_outside(desk));
+        }
+    }
+
+    /// Puts a new call into its tables and lets it begin.
+    pub(super) fn begin(&mut self, call: Call, permit: Permit) {
+        let (key, sid) = (call.key(), call.sid());
+        self.unanswered += 1;
+        self.sids.insert(sid, key);
+        self.calls.insert(key, Entry { call: Box::new(call), permit: Some(permit), unanswered: true });
+        self.with(key, |call, desk| call.start(desk));
+    }
+
+    /// What follows from an event in the transaction table: bytes leave, the call hears of it.
+    pub(super) fn follow(&mut self, followed: Option<Followed>, response: Option<&Message<'_>>) {
+        let Some(event) = followed else { return };
+        if let Some((id, flow, bytes)) = &event.send {
+            self.desk.send(*flow, bytes, SendToken(id.to_u64()));
+        }
+        let Owner { call, role } = event.owner;
+        if call == 0 || event.kind == Kind::ClientCancel {
+            return;
+        }
+        if event.tell.is_some() || event.ended {
+            self.with(call, |call, desk| {
+                match (event.tell, response) {
+                    (Some(Tell::Response), Some(response)) => call.responded(desk, role, response),
+                    (Some(tell), _) => call.told(desk, event.kind, role, tell),
+                    (None, _) => {}
+                }
+                if event.ended {
+                    call.transaction_over(event.id, role);
+                }
+            });
+        }
+    }
+
+    /// Runs one call, and only that one: a panic in it ends it alone.
+    pub(super) fn with(&mut self, key: CallKey, run: impl FnOnce(&mut Call, &mut Desk)) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let desk = &mut self.desk;
+        let (call, before) = (&mut entry.call, desk.effects.len());
+        if catch_unwind(AssertUnwindSafe(|| run(call, desk))).is_err() {
+            desk.count(Counter::Panic);
+            let failed = catch_unwind(AssertUnwindSafe(|| call.fail(desk)));
+            if failed.is_err() && !call.is_over() {
+                // Whatever `fail` could not do is not tried again; the terminal record must leave.
+                let buried = catch_unwind(AssertUnwindSafe(|| call.bury(desk)));
+                if buried.is_err() {
+                    desk.effects.truncate(before);
+                }
+            }
+            call.give_up();
+        }
+        self.tidy(key);
+    }
+
+    fn tidy(&mut self, key: CallKey) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        if entry.unanswered && !entry.call.is_unanswered() {
+            entry.unanswered = false;
+            self.unanswered -= 1;
+        }
+        if entry.call.is_over()
+            && let Some(permit) = entry.permit.take()
+        {
+            permit.release();
+        }
+        if entry.call.is_gone() {
+            entry.call.forget(&mut self.desk);
+            self.sids.remove(&entry.call.sid());
+            self.calls.remove(&key);
+        }
+    }
+}
+
+/// An [`Outcome`] that no longer borrows the table.
+pub(super) struct Followed {
+    pub id: TransactionId,
+    pub kind: Kind,
+    pub owner: Owner,
+    send: Option<(TransactionId, crate::flow::Flow, Box<[u8]>)>,
+    pub tell: Option<Tell>,
+    ended: bool,
+}
+
+impl Followed {
+    pub(super) fn of(outcome: Outcome<'_, Owner>) -> Self {
+        Self {
+            id: outcome.id,
+            kind: outcome.kind,
+            owner: outcome.owner,
+            send: outcome.send.map(|leaves| (leaves.id, leaves.flow, leaves.bytes.into())),
+            tell: outcome.tell,
+            ended: outcome.ended,
+        }
     }
 }

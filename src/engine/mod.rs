@@ -1,10 +1,18 @@
 //! The one door of the core: Input -> Engine -> Output.
 //!
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
-//! - `core`: the engine itself.
+//! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
+//!   `facts`: what applications are told of it. `provision`: the directory as calls see it.
+//! - `shard`: which shard a message belongs to.
 
 pub use crate::call::config;
+mod admit;
+mod arrival;
 mod core;
 pub mod door;
+mod facts;
+mod provision;
+mod shard;
 
 pub use self::core::{Engine, Footprint};
+pub use self::shard::virtual_shard;

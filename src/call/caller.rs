@@ -1,0 +1,334 @@
+//! The caller's side of a call: what it is answered, its ACK and its CANCEL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::ask::{Counter, Purpose, Question, WebhookQuestion};
+use crate::call::compose;
+use crate::call::desk::{Desk, What};
+use crate::call::mint::Tag;
+use crate::call::outcome::{CallStatus, HangupSource, Terminal};
+use crate::call::program::Failure;
+use crate::call::record::{CallerSide, Change, DialogState, Event, Record};
+use crate::call::state::{Answering, Call, LegState, Phase, Side, StoredAck};
+use crate::call::trace::TraceItem;
+use crate::dialog::Dialog;
+use crate::reason::Reason;
+use crate::sip::{Message, Method, Name, Writer};
+
+/// How often a ringing call says so again (13.3.1.1).
+const RING_AGAIN: Duration = Duration::from_secs(60);
+
+impl Call {
+    /// The call is admitted: journal, ring, ask.
+    pub fn start(&mut self, desk: &mut Desk) {
+        let caller = self.caller_side();
+        let facts = self.facts.clone();
+        self.record(desk, Change::Admitted { facts, caller: Box::new(caller) }, None);
+        let redirects = self.trunk.mode == crate::routing::model::TrunkMode::Redirect;
+        if self.trunk.ring_at_once && !redirects {
+            self.ring(desk, 180, self.own_tag, None);
+        }
+        if self.emergency.is_some() {
+            self.perform(desk);
+        } else {
+            self.ask(desk, Purpose::Voice);
+        }
+    }
+
+    /// Asks the application.
+    pub(super) fn ask(&mut self, desk: &mut Desk, purpose: Purpose) {
+        let what = match &purpose {
+            Purpose::Voice => "voice",
+            Purpose::Redirect(_) => "redirect",
+            Purpose::Action(..) => "action",
+        };
+        let question = self.question(purpose, CallStatus::Ringing);
+        let id = desk.ask(self.key, self.facts.call, question);
+        self.phase = Phase::Asking(id);
+        desk.trace(self.facts.call, TraceItem::Asked(id, what.into()));
+    }
+
+    pub(super) fn question(&self, purpose: Purpose, status: CallStatus) -> Question {
+        let outbound = self.legs.last().map(|leg| leg.sid);
+        Question::Webhook(Box::new(WebhookQuestion { facts: self.facts.clone(), purpose, status, outbound }))
+    }
+
+    /// A provisional response toward the caller; `relayed` lends its headers and body.
+    pub(super) fn ring(&mut self, desk: &mut Desk, code: u16, tag: Tag, relayed: Option<&Message<'_>>) {
+        let Some(server) = self.server else { return };
+        self.write_response(desk, code, tag, relayed, None);
+        if !desk.respond(server, code) {
+            return;
+        }
+        desk.trace_sent(self.facts.call, None);
+        self.last_ringing = Some(desk.paper.as_slice().into());
+        desk.stop(&mut self.ringing_timer);
+        self.ringing_timer = Some(desk.start(RING_AGAIN, self.key, What::RingAgain));
+        if code == 180 && !self.rang {
+            self.rang = true;
+            self.record(desk, Change::Ringing, Some(CallStatus::Ringing));
+        }
+    }
+
+    /// A minute passed without an answer: the last 18x once more.
+    pub(super) fn ring_again(&mut self, desk: &mut Desk) {
+        self.ringing_timer = None;
+        let (Some(server), Some(last)) = (self.server, self.last_ringing.clone()) else { return };
+        let code = Message::scan(&last).ok().and_then(|message| message.code()).unwrap_or(180);
+        desk.paper.clear();
+        desk.paper.extend_from_slice(&last);
+        if desk.respond(server, code) {
+            self.ringing_timer = Some(desk.start(RING_AGAIN, self.key, What::RingAgain));
+        }
+    }
+
+    /// Refuses the caller: the final response, the terminal record, and an end to all that rings.
+    pub(super) fn refuse(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource, relayed: Option<&Message<'_>>) {
+        let Some(server) = self.server.take() else { return };
+        let reason = Some(failure.reason);
+        self.write_response(desk, failure.status, self.own_tag, relayed, reason);
+        desk.respond(server, failure.status);
+        desk.trace_sent(self.facts.call, None);
+        desk.trace(self.facts.call, TraceItem::Refused(failure.reason, failure.status));
+        self.finish_unanswered(desk, failure, source);
+    }
+
+    /// 302 with Contacts.
+    pub(super) fn redirect(&mut self, desk: &mut Desk, contacts: &[Arc<str>], reason: Reason) {
+        let Some(server) = self.server.take() else { return };
+        let mut paper = std::mem::take(&mut desk.paper);
+        if let Some(kept) = &self.invite {
+            let request = kept.message();
+            let mut writer = compose::response(&mut paper, &request, &self.flow, 302, Some(self.own_tag.as_bytes()));
+            for contact in contacts {
+                writer.begin(Name::Contact).bytes(b"<").text(contact.as_bytes()).bytes(b">").end();
+            }
+            compose::own_reason(&mut writer, Some(reason));
+            writer.finish();
+        }
+        desk.paper = paper;
+        desk.respond(server, 302);
+        desk.trace_sent(self.facts.call, None);
+        self.finish_unanswered(desk, Failure { status: 302, reason }, HangupSource::Application);
+    }
+
+    /// The caller's CANCEL (its own 200 has left already). After a final response it means nothing.
+    pub fn cancelled(&mut self, desk: &mut Desk, cancel: &Message<'_>) {
+        let Some(server) = self.server.take() else { return };
+        let failure = Failure { status: 487, reason: Reason::Canceled };
+        self.write_response(desk, 487, self.own_tag, None, None);
+        desk.respond(server, 487);
+        desk.trace_sent(self.facts.call, None);
+        let mut reasons = Vec::new();
+        compose::reasons(&mut Writer::append(&mut reasons), cancel);
+        self.cancel_reason = reasons;
+        self.finish_unanswered(desk, failure, HangupSource::Caller);
+    }
+
+    /// The end of a call that was never answered, its final response having left.
+    fn finish_unanswered(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
+        match self.phase {
+            Phase::Asking(ask) | Phase::Resolving(ask) => desk.abort(ask),
+            _ => {}
+        }
+        self.abandon_dial(desk, failure);
+        let status = CallStatus::of_refusal(failure.status);
+        let terminal =
+            Terminal { status, sip_code: failure.status, reason: failure.reason, source, duration: Duration::ZERO };
+        self.finish(desk, terminal);
+    }
+
+    /// Answers the caller with a target's 2xx, through this pair.
+    pub(super) fn answer(&mut self, desk: &mut Desk, pair: usize, response: &Message<'_>) {
+        let Some(server) = self.server.take() else { return };
+        let tag = self.pairs[pair].a_tag;
+        let code = response.code().unwrap_or(200);
+        self.write_response(desk, code, tag, Some(response), None);
+        let flow = desk.table.flow(server).unwrap_or(self.flow);
+        desk.respond(server, code);
+        desk.trace_sent(self.facts.call, None);
+        desk.stop(&mut self.ringing_timer);
+        self.last_ringing = None;
+        self.answered = Some(desk.now);
+        self.phase = Phase::Talking;
+        self.winner = Some(pair);
+        let bytes: Arc<[u8]> = desk.paper.as_slice().into();
+        let leg = self.pairs[pair].leg;
+        let (cseq, far_cseq) = (self.pairs[pair].a.remote_cseq.unwrap_or(0), self.legs[leg].cseq);
+        let answering = self.answering(desk, pair, Side::A, (cseq, far_cseq), flow, bytes.clone());
+        self.pairs[pair].answering = Some(answering);
+        self.pairs[pair].confirmed = true;
+        let (caller, target) = (kept(&self.pairs[pair].a), kept(&self.pairs[pair].b));
+        let change = Change::Answered { caller, target, response: bytes };
+        self.record(desk, change, Some(CallStatus::InProgress));
+        self.invite = None;
+        self.start_time_limit(desk);
+    }
+
+    /// A 2xx of ours has left on `side`; it is repeated until its ACK.
+    pub(super) fn answering(
+        &self,
+        desk: &mut Desk,
+        pair: usize,
+        side: Side,
+        (cseq, far_cseq): (u32, u32),
+        flow: crate::flow::Flow,
+        bytes: Arc<[u8]>,
+    ) -> Answering {
+        let interval = desk.config.timers.t1;
+        let timer = Some(desk.start(interval, self.key, What::Answer(pair)));
+        let give_up = desk.now + desk.give_up();
+        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer }
+    }
+
+    /// The ACK of a 2xx of ours did not come in time: once more, or the end.
+    pub(super) fn answer_again(&mut self, desk: &mut Desk, pair: usize) {
+        let t2 = desk.config.timers.t2;
+        let Some(answering) = self.pairs[pair].answering.as_mut() else { return };
+        answering.timer = None;
+        if desk.now >= answering.give_up {
+            self.no_ack(desk, pair);
+            return;
+        }
+        desk.send(answering.flow, &answering.bytes, crate::call::ask::SendToken::default());
+        answering.interval = (answering.interval * 2).min(t2);
+        let wait = answering.interval.min(answering.give_up.since(desk.now));
+        answering.timer = Some(desk.start(wait, self.key, What::Answer(pair)));
+    }
+
+    /// An ACK inside a dialog, for a 2xx of ours.
+    pub(super) fn acknowledged(&mut self, desk: &mut Desk, pair: usize, side: Side, ack: &Message<'_>) {
+        let expected = self.pairs[pair].answering.as_ref();
+        if !expected.is_some_and(|answering| answering.side == side && answering.cseq == ack.cseq().number) {
+            return;
+        }
+        let Some(mut answering) = self.pairs[pair].answering.take() else { return };
+        desk.stop(&mut answering.timer);
+        if self.over && !self.pairs[pair].alive[side.other() as usize] {
+            // The far side is gone: nothing to acknowledge there any more.
+        } else {
+            self.send_ack(desk, pair, side.other(), answering.far_cseq, Some(ack));
+        }
+        let first = side == Side::A && self.winner == Some(pair) && !self.acked;
+        if first {
+            self.acked = true;
+            self.record(desk, Change::Acked, None);
+            self.start_liveness(desk, pair);
+        }
+        self.release_held_bye(desk, pair);
+    }
+
+    /// Acknowledges a 2xx on `side`, with the body of the other side's ACK where there is one.
+    pub(super) fn send_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32, ack: Option<&Message<'_>>) {
+        let branch = desk.mint_branch(self.shard);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let (known, trusted) = (self.flow.local, self.trusted(pair));
+        let dialog = self.pairs[pair].dialog(side);
+        let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        match ack {
+            Some(ack) => {
+                compose::hops(&mut writer, ack);
+                compose::request_headers(&mut writer, ack, trusted);
+                writer.body(ack.body());
+            }
+            None => {
+                writer.numeric(Name::MaxForwards, 70);
+                writer.finish();
+            }
+        }
+        let flow = dialog.flow;
+        desk.paper = paper;
+        desk.send_paper(flow);
+        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
+        let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };
+        self.pairs[pair].ack[side as usize] = Some(stored);
+    }
+
+    /// Writes one record.
+    pub(super) fn record(&mut self, desk: &mut Desk, change: Change, event: Option<CallStatus>) {
+        let heard = event.filter(|_| self.facts.profile.status_callback.is_some());
+        let event = heard.map(|status| Event { sequence: self.events, status });
+        self.events += u32::from(event.is_some());
+        let record = Record { call: self.facts.call, seq: self.records, at: desk.now, change, event };
+        self.records += 1;
+        desk.effects.push_back(crate::call::desk::Effect::Record(Box::new(record)));
+    }
+
+    /// The terminal record: the last one, once.
+    pub(super) fn finish(&mut self, desk: &mut Desk, terminal: Terminal) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        self.phase = Phase::Over;
+        self.invite = None;
+        self.last_ringing = None;
+        desk.stop(&mut self.ringing_timer);
+        desk.stop(&mut self.phase_timer);
+        self.record(desk, Change::Ended(terminal), Some(terminal.status));
+        desk.count(Counter::Ended(terminal.reason));
+    }
+
+    /// Writes a response to the caller's INVITE onto the desk's paper.
+    fn write_response(&self, desk: &mut Desk, code: u16, tag: Tag, relayed: Option<&Message<'_>>, reason: Option<Reason>) {
+        let Some(kept) = &self.invite else { return };
+        let request = kept.message();
+        let mut paper = std::mem::take(&mut desk.paper);
+        let mut writer = compose::response(&mut paper, &request, &self.flow, code, Some(tag.as_bytes()));
+        let opens_dialog = (101..300).contains(&code);
+        if opens_dialog {
+            writer.record_routes(&request);
+            compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local);
+        }
+        compose::own_reason(&mut writer, reason);
+        match relayed {
+            Some(response) => {
+                compose::response_headers(&mut writer, response, self.trunk.trusted);
+                writer.body(response.body());
+            }
+            None => writer.finish(),
+        }
+        desk.paper = paper;
+    }
+
+    fn caller_side(&self) -> CallerSide {
+        let mut headers = Vec::new();
+        if let Some(kept) = &self.invite {
+            let request = kept.message();
+            let tag = Some(self.own_tag.as_bytes());
+            let mut writer = compose::response(&mut headers, &request, &self.flow, 500, tag);
+            writer.record_routes(&request);
+        }
+        let status_line = memchr::memchr(b'\n', &headers).map_or(0, |at| at + 1);
+        CallerSide { response_headers: headers[status_line..].into(), flow: self.flow }
+    }
+
+    /// Whether nothing is left that could still come for this call.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let rings = |leg: &crate::call::state::Leg| leg.client.is_some() && leg.state != LegState::Ended;
+        self.over
+            && self.byes == 0
+            && !self.legs.iter().any(rings)
+            && !self.pairs.iter().any(|pair| pair.answering.is_some() || pair.held_bye.is_some())
+            && self.relays.is_empty()
+    }
+}
+
+/// A dialog as the journal keeps it.
+pub(super) fn kept(dialog: &Dialog) -> Box<DialogState> {
+    Box::new(DialogState {
+        call_id: dialog.call_id.clone(),
+        local_tag: dialog.local_tag.clone(),
+        remote_tag: dialog.remote_tag.clone(),
+        local: dialog.local.clone(),
+        remote: dialog.remote.clone(),
+        target: dialog.target.clone(),
+        routes: dialog.routes.clone(),
+        flow: dialog.flow,
+        local_cseq: dialog.local_cseq,
+        remote_cseq: dialog.remote_cseq.unwrap_or(0),
+        session_interval: 0,
+    })
+}

@@ -1,0 +1,124 @@
+//! Whose number a target is shown, and the URIs of `<Number>` and `<Client>`.
+
+use std::sync::Arc;
+
+use crate::call::desk::Provision;
+use crate::call::facts::CallFacts;
+use crate::flow::Transport;
+use crate::routing::model::{CallerIdFormat, Gateway, Trunk};
+use crate::sip::{NameAddr, Uri, Writer};
+
+/// Whether `callerId` may be shown: it is the caller's From, or a number of the account.
+pub(super) fn may_show(now: &dyn Provision, facts: &CallFacts, id: &str) -> bool {
+    let plain = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
+    let own = plain(&facts.from) == plain(id) && &*facts.from != "anonymous";
+    let spellings = [id.to_owned(), format!("+{}", plain(id)), plain(id)];
+    own || spellings.iter().any(|number| now.owns(facts.account, number))
+}
+
+/// The caller id of a `<Number>`: what the Dial says, else the caller's own, else the number that
+/// was dialled, which is the account's; in the gateway's spelling.
+pub(super) fn toward(
+    facts: &CallFacts,
+    trunk: &Trunk,
+    gateway: &Gateway,
+    wanted: Option<Arc<str>>,
+) -> Arc<str> {
+    let main = || Some(facts.number_text.clone()).filter(|number| is_number(number));
+    let shown = match wanted {
+        Some(wanted) => wanted,
+        None if gateway.own_caller_id => main().unwrap_or_else(|| "anonymous".into()),
+        None if is_number(&facts.from) => facts.from.clone(),
+        None => main().unwrap_or_else(|| "anonymous".into()),
+    };
+    spell(&shown, gateway.caller_id_format, &trunk.numbers.country_code, &trunk.numbers.national_prefix)
+}
+
+/// `sip:<number>@<gateway>`.
+pub(super) fn gateway_uri(gateway: &Gateway, number: &str) -> Arc<[u8]> {
+    let mut out = Vec::with_capacity(64);
+    let mut writer = Writer::append(&mut out);
+    writer.bytes(b"sip:").user(number.as_bytes()).bytes(b"@");
+    let bare_v6 = gateway.host.contains(':') && !gateway.host.starts_with('[');
+    if bare_v6 {
+        writer.bytes(b"[").text(gateway.host.as_bytes()).bytes(b"]");
+    } else {
+        writer.text(gateway.host.as_bytes());
+    }
+    if let Some(port) = gateway.port {
+        writer.bytes(b":").number(port.into());
+    }
+    match gateway.transport {
+        Some(Transport::Tcp) => writer.bytes(b";transport=tcp"),
+        Some(Transport::Tls) => writer.bytes(b";transport=tls"),
+        _ => &mut writer,
+    };
+    out.into()
+}
+
+/// `sip:<name>@<registrar>`, the registrar's port and parameters kept.
+pub(super) fn client_uri(registrar: &str, name: &str) -> Option<Arc<[u8]>> {
+    let text = registrar.as_bytes();
+    let uri = Uri::parse(NameAddr::parse(text).map_or(text, |address| address.uri))?;
+    if !uri.is_sip() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(64);
+    let mut writer = Writer::append(&mut out);
+    writer.bytes(if uri.raw[3] == b':' { b"sip:".as_slice() } else { b"sips:" });
+    writer.user(name.as_bytes()).bytes(b"@").bytes(uri.host);
+    if let Some(port) = uri.port {
+        writer.bytes(b":").number(port.into());
+    }
+    writer.bytes(uri.params.as_bytes());
+    Some(out.into())
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn spell(number: &str, format: CallerIdFormat, country: &str, national: &str) -> Arc<str> {
+    let Some(digits) = number.strip_prefix('+').or_else(|| full_length(number, country)) else {
+        return number.into();
+    };
+    match format {
+        CallerIdFormat::PlusE164 => format!("+{digits}").into(),
+        CallerIdFormat::E164 => digits.into(),
+        CallerIdFormat::National => match digits.strip_prefix(country) {
+            // The North American plan dials ten digits with or without its prefix; others need theirs.
+            Some(rest) if country == "1" => rest.into(),
+            Some(rest) => format!("{national}{rest}").into(),
+            None => digits.into(),
+        },
+    }
+}
+
+/// A number without `+` that is in E.164 already, as far as that can be told.
+fn full_length<'n>(number: &'n str, country: &str) -> Option<&'n str> {
+    let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_digits && number.starts_with(country) && number.len() > 10).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caller_ids_are_spelled_as_the_gateway_wants() {
+        let spell = |number, format| spell(number, format, "1", "1").to_string();
+        assert_eq!(spell("+16508251255", CallerIdFormat::E164), "16508251255");
+        assert_eq!(spell("16508251255", CallerIdFormat::PlusE164), "+16508251255");
+        assert_eq!(spell("+16508251255", CallerIdFormat::National), "6508251255");
+        assert_eq!(spell("1234", CallerIdFormat::PlusE164), "1234");
+        assert_eq!(super::spell("+4930123456", CallerIdFormat::National, "49", "0").to_string(), "030123456");
+    }
+
+    #[test]
+    fn a_client_takes_the_registrars_place() {
+        let uri = client_uri("sip:reg.example.com:5070;transport=tcp", "alice smith").expect("a URI");
+        assert_eq!(&*uri, b"sip:alice%20smith@reg.example.com:5070;transport=tcp");
+        assert!(client_uri("tel:+1", "alice").is_none());
+    }
+}

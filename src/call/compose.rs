@@ -1,0 +1,249 @@
+//! The messages a call writes: the INVITE toward a target, requests inside dialogs, responses that
+//! pass from one side to the other.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::call::config::EngineConfig;
+use crate::call::headers::{self, Fate};
+use crate::call::mint::{Branch, Tag};
+use crate::call::phrases::phrase;
+use crate::call::target;
+use crate::dialog::Dialog;
+use crate::flow::{Flow, Transport};
+use crate::reason::Reason;
+use crate::sip::{Message, Method, Name, NameAddr, Writer};
+use crate::transport::response::stamp;
+
+/// The methods we serve.
+pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY";
+
+/// The parts of an INVITE toward a target that are not the caller's.
+pub(super) struct Invite<'a> {
+    pub request_uri: &'a [u8],
+    pub branch: Branch,
+    pub flow: &'a Flow,
+    /// A local address that received something, for what is advertised.
+    pub known: IpAddr,
+    pub call_id: &'a [u8],
+    pub cseq: u32,
+    /// From with our tag, and To, as written.
+    pub local: &'a [u8],
+    pub remote: &'a [u8],
+    pub headers: &'a [(Arc<str>, Arc<str>)],
+    /// Both sides are trusted with identity (RFC 3325).
+    pub trusted: bool,
+}
+
+/// Writes the INVITE that carries the caller's to a target.
+pub(super) fn invite(out: &mut Vec<u8>, config: &EngineConfig, caller: &Message<'_>, parts: &Invite<'_>) {
+    let mut writer = Writer::request(out, Method::Invite, parts.request_uri);
+    via(&mut writer, config, parts.flow, parts.known, parts.branch);
+    hops(&mut writer, caller);
+    writer.header(Name::From, &[parts.local]).header(Name::To, &[parts.remote]);
+    writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
+    contact(&mut writer, config, parts.flow, parts.known);
+    request_headers(&mut writer, caller, parts.trusted);
+    for (name, value) in parts.headers {
+        writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();
+    }
+    writer.body(caller.body());
+}
+
+/// The parts of a request inside a dialog.
+pub(super) struct InDialog<'a> {
+    pub method: Method<'a>,
+    pub dialog: &'a Dialog,
+    pub branch: Branch,
+    pub known: IpAddr,
+    pub cseq: u32,
+}
+
+/// Begins a request inside a dialog (12.2.1.1): the headers up to CSeq, and Via.
+pub(super) fn in_dialog<'b>(out: &'b mut Vec<u8>, config: &EngineConfig, parts: &InDialog<'_>) -> Writer<'b> {
+    let mut writer = parts.dialog.begin(out, parts.method, parts.cseq);
+    via(&mut writer, config, &parts.dialog.flow, parts.known, parts.branch);
+    writer
+}
+
+/// Our Via.
+fn via(writer: &mut Writer<'_>, config: &EngineConfig, flow: &Flow, known: IpAddr, branch: Branch) {
+    if let Some(sent_by) = target::sent_by(config, flow, known) {
+        sent_by.write_via(writer, flow.transport, branch.as_bytes());
+    }
+}
+
+/// Our Contact.
+pub(super) fn contact(writer: &mut Writer<'_>, config: &EngineConfig, flow: &Flow, known: IpAddr) {
+    let Some(sent_by) = target::sent_by(config, flow, known) else { return };
+    let secure = flow.transport == Transport::Tls;
+    writer.begin(Name::Contact).bytes(if secure { b"<sips:".as_slice() } else { b"<sip:" });
+    sent_by.write(writer);
+    if flow.transport == Transport::Tcp {
+        writer.bytes(b";transport=tcp");
+    }
+    writer.bytes(b">").end();
+}
+
+/// The host we are called by toward the peer of `flow`.
+pub(super) fn own_host(config: &EngineConfig, flow: &Flow, known: IpAddr) -> Vec<u8> {
+    let mut out = Vec::with_capacity(40);
+    if let Some(sent_by) = target::sent_by(config, flow, known) {
+        sent_by.write_host(&mut Writer::append(&mut out));
+    }
+    out
+}
+
+/// Max-Forwards minus one (absent: 70) and Max-Breadth as it came (RFC 7332, RFC 5393).
+pub(super) fn hops(writer: &mut Writer<'_>, request: &Message<'_>) {
+    let left = request.max_forwards().map_or(70, |left| left.saturating_sub(1));
+    writer.numeric(Name::MaxForwards, left.into());
+}
+
+/// The headers of a request that pass, in order.
+pub(super) fn request_headers(writer: &mut Writer<'_>, request: &Message<'_>, trusted: bool) {
+    for header in request.headers() {
+        match headers::request(header.name, header.text) {
+            Fate::Pass => {
+                writer.bytes(header.line);
+            }
+            Fate::ByTrust if trusted => {
+                writer.bytes(header.line);
+            }
+            Fate::EndHere | Fate::ByTrust | Fate::Translate => {}
+        }
+    }
+    for name in [Name::Supported, Name::Require, Name::ProxyRequire] {
+        options(writer, request, name);
+    }
+    reasons(writer, request);
+}
+
+/// The headers of a response that pass, in order.
+pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, trusted: bool) {
+    for header in response.headers() {
+        match headers::response(header.name, header.text) {
+            Fate::Pass => {
+                writer.bytes(header.line);
+            }
+            Fate::ByTrust if trusted => {
+                writer.bytes(header.line);
+            }
+            Fate::EndHere | Fate::ByTrust | Fate::Translate => {}
+        }
+    }
+    for name in [Name::Supported, Name::Require] {
+        options(writer, response, name);
+    }
+    reasons(writer, response);
+    if response.code() == Some(420) {
+        for header in response.all(Name::Unsupported) {
+            writer.bytes(header.line);
+        }
+    }
+}
+
+/// An option-tag list without the tags we are not transparent to.
+fn options(writer: &mut Writer<'_>, message: &Message<'_>, name: Name) {
+    let mut tags = message.values(name).filter(|tag| headers::transparent_option(tag));
+    let Some(first) = tags.next() else { return };
+    writer.begin(name).bytes(first);
+    for tag in tags {
+        writer.bytes(b", ").bytes(tag);
+    }
+    writer.end();
+}
+
+/// The Reason values that pass across BYE, CANCEL and responses (RFC 3326).
+pub(super) fn reasons(writer: &mut Writer<'_>, message: &Message<'_>) {
+    for value in message.values(Name::Reason).filter(|value| headers::reason_passes(value)) {
+        writer.header(Name::Reason, &[value]);
+    }
+}
+
+/// The header lines that say what the body is, for messages that carry another's body.
+pub(super) fn body_headers(writer: &mut Writer<'_>, message: &Message<'_>) {
+    for header in message.headers() {
+        let describes = matches!(
+            header.name,
+            Name::ContentType | Name::ContentDisposition | Name::ContentEncoding | Name::ContentLanguage | Name::MimeVersion
+        );
+        if describes {
+            writer.bytes(header.line);
+        }
+    }
+}
+
+/// Begins a response to a request that came through `flow`.
+#[must_use]
+pub fn response<'b>(
+    out: &'b mut Vec<u8>,
+    request: &Message<'_>,
+    flow: &Flow,
+    code: u16,
+    to_tag: Option<&[u8]>,
+) -> Writer<'b> {
+    Writer::response(out, request, code, phrase(code), to_tag, Some(stamp(flow)))
+}
+
+/// A whole response of our own without a body; `reason` becomes X-Callgate-Reason.
+pub fn refusal(
+    out: &mut Vec<u8>,
+    request: &Message<'_>,
+    flow: &Flow,
+    code: u16,
+    to_tag: Option<&[u8]>,
+    reason: Option<Reason>,
+) {
+    let mut writer = response(out, request, flow, code, to_tag);
+    own_reason(&mut writer, reason);
+    if code == 405 || code == 501 {
+        writer.header(Name::Allow, &[ALLOW]);
+    }
+    writer.finish();
+}
+
+/// X-Callgate-Reason.
+pub fn own_reason(writer: &mut Writer<'_>, reason: Option<Reason>) {
+    if let Some(reason) = reason {
+        writer.named(b"X-Callgate-Reason", &[reason.code().as_bytes()]);
+    }
+}
+
+/// From toward a target: the caller's user and display name (or `caller_id` as the user), our host,
+/// our tag. `anonymous.invalid` stays.
+pub(super) fn from_value(caller: &NameAddr<'_>, caller_id: Option<&str>, host: &[u8], tag: Tag) -> Arc<[u8]> {
+    let mut out = Vec::with_capacity(96);
+    let mut writer = Writer::append(&mut out);
+    identity(&mut writer, caller, caller_id, host);
+    writer.bytes(b";tag=").bytes(tag.as_bytes());
+    out.into()
+}
+
+/// To toward a target: the dialled user and display name, our host.
+pub(super) fn to_value(dialled: &NameAddr<'_>, host: &[u8]) -> Arc<[u8]> {
+    let mut out = Vec::with_capacity(64);
+    identity(&mut Writer::append(&mut out), dialled, None, host);
+    out.into()
+}
+
+fn identity(writer: &mut Writer<'_>, address: &NameAddr<'_>, user: Option<&str>, host: &[u8]) {
+    let uri = address.parsed_uri();
+    let withheld = uri.is_some_and(|uri| uri.host.eq_ignore_ascii_case(b"anonymous.invalid"));
+    if user.is_none() && !address.display.is_empty() {
+        writer.bytes(address.display).bytes(b" ");
+    }
+    writer.bytes(b"<sip:");
+    match user {
+        Some(user) => {
+            writer.user(user.as_bytes()).bytes(b"@");
+        }
+        None => {
+            if let Some(user) = uri.and_then(|uri| uri.user).filter(|user| !user.is_empty()) {
+                writer.bytes(user).bytes(b"@");
+            }
+        }
+    }
+    let host = if withheld && user.is_none() { b"anonymous.invalid".as_slice() } else { host };
+    writer.bytes(host).bytes(b">");
+}

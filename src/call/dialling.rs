@@ -1,0 +1,559 @@
+//! Carrying out a document: verbs, Dials, nouns, and the INVITE of each leg.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::ask::{Answer, Purpose, Question};
+use crate::call::callerid;
+use crate::call::compose;
+use crate::call::desk::{Desk, Owner, Role, What};
+use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use crate::call::outcome::{CallStatus, DialOutcome, HangupSource};
+use crate::call::program::{self, Failure, Step};
+use crate::call::record::{Change, InvitedLeg};
+use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run};
+use crate::call::target;
+use crate::call::trace::TraceItem;
+use crate::flow::Transport;
+use crate::ids::CallSid;
+use crate::reason::Reason;
+use crate::routing::model::TrunkMode;
+use crate::sip::{Message, Method, Uri, Writer};
+use crate::transport::next_hop;
+
+/// The header lines a loser's CANCEL and BYE carry (RFC 3326).
+pub(super) const ELSEWHERE: &[u8] = b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
+/// How long a Dial to the static fallback rings, and may last.
+const FALLBACK_RINGS: Duration = Duration::from_secs(30);
+const FALLBACK_LASTS: Duration = Duration::from_secs(14_400);
+/// How long a target that took no TCP is spared another try.
+const NO_TCP: Duration = Duration::from_secs(600);
+
+impl Call {
+    /// The answer to an ask of this call, or that its time is over (`None`).
+    pub fn answered_ask(&mut self, desk: &mut Desk, ask: crate::call::ask::AskId, answer: Option<Answer>) {
+        desk.trace(self.facts.call, TraceItem::Answered(ask, describe(answer.as_ref())));
+        match self.phase {
+            Phase::Asking(waiting) if waiting == ask => self.instructed(desk, answer),
+            Phase::Resolving(waiting) if waiting == ask => self.resolved(desk, answer),
+            _ => self.hop_resolved(desk, ask, answer),
+        }
+    }
+
+    fn instructed(&mut self, desk: &mut Desk, answer: Option<Answer>) {
+        match answer {
+            Some(Answer::Document(document)) => {
+                if self.program.load(*document) {
+                    self.perform(desk);
+                } else {
+                    self.fall_back(desk, program::TOO_MANY);
+                }
+            }
+            Some(Answer::NoDocument { reason, http_status }) => {
+                let status = if http_status == Some(404) { 404 } else { 500 };
+                self.fall_back(desk, Failure { status, reason });
+            }
+            _ => self.fall_back(desk, Failure { status: 500, reason: Reason::WebhookTimeout }),
+        }
+    }
+
+    /// Does what the document says next, until something is to be waited for.
+    pub(super) fn perform(&mut self, desk: &mut Desk) {
+        let skip = desk.provision.as_ref().and_then(|now| now.organization(self.facts.organization));
+        match self.program.step(skip.is_some_and(|organization| organization.skip_media_verbs)) {
+            Step::Dial(dial) if self.trunk.mode == TrunkMode::Redirect => self.redirect_to(desk, &dial),
+            Step::Dial(dial) => self.dial(desk, dial),
+            Step::Pause(length) => {
+                self.phase = Phase::Pausing;
+                self.phase_timer = Some(desk.start(length, self.key, What::PauseOver));
+            }
+            Step::Redirect(hook) => self.ask(desk, Purpose::Redirect(hook)),
+            Step::Refer(target) => self.redirect(desk, &[target], Reason::Redirected),
+            Step::Refuse(failure) => {
+                let source = source_of(failure.reason);
+                self.refuse(desk, failure, source, None);
+            }
+            Step::Fallback(failure) => self.fall_back(desk, failure),
+        }
+    }
+
+    /// No document, or one that cannot be executed: the trunk's own status, the number's static
+    /// target, or the failure.
+    fn fall_back(&mut self, desk: &mut Desk, failure: Failure) {
+        if let Some(status) = self.trunk.webhook_failure_status {
+            return self.refuse(desk, Failure { status, ..failure }, HangupSource::Router, None);
+        }
+        let target = self.facts.profile.fallback_target.clone();
+        match target.filter(|_| self.program.take_fallback()) {
+            Some(target) => {
+                let noun = Noun { target: Target::Sip(target), headers: Vec::new(), credentials: None, callback: None };
+                let dial = Dial {
+                    nouns: vec![noun],
+                    timeout: FALLBACK_RINGS,
+                    time_limit: FALLBACK_LASTS,
+                    caller_id: None,
+                    action: None,
+                };
+                let fits = self.program.load(Document { verbs: vec![Verb::Dial(dial)] });
+                if fits { self.perform(desk) } else { self.refuse(desk, failure, HangupSource::Router, None) }
+            }
+            None => self.refuse(desk, failure, HangupSource::Router, None),
+        }
+    }
+
+    /// The decision as 302 (a trunk's redirect mode).
+    fn redirect_to(&mut self, desk: &mut Desk, dial: &Dial) {
+        let mut failure = Failure { status: 500, reason: Reason::TargetInvalid };
+        let mut contacts = Vec::new();
+        for noun in &dial.nouns {
+            match self.plan(desk, noun, dial) {
+                Ok((plan, _)) => contacts.push(String::from_utf8_lossy(&plan.request_uri).into()),
+                Err(reason) => failure = Failure { status: 500, reason },
+            }
+        }
+        match contacts.is_empty() {
+            true => self.refuse(desk, failure, HangupSource::Router, None),
+            false => self.redirect(desk, &contacts, Reason::Redirected),
+        }
+    }
+
+    fn dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
+        self.phase = Phase::Dialling;
+        self.dial = Some(Run {
+            dial,
+            next_noun: 0,
+            plan: None,
+            hops: VecDeque::new(),
+            leg: None,
+            timer: None,
+            began: None,
+            rang: None,
+            best: None,
+            last_leg: None,
+        });
+        self.next_noun(desk);
+    }
+
+    /// Rings the next noun of the Dial; without one the Dial is over.
+    pub(super) fn next_noun(&mut self, desk: &mut Desk) {
+        loop {
+            let Some(run) = self.dial.as_mut() else { return };
+            let Some(noun) = run.dial.nouns.get(run.next_noun).cloned() else {
+                return self.dial_failed(desk, None);
+            };
+            run.next_noun += 1;
+            let dial = run.dial.clone();
+            match self.plan(desk, &noun, &dial) {
+                Ok((plan, Host::Ip(address))) => {
+                    self.set_hops(plan, [address].into());
+                    return self.next_hop(desk);
+                }
+                Ok((plan, Host::Name(host))) => {
+                    self.set_hops(plan, VecDeque::new());
+                    let id = desk.ask(self.key, self.facts.call, Question::Resolve { host: host.clone() });
+                    desk.trace(self.facts.call, TraceItem::Asked(id, host));
+                    self.phase = Phase::Resolving(id);
+                    return;
+                }
+                Err(reason) => self.note_failure(Failure { status: reason.status().max(400), reason }),
+            }
+        }
+    }
+
+    fn set_hops(&mut self, plan: Plan, hops: VecDeque<IpAddr>) {
+        if let Some(run) = self.dial.as_mut() {
+            run.plan = Some(plan);
+            run.hops = hops;
+        }
+    }
+
+    fn resolved(&mut self, desk: &mut Desk, answer: Option<Answer>) {
+        self.phase = Phase::Dialling;
+        let addresses = match answer {
+            Some(Answer::Addresses(addresses)) => addresses,
+            _ => Vec::new(),
+        };
+        if let Some(run) = self.dial.as_mut() {
+            run.hops = addresses.into();
+        }
+        if self.dial.as_ref().is_some_and(|run| run.hops.is_empty()) {
+            self.note_failure(Failure { status: 500, reason: Reason::TargetUnresolved });
+            return self.next_noun(desk);
+        }
+        self.next_hop(desk);
+    }
+
+    /// Invites the current noun at its next address; without one, the next noun.
+    pub(super) fn next_hop(&mut self, desk: &mut Desk) {
+        while let Some(address) = self.dial.as_mut().and_then(|run| run.hops.pop_front()) {
+            if self.invite_at(desk, address) {
+                return;
+            }
+            self.note_failure(Failure { status: 500, reason: Reason::TargetUnreachable });
+        }
+        self.next_noun(desk);
+    }
+
+    /// Sends the INVITE of one leg. False: no listener reaches the address.
+    fn invite_at(&mut self, desk: &mut Desk, address: IpAddr) -> bool {
+        let Some(plan) = self.dial.as_ref().and_then(|run| run.plan.as_ref()) else { return false };
+        let peer = SocketAddr::new(address, plan.port);
+        let wanted = plan.transport.unwrap_or(Transport::Udp);
+        let Some(mut flow) = target::flow_to(&desk.config, &self.flow, wanted, peer) else { return false };
+        let open = plan.transport.is_none();
+        let sid = CallSid(desk.generator.next_u128());
+        let tag = desk.mint_tag(self.shard, self.key);
+        let call_id: Arc<[u8]> = self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();
+        self.legs.push(Leg {
+            sid,
+            client: None,
+            state: LegState::Ringing,
+            heard: false,
+            call_id,
+            tag,
+            local: Arc::from([]),
+            remote: Arc::from([]),
+            flow,
+            cseq: 1,
+            first_response: None,
+            retry_udp: None,
+            branch: None,
+            request_uri: plan.request_uri.clone(),
+            trusted: plan.trusted,
+            losers: Vec::new(),
+        });
+        let leg = self.legs.len() - 1;
+        self.write_invite(desk, leg, flow);
+        if open && desk.paper.len() > desk.config.udp_size_limit && !self.is_spared_tcp(desk, peer) {
+            // RFC 3261 18.1.1: a large request goes over TCP, and over UDP only where that fails.
+            if let Some(tcp) = target::flow_to(&desk.config, &self.flow, Transport::Tcp, peer) {
+                self.legs[leg].retry_udp = Some(flow);
+                flow = tcp;
+                self.write_invite(desk, leg, flow);
+            }
+        }
+        self.send_invite(desk, leg, flow);
+        true
+    }
+
+    fn is_spared_tcp(&self, desk: &mut Desk, peer: SocketAddr) -> bool {
+        let now = desk.now;
+        desk.no_tcp.retain(|_, until| *until > now);
+        desk.no_tcp.contains_key(&peer)
+    }
+
+    /// Tries a leg again over UDP after its large INVITE found no TCP. False: that was not the case.
+    pub(super) fn retry_over_udp(&mut self, desk: &mut Desk, leg: usize) -> bool {
+        let Some(flow) = self.legs[leg].retry_udp.take() else { return false };
+        if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing || self.invite.is_none() {
+            return false;
+        }
+        desk.no_tcp.insert(flow.peer, desk.now + NO_TCP);
+        desk.stop(&mut self.legs[leg].first_response);
+        self.legs[leg].cseq += 1;
+        self.write_invite(desk, leg, flow);
+        self.send_invite(desk, leg, flow);
+        true
+    }
+
+    /// Writes the INVITE of a leg onto the paper; its branch is minted when it is sent.
+    fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
+        let branch = desk.mint_branch(self.shard);
+        let (Some(kept), Some(run)) = (&self.invite, &self.dial) else { return };
+        let Some(plan) = &run.plan else { return };
+        let caller = kept.message();
+        let host = compose::own_host(&desk.config, &flow, self.flow.local);
+        let to = &mut self.legs[leg];
+        to.flow = flow;
+        to.branch = Some(branch);
+        to.local = compose::from_value(&caller.from(), plan.caller_id.as_deref(), &host, to.tag);
+        to.remote = compose::to_value(&caller.to(), &host);
+        let parts = compose::Invite {
+            request_uri: &plan.request_uri,
+            branch,
+            flow: &flow,
+            known: self.flow.local,
+            call_id: &to.call_id,
+            cseq: to.cseq,
+            local: &to.local,
+            remote: &to.remote,
+            headers: &plan.headers,
+            trusted: plan.trusted && self.trunk.trusted,
+        };
+        let mut paper = std::mem::take(&mut desk.paper);
+        compose::invite(&mut paper, &desk.config, &caller, &parts);
+        desk.paper = paper;
+    }
+
+    /// Sends the INVITE on the paper.
+    fn send_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
+        let Some(branch) = self.legs[leg].branch else { return };
+        let owner = Owner { call: self.key, role: Role::Leg(leg) };
+        let client = desk.request(b"INVITE", branch, flow, owner);
+        self.legs[leg].client = Some(client);
+        desk.trace_sent(self.facts.call, Some(self.legs[leg].sid));
+        let invited = self.invited(desk, leg);
+        self.record(desk, Change::Invited(Box::new(invited)), None);
+        let Some(run) = self.dial.as_mut() else { return };
+        run.leg = Some(leg);
+        run.last_leg = Some(leg);
+        if run.began.is_none() {
+            run.began = Some(desk.now);
+            run.timer = Some(desk.start(run.dial.timeout, self.key, What::DialTimeout));
+        }
+        let elsewhere = !run.hops.is_empty() || run.next_noun < run.dial.nouns.len();
+        if elsewhere || self.legs[leg].retry_udp.is_some() {
+            let after = desk.config.first_response;
+            self.legs[leg].first_response = Some(desk.start(after, self.key, What::FirstResponse(leg)));
+        }
+    }
+
+    fn invited(&self, desk: &Desk, leg: usize) -> InvitedLeg {
+        let to = &self.legs[leg];
+        let mut headers = Vec::new();
+        let mut uri: Arc<[u8]> = Arc::from([]);
+        if let Ok(invite) = Message::scan(&desk.paper) {
+            uri = invite.uri_bytes().into();
+            let mut writer = Writer::append(&mut headers);
+            writer.vias(&invite, None);
+            writer.header(crate::sip::Name::From, &[&to.local]).header(crate::sip::Name::To, &[&to.remote]);
+            writer.header(crate::sip::Name::CallId, &[&to.call_id]).cseq(to.cseq, Method::Invite);
+        }
+        InvitedLeg { leg: to.sid, request_uri: uri, headers: headers.into(), flow: to.flow }
+    }
+
+    /// Nothing at all came from a target within `first-response`: it is left for the next one.
+    pub(super) fn first_response_over(&mut self, desk: &mut Desk, leg: usize) {
+        self.legs[leg].first_response = None;
+        if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing {
+            return;
+        }
+        if self.retry_over_udp_after_silence(desk, leg) {
+            return;
+        }
+        self.abandon_leg(desk, leg, 408, &[]);
+        self.note_failure(Failure { status: 408, reason: Reason::TargetSilent });
+        self.next_hop(desk);
+    }
+
+    /// A large INVITE over TCP that nothing was heard of goes over UDP; the late answer of the first
+    /// would be another leg's, so the silent transaction is left to itself.
+    fn retry_over_udp_after_silence(&mut self, desk: &mut Desk, leg: usize) -> bool {
+        if self.legs[leg].retry_udp.is_none() {
+            return false;
+        }
+        if let Some(client) = self.legs[leg].client.take() {
+            desk.table.abandon(client, &mut desk.timers);
+        }
+        self.retry_over_udp(desk, leg)
+    }
+
+    /// Nobody waits for this leg any more: CANCEL as soon as that is allowed.
+    pub(super) fn abandon_leg(&mut self, desk: &mut Desk, leg: usize, code: u16, extra: &[u8]) {
+        desk.stop(&mut self.legs[leg].first_response);
+        if self.legs[leg].state != LegState::Ringing {
+            return;
+        }
+        self.legs[leg].state = LegState::Abandoned;
+        if let Some(client) = self.legs[leg].client {
+            desk.cancel(client, extra);
+        }
+        let sid = self.legs[leg].sid;
+        self.record(desk, Change::LegEnded { leg: sid, sip_code: code }, None);
+    }
+
+    /// The Dial's timeout.
+    pub(super) fn dial_timed_out(&mut self, desk: &mut Desk) {
+        let failure = Failure { status: 408, reason: Reason::NoAnswer };
+        if let Some(run) = self.dial.as_mut() {
+            run.timer = None;
+            if let Some(leg) = run.leg.take() {
+                self.abandon_leg(desk, leg, 408, b"");
+            }
+        }
+        if let Phase::Resolving(ask) = self.phase {
+            desk.abort(ask);
+        }
+        self.phase = Phase::Dialling;
+        self.dial_failed(desk, Some(failure));
+    }
+
+    /// Remembers how a noun failed, the best of the Dial.
+    pub(super) fn note_failure(&mut self, failure: Failure) {
+        if let Some(run) = self.dial.as_mut() {
+            run.best = Some(run.best.map_or(failure, |best| program::better(best, failure)));
+        }
+    }
+
+    /// The Dial is over without an answer: its action, or the next verb.
+    pub(super) fn dial_failed(&mut self, desk: &mut Desk, overriding: Option<Failure>) {
+        let Some(mut run) = self.dial.take() else { return };
+        desk.stop(&mut run.timer);
+        let none = Failure { status: 480, reason: Reason::TargetInvalid };
+        let failure = overriding.or(run.best).unwrap_or(none);
+        self.program.dial_failed(failure);
+        let outcome = self.outcome(desk, &run, CallStatus::of_refusal(failure.status), Some(failure.status), Duration::ZERO);
+        self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
+        match run.dial.action.clone() {
+            Some(action) => self.ask(desk, Purpose::Action(action, Box::new(outcome))),
+            None => self.perform(desk),
+        }
+    }
+
+    /// The caller is gone or refused while a Dial may run: cancel it, tell its action.
+    pub(super) fn abandon_dial(&mut self, desk: &mut Desk, failure: Failure) {
+        let Some(mut run) = self.dial.take() else { return };
+        desk.stop(&mut run.timer);
+        let extra = std::mem::take(&mut self.cancel_reason);
+        if let Some(leg) = run.leg.take() {
+            self.abandon_leg(desk, leg, 487, &extra);
+        }
+        let outcome = self.outcome(desk, &run, CallStatus::of_refusal(failure.status), None, Duration::ZERO);
+        self.tell_action(desk, &run.dial, outcome);
+    }
+
+    /// The Dial that was answered is over: its action is asked, and its document not executed.
+    pub(super) fn dial_completed(&mut self, desk: &mut Desk, duration: Duration) {
+        let Some(mut run) = self.dial.take() else { return };
+        desk.stop(&mut run.timer);
+        let outcome = self.outcome(desk, &run, CallStatus::Completed, Some(200), duration);
+        self.tell_action(desk, &run.dial, outcome);
+    }
+
+    fn tell_action(&mut self, desk: &mut Desk, dial: &Dial, outcome: DialOutcome) {
+        let status = outcome.status;
+        self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
+        if let Some(action) = dial.action.clone() {
+            let question = self.question(Purpose::Action(action, Box::new(outcome)), status);
+            let id = desk.ask_aside(self.facts.call, question);
+            desk.trace(self.facts.call, TraceItem::Asked(id, "action".into()));
+        }
+    }
+
+    fn outcome(
+        &self,
+        desk: &Desk,
+        run: &Run,
+        status: CallStatus,
+        sip_code: Option<u16>,
+        duration: Duration,
+    ) -> DialOutcome {
+        let leg = run.last_leg.map(|leg| &self.legs[leg]);
+        let rang_until = self.answered.unwrap_or(desk.now);
+        DialOutcome {
+            status,
+            leg: leg.map(|leg| leg.sid),
+            duration,
+            ring_duration: run.rang.map_or(Duration::ZERO, |rang| rang_until.since(rang)),
+            sip_code: leg.and(sip_code),
+            sip_call_id: leg.map(|leg| String::from_utf8_lossy(&leg.call_id).into_owned()),
+        }
+    }
+
+    /// Makes a noun ready: its Request-URI, its next hop, the caller id it is shown.
+    fn plan(&self, desk: &Desk, noun: &Noun, dial: &Dial) -> Result<(Plan, Host), Reason> {
+        let now = desk.provision.as_ref().ok_or(Reason::Internal)?;
+        if let Some(id) = &dial.caller_id
+            && !callerid::may_show(now.as_ref(), &self.facts, id)
+        {
+            return Err(Reason::CallerIdRefused);
+        }
+        let mut trusted = false;
+        let mut caller_id = dial.caller_id.clone();
+        let mut transport = None;
+        let uri: Arc<[u8]> = match &noun.target {
+            Target::Sip(uri) => uri.as_bytes().into(),
+            Target::Number(number) => {
+                let gateway = self.gateway(desk).ok_or(Reason::NoGateway)?;
+                trusted = gateway.trusted;
+                transport = gateway.transport;
+                caller_id = Some(callerid::toward(&self.facts, &self.trunk, &gateway, caller_id));
+                callerid::gateway_uri(&gateway, number)
+            }
+            Target::Client(name) => {
+                let organization = now.organization(self.facts.organization);
+                let registrar = organization.and_then(|organization| organization.registrar.clone());
+                callerid::client_uri(&registrar.ok_or(Reason::NoRegistrar)?, name).ok_or(Reason::NoRegistrar)?
+            }
+        };
+        let hop = Uri::parse(&uri).and_then(|uri| Hop::of(&uri)).ok_or(Reason::TargetInvalid)?;
+        let headers = noun.headers.iter().filter(|(name, _)| is_extension(name)).cloned().collect();
+        let transport = hop.transport.or(transport);
+        Ok((Plan { request_uri: uri, port: hop.port, transport, caller_id, headers, trusted }, hop.host))
+    }
+
+    fn gateway(&self, desk: &Desk) -> Option<Arc<crate::routing::model::Gateway>> {
+        match &self.emergency {
+            Some(gateway) => Some(gateway.clone()),
+            None => desk.provision.as_ref()?.gateway(self.facts.organization),
+        }
+    }
+}
+
+/// A host, as a URI names it.
+enum Host {
+    /// An address literal.
+    Ip(IpAddr),
+    /// To be resolved.
+    Name(Arc<str>),
+}
+
+/// A next hop before DNS.
+struct Hop {
+    host: Host,
+    port: u16,
+    transport: Option<Transport>,
+}
+
+impl Hop {
+    fn of(uri: &Uri<'_>) -> Option<Self> {
+        let hop = next_hop::next_hop(uri).ok()?;
+        let host = match hop.address {
+            Some(address) => Host::Ip(address),
+            None => Host::Name(std::str::from_utf8(hop.host).ok()?.to_ascii_lowercase().into()),
+        };
+        Some(Self { host, port: hop.port, transport: hop.is_explicit.then_some(hop.transport) })
+    }
+}
+
+/// `X-` headers only, ours excepted.
+fn is_extension(name: &str) -> bool {
+    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let token = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    starts("X-") && !starts("X-Callgate-") && token
+}
+
+fn source_of(reason: Reason) -> HangupSource {
+    match reason {
+        Reason::Rejected => HangupSource::Application,
+        Reason::TargetBusy | Reason::TargetRefused => HangupSource::Callee,
+        _ => HangupSource::Router,
+    }
+}
+
+fn describe(answer: Option<&Answer>) -> Arc<str> {
+    match answer {
+        Some(Answer::Document(document)) => {
+            let verbs: Vec<&str> = document.verbs.iter().map(verb).collect();
+            verbs.join(" ").into()
+        }
+        Some(Answer::NoDocument { reason, .. }) => reason.code().into(),
+        Some(Answer::Addresses(addresses)) => format!("{addresses:?}").into(),
+        Some(Answer::NoAddress) => "no address".into(),
+        None => "no answer in time".into(),
+    }
+}
+
+fn verb(verb: &Verb) -> &str {
+    match verb {
+        Verb::Dial(_) => "Dial",
+        Verb::Reject { .. } => "Reject",
+        Verb::Redirect(_) => "Redirect",
+        Verb::Pause(_) => "Pause",
+        Verb::Hangup => "Hangup",
+        Verb::Refer { .. } => "Refer",
+        Verb::Media(name) => name,
+    }
+}

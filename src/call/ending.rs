@@ -1,0 +1,190 @@
+//! How an answered call ends: BYE from either side, from outside, or by us.
+
+use std::time::Duration;
+
+use crate::call::compose;
+use crate::call::desk::{Desk, Owner, Role, What};
+use crate::call::outcome::{CallStatus, HangupSource, Terminal};
+use crate::call::program::Failure;
+use crate::call::state::{Call, Side};
+use crate::flow::Flow;
+use crate::reason::Reason;
+use crate::sip::{Message, Method, Name, Writer};
+use crate::transaction::table::TransactionId;
+
+impl Call {
+    /// BYE from one side: 200 at once, then BYE to the other, with its Reason and body.
+    pub(super) fn hung_up(
+        &mut self,
+        desk: &mut Desk,
+        pair: usize,
+        side: Side,
+        server: TransactionId,
+        flow: &Flow,
+        bye: &Message<'_>,
+    ) {
+        self.refuse_request(desk, server, flow, bye, 200, None);
+        if !self.pairs[pair].confirmed {
+            // A BYE of an early dialog: the caller's ends the call, a target's only its dialog (15.1).
+            match side {
+                Side::A => return self.cancelled(desk, bye),
+                Side::B => return self.pairs[pair].alive = [false; 2],
+            }
+        }
+        if side == Side::A {
+            self.stop_answering(desk, pair, Side::A);
+        }
+        let mut extra = Vec::new();
+        let mut writer = Writer::append(&mut extra);
+        compose::reasons(&mut writer, bye);
+        compose::body_headers(&mut writer, bye);
+        let source = if side == Side::A { HangupSource::Caller } else { HangupSource::Callee };
+        self.pairs[pair].alive[side as usize] = false;
+        self.bye(desk, pair, side.other(), &extra, bye.body());
+        self.end_talking(desk, pair, Reason::Completed, source);
+    }
+
+    /// Ends an answered call from here: BYE to both sides. `gone` needs none any more, but gets one
+    /// all the same, in case it is only deaf.
+    pub(super) fn hang_up(&mut self, desk: &mut Desk, pair: usize, reason: Reason, source: HangupSource, gone: Option<Side>) {
+        let cause: &[u8] = match (reason, gone) {
+            (Reason::PeerLost, _) => b"Reason: SIP;cause=408;text=\"Peer lost\"\r\n",
+            _ => b"",
+        };
+        for side in [Side::A, Side::B] {
+            self.bye(desk, pair, side, cause, &[]);
+        }
+        self.end_talking(desk, pair, reason, source);
+    }
+
+    /// No ACK within 64*T1 (13.3.1.4): ACK and BYE to the side whose 2xx it was for, BYE to the other.
+    pub(super) fn no_ack(&mut self, desk: &mut Desk, pair: usize) {
+        let Some(answering) = self.pairs[pair].answering.take() else { return };
+        let far = answering.side.other();
+        if self.pairs[pair].alive[far as usize] {
+            self.send_ack(desk, pair, far, answering.far_cseq, None);
+        }
+        self.release_held_bye(desk, pair);
+        for side in [Side::A, Side::B] {
+            self.bye(desk, pair, side, b"", &[]);
+        }
+        self.end_talking(desk, pair, Reason::NoAck, HangupSource::Router);
+    }
+
+    /// Somebody outside wants the call ended.
+    pub fn hang_up_from_outside(&mut self, desk: &mut Desk) {
+        match (self.server.is_some(), self.winner) {
+            (true, _) => {
+                let failure = Failure { status: 603, reason: Reason::HungUp };
+                self.refuse(desk, failure, HangupSource::Application, None);
+            }
+            (false, Some(pair)) if !self.over => {
+                self.hang_up(desk, pair, Reason::HungUp, HangupSource::Application, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// The Dial's time limit.
+    pub(super) fn time_limit(&mut self, desk: &mut Desk) {
+        self.phase_timer = None;
+        if let (Some(pair), false) = (self.winner, self.over) {
+            self.hang_up(desk, pair, Reason::TimeLimit, HangupSource::Router, None);
+        }
+    }
+
+    pub(super) fn start_time_limit(&mut self, desk: &mut Desk) {
+        desk.stop(&mut self.phase_timer);
+        if let Some(run) = &self.dial {
+            self.phase_timer = Some(desk.start(run.dial.time_limit, self.key, What::TimeLimit));
+        }
+    }
+
+    /// Sends BYE to a side that is still there. Toward the side that owes us an ACK it waits for it,
+    /// at most 64*T1 (15: the callee's UA must not send a BYE before).
+    fn bye(&mut self, desk: &mut Desk, pair: usize, side: Side, extra: &[u8], body: &[u8]) {
+        if !std::mem::replace(&mut self.pairs[pair].alive[side as usize], false) {
+            return;
+        }
+        let far_owed = self.pairs[pair].answering.as_ref().map(|answering| (answering.side, answering.far_cseq));
+        match far_owed {
+            Some((waits_for, _)) if waits_for == side => {
+                let mut held = extra.to_vec();
+                Writer::append(&mut held).body(body);
+                self.pairs[pair].held_bye = Some(held);
+                return;
+            }
+            // Its 2xx has no ACK yet, as the other side's never came: first that, then BYE.
+            Some((_, far_cseq)) => self.send_ack(desk, pair, side, far_cseq, None),
+            None => {}
+        }
+        let mut tail = extra.to_vec();
+        Writer::append(&mut tail).body(body);
+        self.send_bye(desk, pair, side, &tail);
+    }
+
+    /// The ACK that a BYE waited for is there, or will not come.
+    pub(super) fn release_held_bye(&mut self, desk: &mut Desk, pair: usize) {
+        let Some(tail) = self.pairs[pair].held_bye.take() else { return };
+        self.send_bye(desk, pair, Side::A, &tail);
+    }
+
+    fn send_bye(&mut self, desk: &mut Desk, pair: usize, side: Side, tail: &[u8]) {
+        let branch = desk.mint_branch(self.shard);
+        let cseq = self.pairs[pair].dialog_mut(side).next_cseq();
+        let known = self.flow.local;
+        let dialog = self.pairs[pair].dialog(side);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let parts = compose::InDialog { method: Method::Bye, dialog, branch, known, cseq };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.numeric(Name::MaxForwards, 70).bytes(tail);
+        let flow = dialog.flow;
+        desk.paper = paper;
+        let owner = Owner { call: self.key, role: Role::Bye(pair, side == Side::A) };
+        desk.request(b"BYE", branch, flow, owner);
+        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
+        self.byes += 1;
+    }
+
+    /// A BYE of ours got its final response, or none ever.
+    pub(super) fn bye_over(&mut self) {
+        self.byes = self.byes.saturating_sub(1);
+    }
+
+    /// Our 2xx toward a side needs no ACK any more: it sent BYE.
+    fn stop_answering(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        let Some(mut answering) = self.pairs[pair].answering.take_if(|answering| answering.side == side) else { return };
+        desk.stop(&mut answering.timer);
+        // The far side's 2xx is acknowledged before its BYE leaves.
+        self.send_ack(desk, pair, side.other(), answering.far_cseq, None);
+    }
+
+    /// The terminal record of an answered call.
+    fn end_talking(&mut self, desk: &mut Desk, pair: usize, reason: Reason, source: HangupSource) {
+        if self.over {
+            return;
+        }
+        self.stop_liveness(desk, pair);
+        self.drop_relays(desk);
+        let duration = self.answered.map_or(Duration::ZERO, |answered| desk.now.since(answered));
+        self.dial_completed(desk, duration);
+        for ask in std::mem::take(&mut self.resolving) {
+            desk.abort(ask.0);
+        }
+        let status = if reason == Reason::NoAck { CallStatus::Failed } else { CallStatus::Completed };
+        self.finish(desk, Terminal { status, sip_code: 200, reason, source, duration });
+    }
+
+    /// Requests still on their way through the dialog that ends: 487 for each (15.1.2).
+    fn drop_relays(&mut self, desk: &mut Desk) {
+        for relay in std::mem::take(&mut self.relays) {
+            if let Some(server) = relay.server {
+                let request = relay.request.message();
+                self.refuse_request(desk, server, &relay.flow, &request, 487, Some(Reason::Canceled));
+            }
+            if let Some(client) = relay.client.filter(|_| relay.invite) {
+                desk.cancel(client, b"");
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What happens to a call, handed to the part of it that knows: transactions, timers, birth, burial.
+
+use std::sync::Arc;
+
+use crate::call::desk::{CallKey, Desk, Role, What};
+use crate::call::facts::CallFacts;
+use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use crate::call::mint::Chain;
+use crate::call::outcome::{HangupSource, Terminal};
+use crate::call::program::{Failure, Program};
+use crate::call::state::{Call, LegState, Phase, Side};
+use crate::flow::Flow;
+use crate::ids::VirtualShard;
+use crate::reason::Reason;
+use crate::routing::model::{Gateway, Trunk};
+use crate::sip::{Kept, Message};
+use crate::transaction::step::Tell;
+use crate::transaction::table::{Kind, TransactionId};
+
+/// What a call is born from.
+pub struct Birth {
+    /// Its name.
+    pub key: CallKey,
+    /// The shard its ids carry.
+    pub shard: VirtualShard,
+    /// What applications are told.
+    pub facts: Arc<CallFacts>,
+    /// Its trunk, or what stands in for one.
+    pub trunk: Arc<Trunk>,
+    /// Where it has been, this passage included.
+    pub chain: Chain,
+    /// The caller's INVITE.
+    pub invite: Kept,
+    /// What that came through.
+    pub flow: Flow,
+    /// Its transaction.
+    pub server: TransactionId,
+    /// An emergency call's gateway.
+    pub emergency: Option<Arc<Gateway>>,
+}
+
+impl Call {
+    /// A call that has done nothing yet: [`Call::start`] comes next.
+    #[must_use]
+    pub fn new(desk: &mut Desk, birth: Birth) -> Self {
+        let own_tag = desk.mint_tag(birth.shard, birth.key);
+        let mut program = Program::default();
+        if birth.emergency.is_some() {
+            let fits = program.load(emergency_document(&birth.facts.to));
+            debug_assert!(fits, "the first document of a call is never one too many");
+        }
+        Self {
+            key: birth.key,
+            shard: birth.shard,
+            facts: birth.facts,
+            trunk: birth.trunk,
+            chain: birth.chain,
+            invite: Some(birth.invite),
+            flow: birth.flow,
+            server: Some(birth.server),
+            own_tag,
+            phase: Phase::Dialling,
+            emergency: birth.emergency,
+            program,
+            dial: None,
+            legs: Vec::new(),
+            pairs: Vec::new(),
+            winner: None,
+            relays: Vec::new(),
+            last_ringing: None,
+            ringing_timer: None,
+            phase_timer: None,
+            rang: false,
+            records: 0,
+            events: 0,
+            answered: None,
+            over: false,
+            byes: 0,
+            acked: false,
+            cancel_reason: Vec::new(),
+            resolving: Vec::new(),
+            next_relay: 0,
+        }
+    }
+
+    /// A response to a request of ours.
+    pub fn responded(&mut self, desk: &mut Desk, role: Role, response: &Message<'_>) {
+        let code = response.code().unwrap_or(500);
+        desk.trace_received(self.facts.call, self.leg_of_role(role), response);
+        match role {
+            Role::Leg(leg) => self.leg_responded(desk, leg, response),
+            Role::RelayClient(id) => self.relay_responded(desk, id, response),
+            Role::Bye(..) | Role::LoserBye if code >= 200 => self.bye_over(),
+            Role::Liveness(pair, caller) if code >= 200 => self.liveness_answered(desk, pair, side_of(caller), code),
+            _ => {}
+        }
+    }
+
+    /// What a transaction has to say beside messages.
+    pub fn told(&mut self, desk: &mut Desk, kind: Kind, role: Role, tell: Tell) {
+        match (kind, role, tell) {
+            (Kind::ClientInvite, Role::Leg(leg), Tell::TimedOut(_)) => self.leg_timed_out(desk, leg),
+            (Kind::ClientInvite, Role::Leg(leg), Tell::TransportError) => self.leg_unreachable(desk, leg),
+            (_, Role::RelayClient(id), Tell::TimedOut(_)) => self.relay_timed_out(desk, id),
+            (_, Role::RelayClient(id), Tell::TransportError) => self.relay_unreachable(desk, id),
+            (_, Role::Bye(..) | Role::LoserBye, Tell::TimedOut(_) | Tell::TransportError) => self.bye_over(),
+            (_, Role::Liveness(pair, caller), Tell::TimedOut(_)) => {
+                self.liveness_answered(desk, pair, side_of(caller), 408);
+            }
+            _ => {}
+        }
+    }
+
+    /// A transaction of this call is over.
+    pub fn transaction_over(&mut self, id: TransactionId, role: Role) {
+        match role {
+            Role::Leg(leg) if self.legs[leg].client == Some(id) => {
+                self.legs[leg].client = None;
+                if self.legs[leg].state == LegState::Abandoned {
+                    self.legs[leg].state = LegState::Ended;
+                }
+            }
+            Role::RelayServer(id) => self.relay_server_gone(id),
+            _ => {}
+        }
+    }
+
+    /// A CANCEL of an INVITE of this call; its own answer has left.
+    pub fn cancel_received(&mut self, desk: &mut Desk, role: Role, cancel: &Message<'_>) {
+        desk.trace_received(self.facts.call, None, cancel);
+        match role {
+            Role::Caller => self.cancelled(desk, cancel),
+            Role::RelayServer(id) => self.relay_cancelled(desk, id),
+            _ => {}
+        }
+    }
+
+    /// A timer of this call is due.
+    pub fn timer_due(&mut self, desk: &mut Desk, what: What) {
+        match what {
+            What::DialTimeout => self.dial_timed_out(desk),
+            What::FirstResponse(leg) => self.first_response_over(desk, leg),
+            What::RingAgain => self.ring_again(desk),
+            What::PauseOver => {
+                self.phase_timer = None;
+                self.perform(desk);
+            }
+            What::TimeLimit => self.time_limit(desk),
+            What::Answer(pair) => self.answer_again(desk, pair),
+            What::Liveness(pair) => self.check_liveness(desk, pair),
+        }
+    }
+
+    /// Something in this call panicked: it ends, and nothing else does. Only steps that touch little
+    /// are taken; what cannot be sent any more is left to the timers of the other sides.
+    pub fn fail(&mut self, desk: &mut Desk) {
+        let failure = Failure { status: 500, reason: Reason::Internal };
+        if self.server.is_some() {
+            self.refuse(desk, failure, HangupSource::Router, None);
+        } else if let Some(pair) = self.winner {
+            self.hang_up(desk, pair, Reason::Internal, HangupSource::Router, None);
+        }
+        if !self.over {
+            self.bury(desk);
+        }
+    }
+
+    /// The terminal record of a call that can do nothing else any more.
+    pub fn bury(&mut self, desk: &mut Desk) {
+        let status = crate::call::outcome::CallStatus::Failed;
+        let duration = self.answered.map_or(std::time::Duration::ZERO, |answered| desk.now.since(answered));
+        let sip_code = if self.answered.is_some() { 200 } else { 500 };
+        self.finish(desk, Terminal { status, sip_code, reason: Reason::Internal, source: HangupSource::Router, duration });
+    }
+
+    /// After a panic: nothing that comes is waited for any more, so that the call can be forgotten.
+    pub fn give_up(&mut self) {
+        self.over = true;
+        self.byes = 0;
+        self.server = None;
+        self.relays.clear();
+        for leg in &mut self.legs {
+            leg.client = None;
+        }
+        for pair in &mut self.pairs {
+            pair.held_bye = None;
+            pair.answering = None;
+        }
+    }
+
+    /// A stream connection is gone. It ends nothing; what would have used it goes to the address the
+    /// peer named instead, over a connection to be opened.
+    pub fn connection_closed(&mut self, desk: &mut Desk, closed: &Flow) {
+        let gone = |flow: &Flow| flow.connection.is_some() && flow.connection == closed.connection;
+        for pair in 0..self.pairs.len() {
+            for side in [Side::A, Side::B] {
+                if gone(&self.pairs[pair].dialog(side).flow) {
+                    self.leave_connection(desk, pair, side);
+                }
+            }
+        }
+        if gone(&self.flow) {
+            self.flow.connection = None;
+        }
+    }
+
+    /// Takes back all that leads to this call: its tags, its timers.
+    pub fn forget(&mut self, desk: &mut Desk) {
+        desk.tags.remove(&self.own_tag);
+        for leg in &mut self.legs {
+            desk.tags.remove(&leg.tag);
+            desk.stop(&mut leg.first_response);
+        }
+        for pair in &mut self.pairs {
+            desk.tags.remove(&pair.a_tag);
+            desk.stop(&mut pair.liveness);
+            if let Some(answering) = pair.answering.as_mut() {
+                desk.stop(&mut answering.timer);
+            }
+        }
+        if let Some(run) = self.dial.as_mut() {
+            desk.stop(&mut run.timer);
+        }
+        desk.stop(&mut self.ringing_timer);
+        desk.stop(&mut self.phase_timer);
+        if let Phase::Asking(ask) | Phase::Resolving(ask) = self.phase {
+            desk.abort(ask);
+        }
+        for (ask, ..) in std::mem::take(&mut self.resolving) {
+            desk.abort(ask);
+        }
+    }
+
+    /// Whether its trunk wants answers at the source port in any case.
+    #[must_use]
+    pub fn force_rport(&self) -> bool {
+        self.trunk.force_rport
+    }
+
+    /// Its sid.
+    #[must_use]
+    pub fn sid(&self) -> crate::ids::CallSid {
+        self.facts.call
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// Whether the caller still waits for a final response.
+    #[must_use]
+    pub const fn is_unanswered(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether its terminal record has left.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// How many dialogs it holds.
+    #[must_use]
+    pub fn dialogs(&self) -> usize {
+        self.pairs.iter().map(|pair| pair.alive.iter().filter(|alive| **alive).count()).sum()
+    }
+
+    fn leg_of_role(&self, role: Role) -> Option<crate::ids::CallSid> {
+        match role {
+            Role::Leg(leg) => Some(self.legs[leg].sid),
+            Role::Bye(pair, caller) | Role::Liveness(pair, caller) => self.leg_of(pair, side_of(caller)),
+            Role::RelayClient(id) => {
+                let relay = self.relays.iter().find(|relay| relay.id == id)?;
+                self.leg_of(relay.pair, relay.from.other())
+            }
+            _ => None,
+        }
+    }
+}
+
+const fn side_of(caller: bool) -> Side {
+    if caller { Side::A } else { Side::B }
+}
+
+/// What an emergency call does: straight to the gateway.
+fn emergency_document(dialled: &Arc<str>) -> Document {
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+    let noun = Noun { target: Target::Number(dialled.clone()), headers: Vec::new(), credentials: None, callback: None };
+    // No limit worth the name: an emergency call is never ended by us, and rings as long as it must.
+    let dial = Dial { nouns: vec![noun], timeout: HOUR, time_limit: HOUR * 24, caller_id: None, action: None };
+    Document { verbs: vec![Verb::Dial(dial)] }
+}

@@ -1,0 +1,61 @@
+//! Is the other side still there? In-dialog OPTIONS to both where nothing else went on.
+
+use crate::call::compose;
+use crate::call::desk::{Desk, Owner, Role, What};
+use crate::call::state::{Call, Side};
+use crate::sip::{Method, Name};
+
+impl Call {
+    /// The caller's ACK came: from now on both sides are looked after.
+    pub(super) fn start_liveness(&mut self, desk: &mut Desk, pair: usize) {
+        let every = desk.config.liveness;
+        if !every.is_zero() && !self.over {
+            self.pairs[pair].liveness = Some(desk.start(every, self.key, What::Liveness(pair)));
+        }
+    }
+
+    pub(super) fn stop_liveness(&mut self, desk: &mut Desk, pair: usize) {
+        desk.stop(&mut self.pairs[pair].liveness);
+    }
+
+    /// A period is over.
+    pub(super) fn check_liveness(&mut self, desk: &mut Desk, pair: usize) {
+        self.pairs[pair].liveness = None;
+        if self.over {
+            return;
+        }
+        if !std::mem::replace(&mut self.pairs[pair].stirred, false) {
+            for side in [Side::A, Side::B] {
+                self.send_options(desk, pair, side);
+            }
+        }
+        self.start_liveness(desk, pair);
+    }
+
+    /// The answer to such an OPTIONS: any but 408 and 481 says that the dialog is known.
+    pub(super) fn liveness_answered(&mut self, desk: &mut Desk, pair: usize, side: Side, code: u16) {
+        if matches!(code, 408 | 481) && !self.over {
+            self.peer_lost(desk, pair, Some(side));
+        }
+    }
+
+    fn send_options(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        if !self.pairs[pair].alive[side as usize] {
+            return;
+        }
+        let branch = desk.mint_branch(self.shard);
+        let cseq = self.pairs[pair].dialog_mut(side).next_cseq();
+        let known = self.flow.local;
+        let dialog = self.pairs[pair].dialog(side);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let parts = compose::InDialog { method: Method::Options, dialog, branch, known, cseq };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.numeric(Name::MaxForwards, 70);
+        writer.finish();
+        let flow = dialog.flow;
+        desk.paper = paper;
+        let owner = Owner { call: self.key, role: Role::Liveness(pair, side == Side::A) };
+        desk.request(b"OPTIONS", branch, flow, owner);
+        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
+    }
+}

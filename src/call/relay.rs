@@ -1,0 +1,396 @@
+//! Requests inside the dialogs of a call: passed from one side to the other, with numbers, tags and
+//! Contact of the side they go to.
+
+use std::sync::Arc;
+
+use crate::call::ask::{Answer, AskId, Question};
+use crate::call::caller::kept;
+use crate::call::compose;
+use crate::call::desk::{Desk, Owner, Role};
+use crate::call::outcome::HangupSource;
+use crate::call::record::Change;
+use crate::call::state::{Call, Relay, Side};
+use crate::call::target;
+use crate::flow::Flow;
+use crate::ids::CallSid;
+use crate::reason::Reason;
+use crate::sip::{Kept, Message, Method, Name};
+use crate::transaction::table::TransactionId;
+
+impl Call {
+    /// A request with a To tag of this call, in its own server transaction (`None` for ACK).
+    pub fn received_in_dialog(
+        &mut self,
+        desk: &mut Desk,
+        server: Option<TransactionId>,
+        flow: &Flow,
+        request: &Message<'_>,
+    ) {
+        let found = self.find_pair(request);
+        let leg = found.and_then(|(pair, side)| self.leg_of(pair, side));
+        desk.trace_received(self.facts.call, leg, request);
+        let method = request.method().unwrap_or(Method::Ack);
+        let Some(server) = server else {
+            if let Some((pair, side)) = found {
+                self.acknowledged(desk, pair, side, request);
+            }
+            return;
+        };
+        let Some((pair, side)) = found else {
+            return self.without_pair(desk, server, flow, request);
+        };
+        desk.table.set_owner(server, Owner { call: self.key, role: Role::None });
+        if self.pairs[pair].dialog_mut(side).receive(request).is_err() {
+            return self.refuse_request(desk, server, flow, request, 500, Some(Reason::BadRequest));
+        }
+        self.pairs[pair].stirred = true;
+        match method {
+            Method::Bye => self.hung_up(desk, pair, side, server, flow, request),
+            Method::Refer => self.refuse_request(desk, server, flow, request, 501, Some(Reason::MethodNotAllowed)),
+            _ if request.max_forwards() == Some(0) => {
+                self.refuse_request(desk, server, flow, request, 483, Some(Reason::TooManyHops));
+            }
+            _ => self.relay(desk, pair, side, server, flow, request),
+        }
+    }
+
+    /// A request under our own To tag, which no target's dialog stands behind.
+    fn without_pair(&mut self, desk: &mut Desk, server: TransactionId, flow: &Flow, request: &Message<'_>) {
+        let early = self.server.is_some() && request.to().tag() == Some(self.own_tag.as_bytes());
+        match request.method() {
+            Some(Method::Bye) if early => {
+                // The caller may end an early dialog by BYE too (15): as CANCEL does.
+                self.refuse_request(desk, server, flow, request, 200, None);
+                self.cancelled(desk, request);
+            }
+            _ if early => self.refuse_request(desk, server, flow, request, 491, Some(Reason::RequestPending)),
+            _ => self.refuse_request(desk, server, flow, request, 481, Some(Reason::NoSuchDialog)),
+        }
+    }
+
+    /// Answers a request inside a dialog by ourselves.
+    pub(super) fn refuse_request(
+        &self,
+        desk: &mut Desk,
+        server: TransactionId,
+        flow: &Flow,
+        request: &Message<'_>,
+        code: u16,
+        reason: Option<Reason>,
+    ) {
+        let mut paper = std::mem::take(&mut desk.paper);
+        let mut writer = compose::response(&mut paper, request, flow, code, None);
+        compose::own_reason(&mut writer, reason);
+        if code == 500 {
+            // 14.2: a second INVITE while the first is pending comes back between 0 and 10 seconds.
+            writer.numeric(Name::RetryAfter, u64::from(desk.generator.next_u32() % 10));
+        }
+        if code == 501 {
+            writer.header(Name::Allow, &[compose::ALLOW]);
+        }
+        writer.finish();
+        desk.paper = paper;
+        desk.respond(server, code);
+        desk.trace_sent(self.facts.call, None);
+    }
+
+    fn relay(&mut self, desk: &mut Desk, pair: usize, from: Side, server: TransactionId, flow: &Flow, request: &Message<'_>) {
+        let invite = request.method() == Some(Method::Invite);
+        if invite && let Some((code, reason)) = self.invite_conflict(pair, from) {
+            return self.refuse_request(desk, server, flow, request, code, Some(reason));
+        }
+        if !self.pairs[pair].alive[from.other() as usize] || self.over {
+            return self.refuse_request(desk, server, flow, request, 481, Some(Reason::NoSuchDialog));
+        }
+        if !self.pairs[pair].confirmed && invite {
+            return self.refuse_request(desk, server, flow, request, 491, Some(Reason::RequestPending));
+        }
+        if invite {
+            let mut paper = std::mem::take(&mut desk.paper);
+            compose::response(&mut paper, request, flow, 100, None).finish();
+            desk.paper = paper;
+            desk.respond(server, 100);
+        }
+        let id = self.next_relay;
+        self.next_relay += 1;
+        desk.table.set_owner(server, Owner { call: self.key, role: Role::RelayServer(id) });
+        let far = from.other();
+        let branch = desk.mint_branch(self.shard);
+        let far_cseq = self.pairs[pair].dialog_mut(far).next_cseq();
+        let method = request.method().unwrap_or(Method::Info);
+        let (known, trusted) = (self.flow.local, self.trusted(pair));
+        let dialog = self.pairs[pair].dialog(far);
+        let refreshes = matches!(method, Method::Invite | Method::Update);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let parts = compose::InDialog { method, dialog, branch, known, cseq: far_cseq };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        compose::hops(&mut writer, request);
+        if refreshes || matches!(method, Method::Notify | Method::Subscribe) {
+            compose::contact(&mut writer, &desk.config, &dialog.flow, known);
+        }
+        compose::request_headers(&mut writer, request, trusted);
+        writer.body(request.body());
+        desk.paper = paper;
+        let far_flow = dialog.flow;
+        let owner = Owner { call: self.key, role: Role::RelayClient(id) };
+        let client = desk.request(method.as_bytes(), branch, far_flow, owner);
+        desk.trace_sent(self.facts.call, self.leg_of(pair, far));
+        self.relays.push(Relay {
+            pair,
+            from,
+            server: Some(server),
+            client: Some(client),
+            id,
+            invite,
+            refreshes,
+            request: Kept::new(request),
+            flow: *flow,
+            cseq: request.cseq().number,
+            far_cseq,
+            target: request.contacts().next().map(|contact| contact.uri.into()).filter(|_| refreshes),
+            cancel: false,
+        });
+    }
+
+    /// Whether an INVITE of `from` must wait: 14.2.
+    fn invite_conflict(&self, pair: usize, from: Side) -> Option<(u16, Reason)> {
+        let pending = |side| self.relays.iter().any(|relay| relay.invite && relay.pair == pair && relay.from == side);
+        if pending(from) {
+            return Some((500, Reason::RequestPending));
+        }
+        let answering = self.pairs[pair].answering.is_some();
+        (pending(from.other()) || answering).then_some((491, Reason::RequestPending))
+    }
+
+    /// A response to a relayed request.
+    pub(super) fn relay_responded(&mut self, desk: &mut Desk, id: u32, response: &Message<'_>) {
+        let code = response.code().unwrap_or(500);
+        let Some(at) = self.relays.iter().position(|relay| relay.id == id) else {
+            return self.late_success(desk, response);
+        };
+        let (pair, from) = (self.relays[at].pair, self.relays[at].from);
+        if code == 100 {
+            return;
+        }
+        let lost = matches!(code, 408 | 481);
+        self.pass_response(desk, at, response);
+        if code < 200 {
+            return;
+        }
+        let relay = self.relays.remove(at);
+        if code < 300 {
+            self.refresh(desk, &relay, response);
+            if relay.invite {
+                self.reanswer(desk, &relay, pair);
+            }
+        }
+        if lost {
+            self.peer_lost(desk, pair, Some(from.other()));
+        }
+    }
+
+    /// Writes a response of the far side to the sender of the request, and sends it.
+    fn pass_response(&mut self, desk: &mut Desk, at: usize, response: &Message<'_>) {
+        let relay = &self.relays[at];
+        let Some(server) = relay.server else { return };
+        let code = response.code().unwrap_or(500);
+        // A provisional answer to anything but INVITE stays here (RFC 4320 4.1).
+        if code < 200 && !relay.invite {
+            return;
+        }
+        let code = toward_sender(code);
+        let request = relay.request.message();
+        let mut paper = std::mem::take(&mut desk.paper);
+        let mut writer = compose::response(&mut paper, &request, &relay.flow, code, None);
+        if code < 300 && relay.refreshes {
+            let dialog = self.pairs[relay.pair].dialog(relay.from);
+            compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
+        }
+        compose::response_headers(&mut writer, response, self.trusted(relay.pair));
+        writer.body(response.body());
+        desk.paper = paper;
+        let (pair, from) = (relay.pair, relay.from);
+        desk.respond(server, code);
+        desk.trace_sent(self.facts.call, self.leg_of(pair, from));
+    }
+
+    /// A re-INVITE succeeded: our 2xx is repeated until its ACK.
+    fn reanswer(&mut self, desk: &mut Desk, relay: &Relay, pair: usize) {
+        let bytes: Arc<[u8]> = desk.paper.as_slice().into();
+        let flow = relay.server.and_then(|server| desk.table.flow(server)).unwrap_or(relay.flow);
+        let answering = self.answering(desk, pair, relay.from, (relay.cseq, relay.far_cseq), flow, bytes);
+        self.pairs[pair].answering = Some(answering);
+    }
+
+    /// A 2xx of a re-INVITE once more: the ACK once more.
+    fn late_success(&mut self, desk: &mut Desk, response: &Message<'_>) {
+        let tag = response.from().tag().unwrap_or_default();
+        let remote = response.to().tag().unwrap_or_default();
+        for pair in 0..self.pairs.len() {
+            for side in [Side::A, Side::B] {
+                let dialog = self.pairs[pair].dialog(side);
+                if *dialog.local_tag == *tag && *dialog.remote_tag == *remote {
+                    return self.repeat_ack(desk, pair, side, response.cseq().number);
+                }
+            }
+        }
+    }
+
+    /// A request with a new Contact succeeded, or its 2xx brought one (12.2.1.2, 12.2.2).
+    fn refresh(&mut self, desk: &mut Desk, relay: &Relay, response: &Message<'_>) {
+        if !relay.refreshes {
+            return;
+        }
+        let (near, far) = (relay.from, relay.from.other());
+        let mut changed = [false; 2];
+        if let Some(target) = &relay.target
+            && self.pairs[relay.pair].dialog(near).target != *target
+        {
+            self.pairs[relay.pair].dialog_mut(near).target = target.clone();
+            changed[near as usize] = true;
+        }
+        changed[far as usize] = self.pairs[relay.pair].dialog_mut(far).refresh(response);
+        for side in [Side::A, Side::B] {
+            if changed[side as usize] {
+                self.retarget(desk, relay.pair, side, (side == near).then_some(relay.flow));
+            }
+        }
+    }
+
+    /// A dialog's target changed: so may its flow.
+    fn retarget(&mut self, desk: &mut Desk, pair: usize, side: Side, source: Option<Flow>) {
+        let dialog = self.pairs[pair].dialog(side);
+        let source = source.unwrap_or(dialog.flow);
+        if side == Side::A && target::goes_to_source(dialog, &source, self.trunk.nat) {
+            self.pairs[pair].a.flow = source;
+        } else {
+            self.aim(desk, pair, side);
+        }
+        if self.answered.is_some() && !self.over && self.winner == Some(pair) {
+            let dialog = kept(self.pairs[pair].dialog(side));
+            self.record(desk, Change::DialogChanged { caller: side == Side::A, dialog }, None);
+        }
+    }
+
+    /// Sets the flow of a dialog from its route set or target; a name is asked for.
+    pub(super) fn aim(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        let leg = self.pairs[pair].leg;
+        let near = if side == Side::A { self.flow } else { self.legs[leg].flow };
+        let dialog = self.pairs[pair].dialog_mut(side);
+        let Some(name) = target::aim(&desk.config, dialog, &near) else { return };
+        if !self.pairs[pair].confirmed && side == Side::B && self.legs[leg].state != super::state::LegState::Won {
+            return;
+        }
+        let question = Question::Resolve { host: name.host.clone() };
+        let ask = desk.ask(self.key, self.facts.call, question);
+        self.resolving.push((ask, pair, side, name));
+    }
+
+    /// The connection a dialog used is gone: the address its peer named is next.
+    pub(super) fn leave_connection(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        let dialog = self.pairs[pair].dialog_mut(side);
+        let transport = dialog.flow.transport;
+        dialog.flow.connection = None;
+        if let Some(peer) = target::named_address(dialog)
+            && let Some(flow) = target::flow_to(&desk.config, &dialog.flow, transport, peer)
+        {
+            dialog.flow = flow;
+        }
+    }
+
+    /// The next hop of a dialog is known.
+    pub(super) fn hop_resolved(&mut self, desk: &mut Desk, ask: AskId, answer: Option<Answer>) {
+        let Some(at) = self.resolving.iter().position(|(waiting, ..)| *waiting == ask) else { return };
+        let (_, pair, side, name) = self.resolving.swap_remove(at);
+        let Some(Answer::Addresses(addresses)) = answer else { return };
+        let dialog = self.pairs[pair].dialog_mut(side);
+        let near = dialog.flow;
+        // An address among them that is in use already stays: the peer is there.
+        let used = addresses.contains(&near.peer.ip()).then(|| near.peer.ip());
+        if let Some(address) = used.or_else(|| addresses.first().copied()) {
+            dialog.flow = target::to_address(&desk.config, &near, address, name.port, name.transport);
+        }
+    }
+
+    /// A relayed request was cancelled by its sender (an INVITE inside the dialog).
+    pub(super) fn relay_cancelled(&mut self, desk: &mut Desk, id: u32) {
+        let Some(relay) = self.relays.iter_mut().find(|relay| relay.id == id) else { return };
+        relay.cancel = true;
+        if let Some(client) = relay.client {
+            desk.cancel(client, b"");
+        }
+    }
+
+    /// No final response came to a relayed request: 408, which ends the call (the transaction of
+    /// another method than INVITE ends in silence, RFC 4320 4.2).
+    pub(super) fn relay_timed_out(&mut self, desk: &mut Desk, id: u32) {
+        self.relay_failed(desk, id, 408);
+    }
+
+    /// A relayed request could not be sent. The sender hears 500; a lost connection ends no call.
+    pub(super) fn relay_unreachable(&mut self, desk: &mut Desk, id: u32) {
+        self.relay_failed(desk, id, 500);
+    }
+
+    fn relay_failed(&mut self, desk: &mut Desk, id: u32, code: u16) {
+        let Some(at) = self.relays.iter().position(|relay| relay.id == id) else { return };
+        let relay = self.relays.remove(at);
+        if let Some(server) = relay.server {
+            let request = relay.request.message();
+            let code = if relay.cancel { 487 } else { code };
+            self.refuse_request(desk, server, &relay.flow, &request, code, Some(Reason::PeerLost));
+        }
+        if code == 408 && !relay.cancel {
+            self.peer_lost(desk, relay.pair, Some(relay.from.other()));
+        }
+    }
+
+    /// The server side of a relayed request is over before it was answered.
+    pub(super) fn relay_server_gone(&mut self, id: u32) {
+        if let Some(relay) = self.relays.iter_mut().find(|relay| relay.id == id) {
+            relay.server = None;
+        }
+    }
+
+    /// The pair and side that a request inside a dialog belongs to: both tags, and the Call-ID.
+    fn find_pair(&self, request: &Message<'_>) -> Option<(usize, Side)> {
+        let latest_first = (0..self.pairs.len()).rev();
+        for pair in latest_first {
+            for side in [Side::A, Side::B] {
+                if self.pairs[pair].dialog(side).owns_request(request) {
+                    return Some((pair, side));
+                }
+            }
+        }
+        None
+    }
+
+    /// The leg of a side, for traces.
+    pub(super) fn leg_of(&self, pair: usize, side: Side) -> Option<CallSid> {
+        (side == Side::B).then(|| self.legs[self.pairs[pair].leg].sid)
+    }
+
+    /// Whether identity headers pass between the sides of a pair.
+    pub(super) fn trusted(&self, pair: usize) -> bool {
+        self.trunk.trusted && self.legs[self.pairs[pair].leg].trusted
+    }
+
+    /// A side no longer answers, or no longer knows the dialog: both legs end.
+    pub(super) fn peer_lost(&mut self, desk: &mut Desk, pair: usize, gone: Option<Side>) {
+        let source = match gone {
+            Some(Side::A) => HangupSource::Caller,
+            Some(Side::B) => HangupSource::Callee,
+            None => HangupSource::Router,
+        };
+        self.hang_up(desk, pair, Reason::PeerLost, source, gone);
+    }
+}
+
+/// What the sender of a request inside a dialog hears; a challenge it could not answer to us.
+const fn toward_sender(code: u16) -> u16 {
+    match code {
+        401 | 407 => 403,
+        503 => 500,
+        _ => code,
+    }
+}

@@ -1,0 +1,259 @@
+//! What a call remembers. The rooms beside this one (`caller`, `dialling`, `target_side`, `relay`,
+//! `ending`) are its behaviour, by the side that something comes from.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::call::ask::AskId;
+use crate::call::desk::CallKey;
+use crate::call::facts::CallFacts;
+use crate::call::instructions::Dial;
+use crate::call::mint::{Branch, Chain, Tag};
+use crate::call::program::{Failure, Program};
+use crate::call::target::Unresolved;
+use crate::dialog::Dialog;
+use crate::flow::{Flow, Transport};
+use crate::ids::{CallSid, VirtualShard};
+use crate::routing::model::{Gateway, Trunk};
+use crate::sip::Kept;
+use crate::time::Instant;
+use crate::timers::TimerId;
+use crate::transaction::table::TransactionId;
+
+/// One call: its A leg, its B legs, its document.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) key: CallKey,
+    pub(super) shard: VirtualShard,
+    pub(super) facts: Arc<CallFacts>,
+    pub(super) trunk: Arc<Trunk>,
+    /// What the Call-IDs of its B legs carry.
+    pub(super) chain: Chain,
+    /// The caller's INVITE; gone when the call is over.
+    pub(super) invite: Option<Kept>,
+    pub(super) flow: Flow,
+    /// The caller's INVITE transaction, until its final response.
+    pub(super) server: Option<TransactionId>,
+    /// Our To tag that no target's dialog stands behind: of the 180 at once, and of refusals.
+    pub(super) own_tag: Tag,
+    pub(super) phase: Phase,
+    /// The gateway of an emergency call: nobody is asked.
+    pub(super) emergency: Option<Arc<Gateway>>,
+    pub(super) program: Program,
+    pub(super) dial: Option<Run>,
+    pub(super) legs: Vec<Leg>,
+    pub(super) pairs: Vec<Pair>,
+    /// The pair that was answered.
+    pub(super) winner: Option<usize>,
+    pub(super) relays: Vec<Relay>,
+    /// The last 18x as it left, repeated each minute while unanswered (13.3.1.1).
+    pub(super) last_ringing: Option<Arc<[u8]>>,
+    pub(super) ringing_timer: Option<TimerId>,
+    /// A timer of the phase: Pause, time limit.
+    pub(super) phase_timer: Option<TimerId>,
+    pub(super) rang: bool,
+    pub(super) records: u32,
+    pub(super) events: u32,
+    pub(super) answered: Option<Instant>,
+    /// The terminal record left: nothing follows it.
+    pub(super) over: bool,
+    /// BYEs of ours without a final response.
+    pub(super) byes: u8,
+    /// The caller's ACK came.
+    pub(super) acked: bool,
+    /// The Reason lines of the caller's CANCEL, for ours.
+    pub(super) cancel_reason: Vec<u8>,
+    /// Next hops of dialogs whose names are being resolved.
+    pub(super) resolving: Vec<(AskId, usize, Side, Unresolved)>,
+    pub(super) next_relay: u32,
+}
+
+/// How far the call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// An application is asked.
+    Asking(AskId),
+    /// `<Pause>`.
+    Pausing,
+    /// A Dial runs; a name is being resolved.
+    Resolving(AskId),
+    /// A Dial runs.
+    Dialling,
+    /// Answered.
+    Talking,
+    /// Refused, or hung up: only leftovers are absorbed.
+    Over,
+}
+
+/// One running `<Dial>`.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub dial: Box<Dial>,
+    /// The next noun to ring. Until they ring together, the nouns of one Dial ring one after
+    /// another within its timeout.
+    pub next_noun: usize,
+    /// The current noun, its host resolved.
+    pub plan: Option<Plan>,
+    /// Where the current noun can still be reached.
+    pub hops: VecDeque<IpAddr>,
+    /// The leg that is ringing.
+    pub leg: Option<usize>,
+    pub timer: Option<TimerId>,
+    pub began: Option<Instant>,
+    pub rang: Option<Instant>,
+    pub best: Option<Failure>,
+    pub last_leg: Option<usize>,
+}
+
+/// A noun made ready to be invited.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub request_uri: Arc<[u8]>,
+    pub port: u16,
+    pub transport: Option<Transport>,
+    /// The user part of From, where it is not the caller's own.
+    pub caller_id: Option<Arc<str>>,
+    pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// Identity headers may be told.
+    pub trusted: bool,
+}
+
+/// One INVITE toward a target.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub sid: CallSid,
+    pub client: Option<TransactionId>,
+    pub state: LegState,
+    /// Any response came.
+    pub heard: bool,
+    pub call_id: Arc<[u8]>,
+    pub tag: Tag,
+    /// Our From, tag included, and our To, as written.
+    pub local: Arc<[u8]>,
+    pub remote: Arc<[u8]>,
+    pub flow: Flow,
+    pub cseq: u32,
+    pub first_response: Option<TimerId>,
+    /// The flow of another try over UDP, where the large INVITE went over TCP.
+    pub retry_udp: Option<Flow>,
+    pub branch: Option<Branch>,
+    pub request_uri: Arc<[u8]>,
+    /// Identity headers may be told, and are believed.
+    pub trusted: bool,
+    /// 2xx of this INVITE that lost: the remote tag, and the ACK that is sent again.
+    pub losers: Vec<(Arc<[u8]>, Arc<[u8]>, Flow)>,
+}
+
+/// How a leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LegState {
+    /// Rings, or will.
+    Ringing,
+    /// Nobody waits for it: a provisional gets CANCEL, a 2xx ACK and BYE.
+    Abandoned,
+    /// Answered and connected.
+    Won,
+    /// Over.
+    Ended,
+}
+
+/// The side of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The caller's.
+    A,
+    /// The target's.
+    B,
+}
+
+impl Side {
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// A dialog of a target and the dialog it is to the caller.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub leg: usize,
+    pub a: Dialog,
+    pub b: Dialog,
+    pub a_tag: Tag,
+    pub confirmed: bool,
+    /// Our 2xx that waits for its ACK.
+    pub answering: Option<Answering>,
+    /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
+    pub ack: [Option<StoredAck>; 2],
+    /// A BYE toward the caller waits for the ACK of our 2xx: its extra header lines.
+    pub held_bye: Option<Vec<u8>>,
+    pub alive: [bool; 2],
+    /// Something went on since the last liveness check.
+    pub stirred: bool,
+    pub liveness: Option<TimerId>,
+}
+
+impl Pair {
+    pub fn dialog(&self, side: Side) -> &Dialog {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    pub fn dialog_mut(&mut self, side: Side) -> &mut Dialog {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+}
+
+/// The ACK of a 2xx, kept for its repetitions.
+#[derive(Debug)]
+pub(super) struct StoredAck {
+    pub cseq: u32,
+    pub bytes: Arc<[u8]>,
+    pub flow: Flow,
+}
+
+/// A 2xx of ours to an INVITE, repeated until its ACK (13.3.1.4).
+#[derive(Debug)]
+pub(super) struct Answering {
+    /// Toward whom.
+    pub side: Side,
+    /// The INVITE's number on that side, and on the other.
+    pub cseq: u32,
+    pub far_cseq: u32,
+    pub bytes: Arc<[u8]>,
+    pub flow: Flow,
+    pub interval: std::time::Duration,
+    pub give_up: Instant,
+    pub timer: Option<TimerId>,
+}
+
+/// A request on its way through a dialog.
+#[derive(Debug)]
+pub(super) struct Relay {
+    pub pair: usize,
+    /// Who sent it.
+    pub from: Side,
+    pub server: Option<TransactionId>,
+    pub client: Option<TransactionId>,
+    pub id: u32,
+    pub invite: bool,
+    /// Its Contact is a new target when it succeeds (INVITE, UPDATE).
+    pub refreshes: bool,
+    pub request: Kept,
+    pub flow: Flow,
+    /// Its number on the side it came from, and on the other.
+    pub cseq: u32,
+    pub far_cseq: u32,
+    /// The sender's new Contact, in force once the request succeeds.
+    pub target: Option<Arc<[u8]>>,
+    /// The sender wants it cancelled.
+    pub cancel: bool,
+}

@@ -1,0 +1,269 @@
+//! The targets' side of a call: what their responses to our INVITEs do.
+
+use std::sync::Arc;
+
+use crate::call::compose;
+use crate::call::desk::{Desk, Owner, Role};
+use crate::call::dialling::ELSEWHERE;
+use crate::call::mint::Tag;
+use crate::call::program::Failure;
+use crate::call::record::Change;
+use crate::call::state::{Call, LegState, Pair, Side};
+use crate::call::target;
+use crate::dialog::{Dialog, Local};
+use crate::reason::Reason;
+use crate::sip::{Message, Method, Name};
+
+impl Call {
+    /// A response to the INVITE of a leg.
+    pub(super) fn leg_responded(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        let code = response.code().unwrap_or(500);
+        self.legs[leg].heard = true;
+        desk.stop(&mut self.legs[leg].first_response);
+        match (self.legs[leg].state, code) {
+            (LegState::Ringing, 101..=199) => self.early(desk, leg, response),
+            (LegState::Ringing, 200..=299) => self.won(desk, leg, response),
+            (LegState::Ringing, 300..) => self.leg_refused(desk, leg, code),
+            (LegState::Won, 200..=299) => self.another_success(desk, leg, response),
+            (LegState::Abandoned | LegState::Ended, 200..=299) => self.lost(desk, leg, response),
+            (LegState::Abandoned, 300..) => self.legs[leg].state = LegState::Ended,
+            _ => {}
+        }
+    }
+
+    /// The INVITE of a leg got no final response in time.
+    pub(super) fn leg_timed_out(&mut self, desk: &mut Desk, leg: usize) {
+        let silent = !self.legs[leg].heard;
+        let reason = if silent { Reason::TargetSilent } else { Reason::NoAnswer };
+        self.leg_failed(desk, leg, Failure { status: 408, reason }, true);
+    }
+
+    /// The INVITE of a leg could not be sent.
+    pub(super) fn leg_unreachable(&mut self, desk: &mut Desk, leg: usize) {
+        if self.retry_over_udp(desk, leg) {
+            return;
+        }
+        self.leg_failed(desk, leg, Failure { status: 500, reason: Reason::TargetUnreachable }, true);
+    }
+
+    /// A provisional response: through the dialog it opens, or under our own tag.
+    fn early(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        let code = response.code().unwrap_or(180);
+        if let Some(run) = self.dial.as_mut()
+            && code == 180
+        {
+            run.rang.get_or_insert(desk.now);
+        }
+        if self.trunk.single_early_dialog {
+            return self.ring(desk, 180, self.own_tag, None);
+        }
+        let tag = match self.pair_of(desk, leg, response) {
+            Some(pair) => self.pairs[pair].a_tag,
+            None => self.own_tag,
+        };
+        self.ring(desk, code, tag, Some(response));
+    }
+
+    /// The first 2xx of any leg.
+    fn won(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        let Some(pair) = self.pair_of(desk, leg, response) else {
+            // A 2xx without a To tag or Contact opens no dialog that could be used (12.1.2).
+            let failure = Failure { status: 500, reason: Reason::TargetRefused };
+            return self.leg_failed(desk, leg, failure, true);
+        };
+        self.legs[leg].state = LegState::Won;
+        self.confirm(desk, pair, response);
+        if let Some(run) = self.dial.as_mut() {
+            run.leg = None;
+            desk.stop(&mut run.timer);
+        }
+        for other in 0..self.legs.len() {
+            if other != leg {
+                self.abandon_leg(desk, other, 487, ELSEWHERE);
+            }
+        }
+        for (at, other) in self.pairs.iter_mut().enumerate() {
+            if at != pair {
+                other.alive = [false; 2];
+            }
+        }
+        self.answer(desk, pair, response);
+    }
+
+    /// A further 2xx of the INVITE that won: a repetition, or another fork that lost.
+    fn another_success(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        let tag = response.to().tag().unwrap_or_default();
+        let winner = self.winner.filter(|&pair| self.pairs[pair].leg == leg);
+        let same = winner.filter(|&pair| &*self.pairs[pair].b.remote_tag == tag);
+        match same {
+            Some(pair) => self.repeat_ack(desk, pair, Side::B, response.cseq().number),
+            None => self.lost(desk, leg, response),
+        }
+    }
+
+    /// Sends the stored ACK once more; before there is one, the repeated 2xx is absorbed.
+    pub(super) fn repeat_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
+        if let Some(ack) = self.pairs[pair].ack[side as usize].as_ref().filter(|ack| ack.cseq == cseq) {
+            desk.send(ack.flow, &ack.bytes, crate::call::ask::SendToken::default());
+        }
+    }
+
+    /// A 2xx that nobody waits for: ACK, then BYE (13.2.2.4); its repetitions get the ACK again.
+    fn lost(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        let tag: Arc<[u8]> = response.to().tag().unwrap_or_default().into();
+        let repeated = self.legs[leg].losers.iter().find(|(loser, ..)| *loser == tag);
+        if let Some((_, ack, flow)) = repeated {
+            return desk.send(*flow, &ack.clone(), crate::call::ask::SendToken::default());
+        }
+        let Some(mut dialog) = self.target_dialog(leg, response) else { return };
+        let near = dialog.flow;
+        target::aim(&desk.config, &mut dialog, &near);
+        let (known, cseq) = (self.flow.local, self.legs[leg].cseq);
+        let branch = desk.mint_branch(self.shard);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let parts = compose::InDialog { method: Method::Ack, dialog: &dialog, branch, known, cseq };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.numeric(Name::MaxForwards, 70);
+        writer.finish();
+        desk.paper = paper;
+        desk.send_paper(dialog.flow);
+        let sid = Some(self.legs[leg].sid);
+        desk.trace_sent(self.facts.call, sid);
+        self.legs[leg].losers.push((tag, desk.paper.as_slice().into(), dialog.flow));
+        let branch = desk.mint_branch(self.shard);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let parts = compose::InDialog { method: Method::Bye, dialog: &dialog, branch, known, cseq: cseq + 1 };
+        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.numeric(Name::MaxForwards, 70).bytes(ELSEWHERE);
+        writer.finish();
+        desk.paper = paper;
+        let owner = Owner { call: self.key, role: Role::LoserBye };
+        desk.request(b"BYE", branch, dialog.flow, owner);
+        desk.trace_sent(self.facts.call, sid);
+        self.byes += 1;
+    }
+
+    /// A final refusal.
+    fn leg_refused(&mut self, desk: &mut Desk, leg: usize, code: u16) {
+        let status = toward_caller(code);
+        let reason = match code {
+            486 | 600 => Reason::TargetBusy,
+            _ => Reason::TargetRefused,
+        };
+        self.leg_failed(desk, leg, Failure { status, reason }, code == 503);
+    }
+
+    /// A leg ended without an answer: the next address, the next noun, or the end of the Dial.
+    fn leg_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
+        desk.stop(&mut self.legs[leg].first_response);
+        let was = std::mem::replace(&mut self.legs[leg].state, LegState::Ended);
+        for pair in self.pairs.iter_mut().filter(|pair| pair.leg == leg) {
+            pair.alive = [false; 2];
+        }
+        if was != LegState::Ringing {
+            return;
+        }
+        let sid = self.legs[leg].sid;
+        self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
+        self.note_failure(failure);
+        let current = self.dial.as_mut().is_some_and(|run| run.leg.take_if(|ringing| *ringing == leg).is_some());
+        match () {
+            () if !current => {}
+            // 6xx: nobody else is to be tried (16.7 step 5).
+            () if failure.status >= 600 => self.dial_failed(desk, Some(failure)),
+            () if elsewhere => self.next_hop(desk),
+            () => self.next_noun(desk),
+        }
+    }
+
+    /// The pair of a target's dialog, made when its tag is new. `None`: the response opens none.
+    fn pair_of(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> Option<usize> {
+        let tag = response.to().tag()?;
+        let known = self.pairs.iter().position(|pair| pair.leg == leg && &*pair.b.remote_tag == tag);
+        if known.is_some() {
+            return known;
+        }
+        let b = self.target_dialog(leg, response)?;
+        let a_tag = match self.trunk.single_early_dialog {
+            true => self.own_tag,
+            false => desk.mint_tag(self.shard, self.key),
+        };
+        let a = self.caller_dialog(desk, a_tag)?;
+        self.pairs.push(Pair {
+            leg,
+            a,
+            b,
+            a_tag,
+            confirmed: false,
+            answering: None,
+            ack: [None, None],
+            held_bye: None,
+            alive: [true; 2],
+            stirred: false,
+            liveness: None,
+        });
+        let pair = self.pairs.len() - 1;
+        self.aim(desk, pair, Side::B);
+        Some(pair)
+    }
+
+    /// The caller's dialog under our tag.
+    fn caller_dialog(&self, desk: &Desk, tag: Tag) -> Option<Dialog> {
+        let kept = self.invite.as_ref()?;
+        let mut dialog = Dialog::uas(&kept.message(), tag.as_bytes(), self.flow).ok()?;
+        if !target::goes_to_source(&dialog, &self.flow, self.trunk.nat) {
+            // A name is resolved when the dialog is confirmed; until then the source serves.
+            target::aim(&desk.config, &mut dialog, &self.flow);
+        }
+        Some(dialog)
+    }
+
+    /// The dialog that a target's response opens (12.1.2).
+    fn target_dialog(&self, leg: usize, response: &Message<'_>) -> Option<Dialog> {
+        let to = &self.legs[leg];
+        response.to().tag()?;
+        let local = Local {
+            call_id: to.call_id.clone(),
+            tag: to.tag.as_bytes().into(),
+            from: to.local.clone(),
+            uri: to.request_uri.clone(),
+            cseq: to.cseq,
+        };
+        // A 2xx without Contact can only be acknowledged where the INVITE went.
+        Dialog::uac(&local, response, to.flow).ok()
+    }
+
+    /// The 2xx sets route set and target of the target's dialog for good (13.2.2.4).
+    fn confirm(&mut self, desk: &mut Desk, pair: usize, response: &Message<'_>) {
+        // `pair_of` has read the same Contact and Record-Route where the dialog is new; an early
+        // one keeps what its 18x said where the 2xx says nothing.
+        if self.pairs[pair].b.confirm(response).is_ok() {
+            self.aim(desk, pair, Side::B);
+        }
+        let source = target::goes_to_source(&self.pairs[pair].a, &self.flow, self.trunk.nat);
+        if !source {
+            self.aim(desk, pair, Side::A);
+        }
+    }
+}
+
+/// What the caller hears of a target's final response (SIP-wise; the code of our own takes over
+/// where a target's would mislead).
+const fn toward_caller(code: u16) -> u16 {
+    match code {
+        401 | 407 => 403,
+        300..=399 => 480,
+        503 => 500,
+        _ => code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::toward_caller;
+
+    #[test]
+    fn challenges_redirects_and_503_do_not_reach_the_caller() {
+        assert_eq!([401, 407, 302, 503, 486, 603].map(toward_caller), [403, 403, 480, 500, 486, 603]);
+    }
+}

@@ -1,0 +1,291 @@
+//! A new INVITE: from its trunk to a call, or to a refusal with its reason.
+
+use std::sync::Arc;
+
+use crate::call::ask::Counter;
+use crate::call::compose;
+use crate::call::desk::{Owner, Role};
+use crate::call::events::Birth;
+use crate::call::facts::CallFacts;
+use crate::call::mint::Chain;
+use crate::call::state::Call;
+use crate::engine::arrival::unsupported;
+use crate::engine::config::UnknownSource;
+use crate::engine::core::Engine;
+use crate::engine::facts::{self, Found};
+use crate::flow::Flow;
+use crate::ids::{AccountSid, CallSid, OrganizationSid};
+use crate::reason::Reason;
+use crate::routing::decide::{Decision, Inbound, decide};
+use crate::routing::limits::Permit;
+use crate::routing::model::{DialledFrom, Gateway, NumberProfile, Nat, Status, Trunk, TrunkMode, VoiceProfile};
+use crate::routing::{Address, Scheme as Dialling};
+use crate::sip::{Kept, Message, Name, NameAddr, Scheme, Uri};
+use crate::transaction::key::RequestParts;
+use crate::transaction::table::TransactionId;
+
+/// A call that may begin.
+struct Admitted {
+    facts: CallFacts,
+    chain: Chain,
+    permit: Permit,
+    emergency: Option<Arc<Gateway>>,
+    tried: Arc<str>,
+}
+
+/// A refusal.
+struct Refusal {
+    code: u16,
+    reason: Reason,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { code: reason.status(), reason }
+    }
+}
+
+impl Engine {
+    /// An INVITE outside dialogs that no transaction knows.
+    pub(super) fn invite(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
+        let trunk = match self.trunk_of(&flow, message) {
+            Some(trunk) => Some(trunk),
+            None => match self.desk.config.unknown_source {
+                UnknownSource::DefaultOrganization(_) => None,
+                // Before the first directory nobody is unknown yet.
+                UnknownSource::Reject if self.directory.is_none() => {
+                    return self.refuse_stateless(flow, message, 503, Some(Reason::Draining));
+                }
+                UnknownSource::Reject => {
+                    self.desk.count(Counter::UnknownSource);
+                    return self.refuse_stateless(flow, message, 403, None);
+                }
+                UnknownSource::Drop => return self.desk.count(Counter::UnknownSource),
+            },
+        };
+        let known = trunk.is_some();
+        let trunk = trunk.unwrap_or_else(stand_in);
+        let owner = Owner { call: 0, role: Role::None };
+        let server = self.serve(flow, parts, message, trunk.force_rport, owner);
+        let desk = &mut self.desk;
+        compose::response(&mut desk.paper, message, &flow, 100, None).finish();
+        desk.respond(server, 100);
+        let told = known.then_some(&*trunk);
+        match self.admit(&flow, told, message) {
+            Ok(admitted) => self.admitted(flow, server, trunk, message, admitted),
+            Err(refusal) => self.refuse_invite(flow, server, message, refusal, known),
+        }
+    }
+
+    fn admitted(&mut self, flow: Flow, server: TransactionId, trunk: Arc<Trunk>, message: &Message<'_>, admitted: Admitted) {
+        let key = self.desk.next_call();
+        let shard = self.desk.config.shard_key.shard_of_call_id(message.call_id());
+        self.desk.table.set_owner(server, Owner { call: key, role: Role::Caller });
+        let birth = Birth {
+            key,
+            shard,
+            facts: Arc::new(admitted.facts),
+            trunk,
+            chain: admitted.chain,
+            invite: Kept::new(message),
+            flow,
+            server,
+            emergency: admitted.emergency,
+        };
+        let call = Call::new(&mut self.desk, birth);
+        let sid = call.sid();
+        self.desk.trace_received(sid, None, message);
+        self.desk.trace(sid, crate::call::trace::TraceItem::Routed(admitted.tried));
+        self.begin(call, admitted.permit);
+    }
+
+    /// Answers an INVITE that becomes no call; its transaction sees to the ACK.
+    fn refuse_invite(&mut self, flow: Flow, server: TransactionId, message: &Message<'_>, refusal: Refusal, known: bool) {
+        let Refusal { code, reason } = refusal;
+        let tag = self.stateless_tag(message);
+        let desk = &mut self.desk;
+        let mut writer = compose::response(&mut desk.paper, message, &flow, code, Some(tag.as_bytes()));
+        compose::own_reason(&mut writer, known.then_some(reason));
+        if code == 420 {
+            for option in unsupported(message) {
+                writer.header(Name::Unsupported, &[option]);
+            }
+        }
+        writer.finish();
+        desk.respond(server, code);
+        desk.count(Counter::Refused(reason));
+    }
+
+    /// Whether the INVITE is sound, whom it is for, and whether one more call may be.
+    fn admit(&mut self, flow: &Flow, trunk: Option<&Trunk>, message: &Message<'_>) -> Result<Admitted, Refusal> {
+        let uri = self.sound(message)?;
+        let directory = self.directory.clone().ok_or(Reason::Draining)?;
+        let to = message.to();
+        let from = message.from();
+        let header = match trunk.map(|trunk| &trunk.dialled_from) {
+            Some(DialledFrom::Header(name)) => first_address(message, name),
+            _ => None,
+        };
+        let inbound = Inbound {
+            trunk,
+            unknown_organization: match self.desk.config.unknown_source {
+                UnknownSource::DefaultOrganization(organization) => Some(organization),
+                _ => None,
+            },
+            request: address(&uri),
+            to: to.parsed_uri().as_ref().map(address).unwrap_or_default(),
+            from_host: from.parsed_uri().map_or(&[], |uri| uri.host),
+            header: header.as_ref().map(address),
+        };
+        match decide(&directory, &inbound) {
+            Decision::Refused(reason) => Err(reason.into()),
+            Decision::Emergency { gateway, dialled } => {
+                let found = self.emergency(flow, trunk, directory.generation(), &dialled);
+                let permit = self.limits.admit_always(found.trunk, None);
+                let gateway = Some(Arc::clone(gateway));
+                let facts = facts::of(found, message, trunk);
+                let chain = Chain::read(message.call_id(), &self.desk.config.shard_key);
+                let tried = "emergency: straight to the gateway".into();
+                Ok(Admitted { facts, chain, permit, emergency: gateway, tried })
+            }
+            Decision::Application(chosen) => {
+                self.available()?;
+                let chain = self.chain(message, chosen.organization.sid, chosen.form.as_bytes())?;
+                let permit = self.limits.admit(self.desk.now, trunk, chosen.account).map_err(|reason| Refusal {
+                    code: trunk.map_or(486, |trunk| trunk.limit_code),
+                    reason,
+                })?;
+                let text = chosen.number.text();
+                let tried = format!("{} led to {text} in generation {}", &*chosen.form, directory.generation()).into();
+                let base = chosen.organization.base_url.clone();
+                let found = Found {
+                    call: CallSid(self.desk.generator.next_u128()),
+                    account: chosen.account.sid,
+                    organization: chosen.organization.sid,
+                    number: Some(chosen.number.sid()),
+                    number_text: text.into(),
+                    trunk: trunk.map(|trunk| trunk.sid),
+                    profile: chosen.profile(),
+                    base_url: base.unwrap_or_else(|| format!("https://{}", chosen.organization.domain).into()),
+                    post_query_in_body: chosen.organization.post_query_in_body,
+                    dialled: (&*chosen.dialled).into(),
+                    source: flow.peer.ip(),
+                    started: self.desk.now,
+                    generation: directory.generation(),
+                };
+                Ok(Admitted { facts: facts::of(found, message, trunk), chain, permit, emergency: None, tried })
+            }
+        }
+    }
+
+    /// 8.2.2: what must hold of an INVITE before anything else is looked at.
+    fn sound<'a>(&self, message: &Message<'a>) -> Result<Uri<'a>, Reason> {
+        let uri = message.uri().ok_or(Reason::BadRequest)?;
+        let service = matches!(uri.scheme, Scheme::Other(scheme) if scheme.eq_ignore_ascii_case(b"urn"));
+        if matches!(uri.scheme, Scheme::Other(_)) && !service {
+            return Err(Reason::UnsupportedScheme);
+        }
+        if message.max_forwards() == Some(0) {
+            return Err(Reason::TooManyHops);
+        }
+        if unsupported(message).next().is_some() {
+            return Err(Reason::BadExtension);
+        }
+        let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
+        if !contact.is_some_and(|uri| uri.is_sip()) {
+            return Err(Reason::BadRequest);
+        }
+        Ok(uri)
+    }
+
+    /// Whether this node takes one more call now.
+    fn available(&self) -> Result<(), Reason> {
+        if self.draining {
+            return Err(Reason::Draining);
+        }
+        if self.journal_full {
+            return Err(Reason::JournalFull);
+        }
+        if self.unanswered >= self.desk.config.max_calls {
+            return Err(Reason::Overloaded);
+        }
+        Ok(())
+    }
+
+    /// RFC 7332: a call that comes back to where it has been is a loop.
+    fn chain(&self, message: &Message<'_>, organization: OrganizationSid, form: &[u8]) -> Result<Chain, Reason> {
+        let key = &self.desk.config.shard_key;
+        let chain = Chain::read(message.call_id(), key);
+        let mark = key.mark(organization.0, form);
+        if chain.forbids(mark) { Err(Reason::Loop) } else { Ok(chain.with(mark)) }
+    }
+
+    fn emergency(&mut self, flow: &Flow, trunk: Option<&Trunk>, generation: u64, dialled: &str) -> Found {
+        Found {
+            call: CallSid(self.desk.generator.next_u128()),
+            account: AccountSid(0),
+            organization: trunk.and_then(|trunk| trunk.organization).unwrap_or(OrganizationSid(0)),
+            number: None,
+            number_text: "".into(),
+            trunk: trunk.map(|trunk| trunk.sid),
+            profile: Arc::new(VoiceProfile::default()),
+            base_url: "".into(),
+            post_query_in_body: false,
+            dialled: dialled.into(),
+            source: flow.peer.ip(),
+            started: self.desk.now,
+            generation,
+        }
+    }
+}
+
+/// A URI as routing reads it.
+fn address<'a>(uri: &Uri<'a>) -> Address<'a> {
+    let (scheme, user) = match uri.scheme {
+        Scheme::Tel => (Dialling::Tel, uri.raw.get(4..).unwrap_or_default()),
+        Scheme::Other(_) => (Dialling::Urn, uri.headers),
+        Scheme::Sip | Scheme::Sips => (Dialling::Sip, uri.user.unwrap_or_default()),
+    };
+    Address { scheme, user, host: uri.host }
+}
+
+/// The first URI of a header the trunk names.
+fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri<'a>> {
+    let known = Name::of(name.as_bytes());
+    let value = match known {
+        Name::Other => message.named(name.as_bytes()).next()?.value,
+        known => message.value(known)?,
+    };
+    let first = crate::sip::Elements::new(value).next()?;
+    NameAddr::parse(first)?.parsed_uri()
+}
+
+/// What an unknown source is treated as, where the configuration lets it in.
+fn stand_in() -> Arc<Trunk> {
+    Arc::new(Trunk {
+        sid: crate::ids::TrunkSid(0),
+        name: "".into(),
+        status: Status::Active,
+        organization: None,
+        sources: Vec::new(),
+        listener: None,
+        source_port: None,
+        request_host: None,
+        tgrp: None,
+        trunk_context: None,
+        dialled_from: DialledFrom::RequestUri,
+        caller_from: crate::routing::model::CallerFrom::From,
+        numbers: NumberProfile::default(),
+        mode: TrunkMode::Call,
+        ring_at_once: true,
+        single_early_dialog: false,
+        force_rport: false,
+        nat: Nat::Auto,
+        trusted: false,
+        emergency_numbers: Vec::new(),
+        max_calls: None,
+        max_calls_per_second: None,
+        limit_code: 486,
+        webhook_failure_status: None,
+    })
+}

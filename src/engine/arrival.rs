@@ -1,0 +1,283 @@
+//! What arrives, in the order of the house: a response by its branch, an existing transaction, an
+//! existing dialog, what is answered outside dialogs, and only then a new call.
+
+use std::sync::Arc;
+
+use crate::call::ask::Counter;
+use crate::call::compose;
+use crate::call::desk::{Owner, Role};
+use crate::call::mint::Tag;
+use crate::engine::config::UnknownSource;
+use crate::engine::core::{Engine, Followed};
+use crate::flow::Flow;
+use crate::reason::Reason;
+use crate::routing::model::Trunk;
+use crate::routing::trunk::{self, Source};
+use crate::sip::{Malformed, Message, Method, Name, Uri, is_keep_alive};
+use crate::transaction::key::{RequestParts, ResponseParts};
+use crate::transaction::table::{Arrival, TransactionId};
+use crate::transport::response;
+
+impl Engine {
+    /// A datagram, or one frame of a stream.
+    pub(super) fn received(&mut self, flow: Flow, bytes: &[u8]) {
+        if is_keep_alive(bytes) {
+            return;
+        }
+        match Message::scan(bytes) {
+            Ok(message) if message.is_request() => self.request(flow, &message),
+            Ok(message) => self.response(&message),
+            Err(malformed) => self.malformed(flow, &malformed),
+        }
+    }
+
+    fn response(&mut self, message: &Message<'_>) {
+        let via = message.top_via();
+        let cseq = message.cseq();
+        let parts = ResponseParts {
+            status: message.code().unwrap_or(0),
+            branch: via.branch().unwrap_or_default(),
+            method: cseq.method.as_bytes(),
+            to: message.value(Name::To).unwrap_or_default(),
+        };
+        let desk = &mut self.desk;
+        let outcome = desk.table.receive_response(desk.now, &parts, &mut desk.timers).map(Followed::of);
+        match outcome {
+            Some(followed) => self.follow(Some(followed), Some(message)),
+            None => desk.count(Counter::StrayResponse),
+        }
+    }
+
+    fn request(&mut self, flow: Flow, message: &Message<'_>) {
+        let via = message.top_via();
+        let (from, to) = (message.from(), message.to());
+        let method = message.method().unwrap_or(Method::Ack);
+        let parts = RequestParts {
+            method: method.as_bytes(),
+            uri: message.uri_bytes(),
+            via: via.raw,
+            branch: via.branch(),
+            host: via.host,
+            port: via.port,
+            from_tag: from.tag(),
+            to_tag: to.tag(),
+            call_id: message.call_id(),
+            cseq: message.cseq().number,
+        };
+        let desk = &mut self.desk;
+        match desk.table.receive_request(desk.now, &parts, &mut desk.timers) {
+            Arrival::Matched(outcome) => {
+                let followed = Followed::of(outcome);
+                if method != Method::Ack {
+                    desk.count(Counter::Retransmission);
+                }
+                self.matched(followed, flow, message);
+            }
+            Arrival::Cancel(invite) => self.cancel(flow, &parts, message, invite),
+            Arrival::Merged => self.refuse_stateless(flow, message, 482, Some(Reason::Loop)),
+            Arrival::Ack => self.in_dialog(flow, &parts, message),
+            Arrival::New if to.tag().is_some() => self.in_dialog(flow, &parts, message),
+            Arrival::New if method == Method::Invite => self.invite(flow, &parts, message),
+            Arrival::New => self.out_of_dialog(flow, method, message),
+        }
+    }
+
+    /// The same request again, or the ACK of an INVITE we answered.
+    fn matched(&mut self, followed: Followed, flow: Flow, message: &Message<'_>) {
+        let owner = followed.owner;
+        let for_success = followed.tell == Some(crate::transaction::step::Tell::Ack);
+        if for_success && owner.call != 0 {
+            return self.with(owner.call, |call, desk| call.received_in_dialog(desk, None, &flow, message));
+        }
+        self.follow(Some(followed), None);
+    }
+
+    /// A CANCEL (9.2): answered at once, and the INVITE's owner told.
+    fn cancel(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>, invite: Option<TransactionId>) {
+        let Some(invite) = invite else {
+            return self.refuse_stateless(flow, message, 481, Some(Reason::NoSuchDialog));
+        };
+        let owner = self.desk.table.owner(invite);
+        let server = self.serve(flow, parts, message, false, Owner { call: 0, role: Role::None });
+        let tag = self.stateless_tag(message);
+        compose::refusal(&mut self.desk.paper, message, &flow, 200, Some(tag.as_bytes()), None);
+        self.desk.respond(server, 200);
+        if let Some(owner) = owner.filter(|owner| owner.call != 0) {
+            self.with(owner.call, |call, desk| call.cancel_received(desk, owner.role, message));
+        }
+    }
+
+    /// A request with a To tag, or an ACK. Without its dialog: 481, an ACK nothing.
+    fn in_dialog(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
+        let tag = message.to().tag().and_then(Tag::parse);
+        let call = tag.and_then(|tag| self.desk.tags.get(&tag).copied());
+        let is_ack = message.method() == Some(Method::Ack);
+        let Some(key) = call else {
+            if !is_ack {
+                self.refuse_stateless(flow, message, 481, Some(Reason::NoSuchDialog));
+            }
+            return;
+        };
+        if is_ack {
+            return self.with(key, |call, desk| call.received_in_dialog(desk, None, &flow, message));
+        }
+        if unsupported(message).next().is_some() {
+            return self.refuse_stateless(flow, message, 420, Some(Reason::BadExtension));
+        }
+        let force = self.calls.get(&key).is_some_and(|entry| entry.call.force_rport());
+        let server = self.serve(flow, parts, message, force, Owner { call: key, role: Role::None });
+        self.with(key, |call, desk| call.received_in_dialog(desk, Some(server), &flow, message));
+    }
+
+    /// What is answered outside dialogs without being a call.
+    fn out_of_dialog(&mut self, flow: Flow, method: Method<'_>, message: &Message<'_>) {
+        let event = message.value(Name::Event).unwrap_or_default();
+        match method {
+            Method::Options => self.options(flow, message),
+            Method::Notify if event.eq_ignore_ascii_case(b"keep-alive") => {
+                self.refuse_stateless(flow, message, 200, None);
+            }
+            Method::Notify | Method::Subscribe | Method::Publish => {
+                self.refuse_stateless(flow, message, 489, Some(Reason::MethodNotAllowed));
+            }
+            Method::Bye | Method::Update | Method::Prack | Method::Info => {
+                self.refuse_stateless(flow, message, 481, Some(Reason::NoSuchDialog));
+            }
+            _ => self.refuse_stateless(flow, message, 405, Some(Reason::MethodNotAllowed)),
+        }
+    }
+
+    /// "Are you there, and do you take calls?": for any user, and with Max-Forwards 0 too (11.2).
+    fn options(&mut self, flow: Flow, message: &Message<'_>) {
+        if self.is_silent_toward(&flow, message) {
+            return;
+        }
+        let serves = self.directory.is_some() && !self.draining;
+        let code = if serves { 200 } else { 503 };
+        let tag = self.stateless_tag(message);
+        let desk = &mut self.desk;
+        let mut writer = compose::response(&mut desk.paper, message, &flow, code, Some(tag.as_bytes()));
+        writer.header(Name::Allow, &[compose::ALLOW]).header(Name::Accept, &[b"application/sdp, */*"]);
+        writer.header(Name::AcceptLanguage, &[b"en"]).header(Name::Supported, &[]);
+        writer.header(Name::Server, &[desk.config.product.as_bytes()]);
+        writer.finish();
+        self.send_stateless(flow, message);
+    }
+
+    /// Makes the server transaction of a request.
+    pub(super) fn serve(
+        &mut self,
+        flow: Flow,
+        parts: &RequestParts<'_>,
+        message: &Message<'_>,
+        force_rport: bool,
+        owner: Owner,
+    ) -> TransactionId {
+        let reply = response::flow(flow, &message.top_via(), force_rport);
+        let desk = &mut self.desk;
+        desk.table.serve(desk.now, parts, reply, owner, &mut desk.timers)
+    }
+
+    /// A response that leaves no state behind (8.2.7). The reason code is for sources we know.
+    pub(super) fn refuse_stateless(&mut self, flow: Flow, message: &Message<'_>, code: u16, reason: Option<Reason>) {
+        if self.is_silent_toward(&flow, message) {
+            return;
+        }
+        let known = self.trunk_of(&flow, message).is_some();
+        let tag = self.stateless_tag(message);
+        let paper = &mut self.desk.paper;
+        if code == 420 {
+            let mut writer = compose::response(paper, message, &flow, code, Some(tag.as_bytes()));
+            compose::own_reason(&mut writer, reason.filter(|_| known));
+            for option in unsupported(message) {
+                writer.header(Name::Unsupported, &[option]);
+            }
+            writer.finish();
+        } else {
+            compose::refusal(paper, message, &flow, code, Some(tag.as_bytes()), reason.filter(|_| known));
+        }
+        self.send_stateless(flow, message);
+    }
+
+    fn send_stateless(&mut self, flow: Flow, message: &Message<'_>) {
+        let force = self.trunk_of(&flow, message).is_some_and(|trunk| trunk.force_rport);
+        self.desk.send_paper(response::flow(flow, &message.top_via(), force));
+    }
+
+    pub(super) fn stateless_tag(&self, message: &Message<'_>) -> Tag {
+        let from_tag = message.from().tag().unwrap_or_default();
+        self.desk.config.shard_key.stateless_tag(message.call_id(), from_tag, message.cseq().number)
+    }
+
+    /// The trunk that a message comes from.
+    pub(super) fn trunk_of(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
+        let directory = self.directory.as_ref()?;
+        let uri = Uri::parse(message.uri_bytes());
+        let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
+        let users = [&contact, &uri].map(|uri| uri.as_ref().and_then(|uri| uri.user));
+        let parameter = |name: &str| users.iter().flatten().find_map(|user| user_parameter(user, name));
+        let needs_group = directory.trunks().all().iter().any(|trunk| trunk.tgrp.is_some() || trunk.trunk_context.is_some());
+        let (tgrp, context) =
+            if needs_group { (parameter("tgrp"), parameter("trunk-context")) } else { (None, None) };
+        let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
+        let source = Source {
+            address: flow.peer,
+            listener: listener.map_or("", |listener| &listener.name),
+            request_host: uri.map_or(&[], |uri| uri.host),
+            tgrp,
+            trunk_context: context,
+        };
+        trunk::find(directory, &source).cloned()
+    }
+
+    /// Whether the configuration says that this source gets no answer at all.
+    fn is_silent_toward(&mut self, flow: &Flow, message: &Message<'_>) -> bool {
+        let silent = self.desk.config.unknown_source == UnknownSource::Drop && self.trunk_of(flow, message).is_none();
+        if silent {
+            self.desk.count(Counter::UnknownSource);
+        }
+        silent
+    }
+
+    fn malformed(&mut self, flow: Flow, malformed: &Malformed<'_>) {
+        self.desk.count(Counter::Unreadable);
+        let Some(answerable) = malformed.answerable() else { return };
+        if self.desk.config.unknown_source == UnknownSource::Drop && !self.is_trunk_address(&flow) {
+            return;
+        }
+        let key = &self.desk.config.shard_key;
+        let via = answerable.top_via();
+        let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
+        let tag = key.stateless_tag(branch, b"malformed", 0);
+        let desk = &mut self.desk;
+        answerable.write(&mut desk.paper, malformed.fault(), tag.as_bytes(), Some(response::stamp(&flow)));
+        let reply = via.map_or(flow, |via| response::flow(flow, &via, false));
+        desk.send_paper(reply);
+    }
+
+    /// Whether some trunk has this source address.
+    fn is_trunk_address(&self, flow: &Flow) -> bool {
+        let Some(directory) = &self.directory else { return false };
+        let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
+        let source = Source {
+            address: flow.peer,
+            listener: listener.map_or("", |listener| &listener.name),
+            request_host: &[],
+            tgrp: None,
+            trunk_context: None,
+        };
+        trunk::find(directory, &source).is_some()
+    }
+}
+
+/// The option tags of Require that we are not transparent to (8.2.2.3).
+pub(super) fn unsupported<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let tags: Vec<&[u8]> = message.values(Name::Require).collect();
+    tags.into_iter().filter(|tag| !crate::call::headers::transparent_option(tag))
+}
+
+/// A parameter of a user part: `alice;tgrp=x;trunk-context=y` (RFC 4904).
+fn user_parameter<'a>(user: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let at = memchr::memchr(b';', user)?;
+    crate::sip::Params::new(&user[at..]).get(name)
+}

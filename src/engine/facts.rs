@@ -1,0 +1,125 @@
+//! What applications are told of a call, read out of its INVITE.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::call::facts::CallFacts;
+use crate::ids::{AccountSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
+use crate::routing::model::{CallerFrom, Trunk, VoiceProfile};
+use crate::sip::{Message, Name, NameAddr, Uri};
+use crate::time::Instant;
+
+/// What routing found, beside the message.
+pub(super) struct Found {
+    pub call: CallSid,
+    pub account: AccountSid,
+    pub organization: OrganizationSid,
+    pub number: Option<NumberSid>,
+    pub number_text: Arc<str>,
+    pub trunk: Option<TrunkSid>,
+    pub profile: Arc<VoiceProfile>,
+    pub base_url: Arc<str>,
+    pub post_query_in_body: bool,
+    pub dialled: Arc<str>,
+    pub source: IpAddr,
+    pub started: Instant,
+    pub generation: u64,
+}
+
+/// Both together.
+pub(super) fn of(found: Found, message: &Message<'_>, trunk: Option<&Trunk>) -> CallFacts {
+    let (from, name) = caller(message, trunk);
+    let sip_to = message.to().parsed_uri().map(|uri| user(&uri)).filter(|to| **to != *found.dialled);
+    CallFacts {
+        call: found.call,
+        account: found.account,
+        organization: found.organization,
+        number: found.number,
+        number_text: found.number_text,
+        trunk: found.trunk,
+        profile: found.profile,
+        base_url: found.base_url,
+        post_query_in_body: found.post_query_in_body,
+        from,
+        to: found.dialled,
+        sip_to,
+        caller_name: name,
+        forwarded_from: forwarded_from(message),
+        sip_call_id: text(message.call_id()),
+        sip_source: found.source,
+        sip_headers: sip_headers(message),
+        started: found.started,
+        generation: found.generation,
+    }
+}
+
+/// The caller's number and display name, from where the trunk keeps them; `anonymous` when withheld.
+fn caller(message: &Message<'_>, trunk: Option<&Trunk>) -> (Arc<str>, Arc<str>) {
+    let from = message.from();
+    let asserted = match trunk.map_or(CallerFrom::From, |trunk| trunk.caller_from) {
+        CallerFrom::From => None,
+        CallerFrom::PAssertedIdentity => message.addresses(Name::PAssertedIdentity).next(),
+        CallerFrom::RemotePartyId => message.addresses(Name::RemotePartyId).next(),
+    };
+    let shown = asserted.unwrap_or(from);
+    let withheld = message.lists_privacy() || is_anonymous(&shown);
+    if withheld {
+        return ("anonymous".into(), "".into());
+    }
+    let number = shown.parsed_uri().map_or_else(|| "".into(), |uri| user(&uri));
+    (number, text(&shown.display_text()))
+}
+
+/// Whether a Privacy header asks for `id` (RFC 3323, RFC 3325 9.3).
+trait Privacy {
+    fn lists_privacy(&self) -> bool;
+}
+
+impl Privacy for Message<'_> {
+    fn lists_privacy(&self) -> bool {
+        let of = |value: &[u8]| {
+            let mut parts = value.split(|&byte| byte == b';').map(crate::sip::trim);
+            parts.any(|part| part.eq_ignore_ascii_case(b"id") || part.eq_ignore_ascii_case(b"user"))
+        };
+        self.values(Name::Privacy).any(of)
+    }
+}
+
+fn is_anonymous(address: &NameAddr<'_>) -> bool {
+    let Some(uri) = address.parsed_uri() else { return false };
+    let user = uri.user.unwrap_or_default();
+    uri.host.eq_ignore_ascii_case(b"anonymous.invalid") || user.eq_ignore_ascii_case(b"anonymous")
+}
+
+/// The topmost Diversion, else the first of several History-Info entries.
+fn forwarded_from(message: &Message<'_>) -> Arc<str> {
+    let diversion = message.addresses(Name::Diversion).next();
+    let history = || {
+        let mut entries = message.addresses(Name::HistoryInfo);
+        let first = entries.next();
+        entries.next().and(first)
+    };
+    let uri = diversion.or_else(history).and_then(|address| address.parsed_uri());
+    uri.map_or_else(|| "".into(), |uri| user(&uri))
+}
+
+/// `X-` headers and Diversion.
+fn sip_headers(message: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
+    let extension = |name: &[u8]| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
+    message
+        .headers()
+        .filter(|header| header.name == Name::Diversion || (header.name == Name::Other && extension(header.text)))
+        .map(|header| (text(header.text), text(&header.unfolded())))
+        .collect()
+}
+
+/// A user part without its parameters, percent-escapes decoded once.
+fn user(uri: &Uri<'_>) -> Arc<str> {
+    let decoded = uri.decoded_user();
+    let end = memchr::memchr(b';', &decoded).unwrap_or(decoded.len());
+    text(&decoded[..end])
+}
+
+fn text(bytes: &[u8]) -> Arc<str> {
+    String::from_utf8_lossy(bytes).into()
+}

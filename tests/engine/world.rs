@@ -1,0 +1,552 @@
+//! Plays a dialogue: one engine, its peers, virtual time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::call::config::{EngineConfig, Listener, UnknownSource};
+use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use callgate::call::record::{Change, Record};
+use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
+use callgate::engine::Engine;
+use callgate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
+use callgate::reason::Reason;
+use callgate::routing::limits::Limits;
+use callgate::routing::model::*;
+use callgate::routing::{Builder, Directory};
+use callgate::time::Instant;
+
+use crate::peer::{Peer, Text};
+use crate::script::{duration, option, options, steps};
+
+pub struct World {
+    engine: Option<Engine>,
+    config: EngineConfig,
+    trunk: Trunk,
+    organization: Organization,
+    gateways: Vec<Arc<Gateway>>,
+    profile: VoiceProfile,
+    callback: bool,
+    now: Instant,
+    peers: BTreeMap<String, Peer>,
+    asks: VecDeque<Ask>,
+    current: Option<Ask>,
+    aborts: usize,
+    records: Vec<Record>,
+    seen_records: usize,
+    tokens: BTreeMap<String, SendToken>,
+    wait: Option<Instant>,
+    ignored: Vec<String>,
+    closed: Vec<String>,
+    events: u32,
+    terminals: u32,
+}
+
+/// Plays `text` to its end.
+pub fn play(text: &str) {
+    let mut world = World::new();
+    for (line, words) in steps(text) {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.step(&words)));
+        if let Err(panic) = outcome {
+            eprintln!("in line {line}: {}", words.join(" "));
+            std::panic::resume_unwind(panic);
+        }
+    }
+    world.nothing_is_left();
+}
+
+impl World {
+    fn new() -> Self {
+        let listener = |id, transport| Listener {
+            id: ListenerId(id),
+            name: format!("{transport:?}").to_lowercase().into(),
+            transport,
+            bind: "203.0.113.1:5060".parse().expect("an address"),
+            advertise: None,
+            local_nets: Vec::new(),
+        };
+        let config = EngineConfig {
+            listeners: vec![listener(0, Transport::Udp), listener(1, Transport::Tcp)],
+            ..EngineConfig::default()
+        };
+        let mut world = Self {
+            engine: None,
+            config,
+            trunk: trunk(),
+            organization: organization(),
+            gateways: Vec::new(),
+            profile: VoiceProfile { voice: Some(hook("https://app.example/voice")), ..VoiceProfile::default() },
+            callback: true,
+            now: Instant::from_millis(1000),
+            peers: BTreeMap::new(),
+            asks: VecDeque::new(),
+            current: None,
+            aborts: 0,
+            records: Vec::new(),
+            seen_records: 0,
+            tokens: BTreeMap::new(),
+            wait: None,
+            ignored: Vec::new(),
+            closed: Vec::new(),
+            events: 0,
+            terminals: 0,
+        };
+        for (name, address) in [
+            ("trunk", "192.0.2.10:5060"),
+            ("bob", "198.51.100.20:5060"),
+            ("carol", "198.51.100.30:5060"),
+            ("proxy", "198.51.100.40:5060"),
+            ("stranger", "192.0.2.99:5060"),
+        ] {
+            world.peers.insert(name.into(), Peer::new(name, address.parse().expect("an address"), false));
+        }
+        world
+    }
+
+    fn step(&mut self, words: &[String]) {
+        let rest = &words[1..];
+        let first = words[0].as_str();
+        if let Some(name) = first.strip_suffix('>') {
+            return self.from_peer(name, rest);
+        }
+        if let Some(name) = first.strip_suffix('<') {
+            return self.to_peer(name, rest);
+        }
+        match first {
+            "set" => self.set(rest),
+            "peer" => {
+                let tcp = rest.iter().any(|word| word == "tcp");
+                let peer = Peer::new(&rest[0], rest[1].parse().expect("an address"), tcp);
+                self.peers.insert(rest[0].clone(), peer);
+            }
+            "wait" => self.pass(duration(&rest[0])),
+            "ask" => self.expect_ask(rest),
+            "answer" => self.answer(rest),
+            "aborted" => {
+                assert_eq!(self.aborts, 1, "asks that were aborted");
+                self.aborts = 0;
+            }
+            "nothing" => self.expect_nothing(),
+            "ignore" => self.ignored.extend(rest.iter().cloned()),
+            "record" => self.expect_record(rest),
+            "drain" => self.input(Input::Drain(true)),
+            "close" => self.close(&rest[0]),
+            "unreachable" => {
+                let token = self.tokens[&rest[0]];
+                self.input(Input::SendFailed(token));
+            }
+            "hangup" => {
+                let call = self.records.last().expect("a record").call;
+                self.input(Input::Hangup { call });
+            }
+            "again" => {
+                let bytes = self.peers[&rest[0]].last_sent.clone();
+                self.deliver(&rest[0], &bytes);
+            }
+            other => panic!("no step: {other}"),
+        }
+    }
+
+    fn set(&mut self, words: &[String]) {
+        assert!(self.engine.is_none(), "settings come first");
+        let on = |value: &str| value == "on";
+        for word in words {
+            let (name, value) = word.split_once('=').expect("name=value");
+            match name {
+                "ring-at-once" => self.trunk.ring_at_once = on(value),
+                "single" => self.trunk.single_early_dialog = on(value),
+                "force-rport" => self.trunk.force_rport = on(value),
+                "trusted" => self.trunk.trusted = on(value),
+                "redirect" => self.trunk.mode = if on(value) { TrunkMode::Redirect } else { TrunkMode::Call },
+                "max-calls" => self.trunk.max_calls = Some(value.parse().expect("a number")),
+                "failure-status" => self.trunk.webhook_failure_status = Some(value.parse().expect("a number")),
+                "emergency" => self.trunk.emergency_numbers.push(value.into()),
+                "nat" => {
+                    self.trunk.nat = match value {
+                        "on" => Nat::On,
+                        "off" => Nat::Off,
+                        _ => Nat::Auto,
+                    }
+                }
+                "unknown" => {
+                    self.config.unknown_source = match value {
+                        "drop" => UnknownSource::Drop,
+                        "default" => UnknownSource::DefaultOrganization(OrganizationSid(1)),
+                        _ => UnknownSource::Reject,
+                    }
+                }
+                "callback" => self.callback = on(value),
+                "fallback" => self.profile.fallback_target = Some(value.into()),
+                "registrar" => self.organization.registrar = Some(value.into()),
+                "skip-media" => self.organization.skip_media_verbs = on(value),
+                "gateway" => self.gateways.push(Arc::new(gateway(value))),
+                "advertise" => {
+                    for listener in &mut self.config.listeners {
+                        listener.advertise = Some((value.into(), 5060));
+                    }
+                }
+                "listener" => {
+                    let id = ListenerId(u16::try_from(self.config.listeners.len()).expect("few"));
+                    let bind = value.parse().expect("an address");
+                    let like = self.config.listeners[0].clone();
+                    self.config.listeners.push(Listener { id, bind, name: value.into(), ..like });
+                }
+                other => panic!("no setting: {other}"),
+            }
+        }
+    }
+
+    fn directory(&self) -> Directory {
+        let account = Account {
+            sid: AccountSid(1),
+            organization: OrganizationSid(1),
+            parent: None,
+            status: Status::Active,
+            default_application: None,
+            keys: Arc::new(SigningKeys::default()),
+            max_calls: None,
+            max_calls_per_second: None,
+        };
+        let frame = Frame {
+            organizations: vec![Arc::new(self.organization.clone())],
+            accounts: vec![Arc::new(account)],
+            applications: Vec::new(),
+            trunks: vec![Arc::new(self.trunk.clone())],
+            gateways: self.gateways.clone(),
+        };
+        let mut profile = self.profile.clone();
+        if self.callback {
+            profile.status_callback = Some(hook("https://app.example/status"));
+        }
+        let profile = Arc::new(profile);
+        let number = |sid: u128, text: &str| Number {
+            sid: NumberSid(sid),
+            text: text.into(),
+            account: AccountSid(1),
+            organization: OrganizationSid(1),
+            is_sip: true,
+            in_service: true,
+            profile: profile.clone(),
+        };
+        Builder::new(frame).number(number(1, "100")).number(number(2, "200")).build(1)
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        if self.engine.is_none() {
+            let directory = self.directory();
+            let mut engine = Engine::new(Arc::new(self.config.clone()), [7; 32], Limits::default());
+            engine.handle(self.now, Input::Directory(Arc::new(directory)));
+            self.engine = Some(engine);
+        }
+        self.engine.as_mut().expect("just made")
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        let now = self.now;
+        self.engine().handle(now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let output = self.engine.as_mut().expect("running").poll();
+            match output {
+                Output::Send { flow, bytes, token } => {
+                    let text = Text::read(bytes);
+                    callgate::sip::Message::scan(bytes).unwrap_or_else(|fault| panic!("{fault} in\n{}", text.whole));
+                    self.sent(flow, text, token);
+                }
+                Output::Ask(ask) => self.asks.push_back(*ask),
+                Output::Abort(_) => self.aborts += 1,
+                Output::Record(record) => self.check_record(*record),
+                Output::Trace { .. } | Output::Count(_) => {}
+                Output::Wait(moment) => {
+                    self.wait = moment;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn sent(&mut self, flow: Flow, text: Text, token: SendToken) {
+        let tcp = flow.transport == Transport::Tcp;
+        let by_connection = flow.connection.map(|connection| connection.0);
+        let peer = self.peers.values_mut().enumerate().find(|(at, peer)| {
+            by_connection.map_or(peer.address == flow.peer && peer.tcp == tcp, |connection| connection == *at as u64)
+        });
+        let Some((_, peer)) = peer else { panic!("sent to nobody, {flow:?}:\n{}", text.whole) };
+        peer.note(&text);
+        peer.inbox.push_back(text);
+        let name = peer.name.clone();
+        self.tokens.insert(name, token);
+    }
+
+    /// Seqs without gap, sequence numbers without gap, one terminal event, nothing behind it.
+    fn check_record(&mut self, record: Record) {
+        let of_call: Vec<&Record> = self.records.iter().filter(|known| known.call == record.call).collect();
+        assert_eq!(record.seq as usize, of_call.len(), "seq of {:?}", record.change);
+        let ended = of_call.iter().any(|known| matches!(known.change, Change::Ended(_)));
+        assert!(!ended, "{:?} behind the terminal record", record.change);
+        if let Some(event) = record.event {
+            let before = of_call.iter().filter(|known| known.event.is_some()).count();
+            assert_eq!(event.sequence as usize, before, "SequenceNumber");
+            self.events += 1;
+        }
+        self.terminals += u32::from(matches!(record.change, Change::Ended(_)));
+        self.records.push(record);
+    }
+
+    fn flow(&self, name: &str) -> Flow {
+        let (at, (_, peer)) = self.peers.iter().enumerate().find(|(_, (known, _))| *known == name).expect("a peer");
+        Flow {
+            transport: if peer.tcp { Transport::Tcp } else { Transport::Udp },
+            listener: ListenerId(u16::from(peer.tcp)),
+            local: "203.0.113.1".parse().expect("an address"),
+            peer: peer.address,
+            connection: (peer.tcp && !self.closed.contains(&peer.name)).then_some(ConnectionId(at as u64)),
+        }
+    }
+
+    fn deliver(&mut self, name: &str, text: &str) {
+        let flow = self.flow(name);
+        self.input(Input::Received { flow, bytes: text.as_bytes() });
+    }
+
+    fn close(&mut self, name: &str) {
+        let flow = self.flow(name);
+        self.closed.push(name.into());
+        self.input(Input::FlowClosed(flow));
+    }
+
+    fn from_peer(&mut self, name: &str, words: &[String]) {
+        let peer = self.peers.get_mut(name).expect("a peer");
+        let first = words[0].as_str();
+        let text = match first.chars().next() {
+            Some('1'..='6') => peer.respond(first, &words[1..]),
+            _ => peer.request(first, &words[1..]),
+        };
+        self.deliver(name, &text);
+    }
+
+    fn to_peer(&mut self, name: &str, words: &[String]) {
+        let peer = self.peers.get_mut(name).unwrap_or_else(|| panic!("no peer {name}"));
+        let Some(text) = peer.inbox.pop_front() else { panic!("nothing came to {name}") };
+        let first = words[0].as_str();
+        let fits = match first.chars().next() {
+            Some('1'..='6') => text.code() == first,
+            _ => text.is_request() && text.method() == first,
+        };
+        assert!(fits, "{name} got instead\n{}", text.whole);
+        if let Some(method) = words.get(1).filter(|word| !word.contains('=')) {
+            assert_eq!(text.method(), method);
+        }
+        for wanted in options(words, "has") {
+            assert!(text.whole.contains(wanted), "no `{wanted}` in\n{}", text.whole);
+        }
+        for unwanted in options(words, "lacks") {
+            assert!(!text.whole.contains(unwanted), "`{unwanted}` in\n{}", text.whole);
+        }
+        if let Some(body) = option(words, "body") {
+            assert_eq!(text.body, body, "the body");
+        }
+    }
+
+    fn expect_ask(&mut self, words: &[String]) {
+        let ask = self.asks.pop_front().expect("an ask");
+        match (&ask.question, words[0].as_str()) {
+            (Question::Webhook(question), "voice") => assert_eq!(question.purpose, Purpose::Voice),
+            (Question::Webhook(question), "redirect") => assert!(matches!(question.purpose, Purpose::Redirect(_))),
+            (Question::Webhook(question), "action") => {
+                let Purpose::Action(_, outcome) = &question.purpose else { panic!("{:?}", question.purpose) };
+                if let Some(status) = option(words, "status") {
+                    assert_eq!(outcome.status.as_str(), status);
+                }
+            }
+            (Question::Resolve { host }, "address") => assert_eq!(&**host, words[1]),
+            (other, _) => panic!("asked instead: {other:?}"),
+        }
+        self.current = Some(ask);
+    }
+
+    fn answer(&mut self, words: &[String]) {
+        let ask = self.current.as_ref().expect("an ask").id;
+        let answer = match words[0].as_str() {
+            "addresses" => Answer::Addresses(words[1..].iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect()),
+            "no-address" => Answer::NoAddress,
+            "failure" => Answer::NoDocument {
+                reason: Reason::from_code(&words[1]).expect("a reason"),
+                http_status: option(words, "http").map(|status| status.parse().expect("a status")),
+            },
+            _ => Answer::Document(Box::new(document(words))),
+        };
+        self.input(Input::Answered { ask, answer });
+    }
+
+    fn expect_record(&mut self, words: &[String]) {
+        let record = self.records.get(self.seen_records).expect("a record");
+        self.seen_records += 1;
+        let name = match &record.change {
+            Change::Admitted { .. } => "admitted",
+            Change::Ringing => "ringing",
+            Change::Invited(_) => "invited",
+            Change::LegEnded { .. } => "leg-ended",
+            Change::Answered { .. } => "answered",
+            Change::Acked => "acked",
+            Change::DialogChanged { .. } => "dialog-changed",
+            Change::Dialled(_) => "dialled",
+            Change::Ended(_) => "ended",
+        };
+        assert_eq!(name, words[0], "{record:?}");
+        let event = record.event.map(|event| format!("{}:{}", event.status.as_str(), event.sequence));
+        assert_eq!(event.as_deref(), option(words, "event"), "{record:?}");
+        if let Change::Ended(terminal) = &record.change {
+            for (wanted, is) in [
+                ("reason", terminal.reason.code().to_owned()),
+                ("code", terminal.sip_code.to_string()),
+                ("source", terminal.source.as_str().to_owned()),
+                ("duration", terminal.duration.as_millis().to_string()),
+            ] {
+                if let Some(wanted) = option(words, wanted) {
+                    assert_eq!(is, wanted);
+                }
+            }
+        }
+    }
+
+    fn expect_nothing(&self) {
+        for peer in self.peers.values() {
+            if let Some(text) = peer.inbox.front()
+                && !self.ignored.contains(&peer.name)
+            {
+                panic!("{} got\n{}", peer.name, text.whole);
+            }
+        }
+        assert!(self.asks.is_empty(), "asked {:?}", self.asks);
+    }
+
+    /// Time passes; each timer fires at its own moment.
+    fn pass(&mut self, time: Duration) {
+        self.engine();
+        self.drain();
+        let until = self.now + time;
+        while let Some(next) = self.wait.filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.input(Input::Timeout);
+        }
+        self.now = until;
+    }
+
+    /// At the end all is told, and when all is quiet all is forgotten.
+    fn nothing_is_left(&mut self) {
+        self.expect_nothing();
+        self.ignored.extend(self.peers.keys().cloned());
+        self.pass(Duration::from_secs(200));
+        let admitted = self.records.iter().filter(|record| matches!(record.change, Change::Admitted { .. })).count();
+        assert_eq!(self.terminals as usize, admitted, "terminal records");
+        let footprint = self.engine.as_ref().expect("running").footprint();
+        assert_eq!(footprint, callgate::engine::Footprint::default(), "what is left when all is quiet");
+    }
+}
+
+/// `dial sip:… [sip:…] [timeout=30s] [limit=…] [action=URL] [caller-id=…]`, `reject 486`, verbs parted by `then`.
+fn document(words: &[String]) -> Document {
+    let verb = |words: &[String]| match words[0].as_str() {
+        "dial" => Verb::Dial(Dial {
+            nouns: words[1..].iter().filter_map(|word| noun(word)).collect(),
+            timeout: option(words, "timeout").map_or(Duration::from_secs(30), duration),
+            time_limit: option(words, "limit").map_or(Duration::from_secs(14_400), duration),
+            caller_id: option(words, "caller-id").map(Into::into),
+            action: option(words, "action").map(hook),
+        }),
+        "reject" => Verb::Reject { status: words[1].parse().expect("a status") },
+        "redirect" => Verb::Redirect(hook(&words[1])),
+        "pause" => Verb::Pause(duration(&words[1])),
+        "hangup" => Verb::Hangup,
+        "refer" => Verb::Refer { target: words[1].as_str().into() },
+        "media" => Verb::Media(words[1].as_str().into()),
+        other => panic!("no verb: {other}"),
+    };
+    if words[0] == "empty" {
+        return Document::default();
+    }
+    Document { verbs: words.split(|word| word == "then").map(verb).collect() }
+}
+
+fn noun(word: &str) -> Option<Noun> {
+    let (target, header) = word.split_once('?').unwrap_or((word, ""));
+    let target = match target.split_once(':')? {
+        ("number", number) => Target::Number(number.into()),
+        ("client", name) => Target::Client(name.into()),
+        ("sip" | "sips" | "tel", _) => Target::Sip(target.into()),
+        _ => return None,
+    };
+    let headers = header.split_once('~').map(|(name, value)| (name.into(), value.into()));
+    Some(Noun { target, headers: headers.into_iter().collect(), credentials: None, callback: None })
+}
+
+fn hook(url: &str) -> Hook {
+    Hook { url: url.into(), method: Method::Post }
+}
+
+fn organization() -> Organization {
+    Organization {
+        sid: OrganizationSid(1),
+        domain: "gate.example".into(),
+        status: Status::Active,
+        match_mode: MatchMode::Full,
+        base_url: None,
+        post_query_in_body: false,
+        skip_media_verbs: false,
+        registrar: None,
+        default_application: None,
+        is_default: true,
+    }
+}
+
+fn gateway(address: &str) -> Gateway {
+    let (host, port) = address.rsplit_once(':').expect("host:port");
+    Gateway {
+        sid: callgate::ids::GatewaySid(1),
+        name: "out".into(),
+        status: Status::Active,
+        organization: None,
+        host: host.into(),
+        port: Some(port.parse().expect("a port")),
+        transport: None,
+        emergency: true,
+        trusted: true,
+        caller_id_format: CallerIdFormat::PlusE164,
+        own_caller_id: false,
+    }
+}
+
+fn trunk() -> Trunk {
+    Trunk {
+        sid: TrunkSid(1),
+        name: "carrier".into(),
+        status: Status::Active,
+        organization: Some(OrganizationSid(1)),
+        sources: vec![Prefix { address: "192.0.2.10".parse().expect("an address"), length: 32 }],
+        listener: None,
+        source_port: None,
+        request_host: None,
+        tgrp: None,
+        trunk_context: None,
+        dialled_from: DialledFrom::RequestUri,
+        caller_from: CallerFrom::From,
+        numbers: NumberProfile::default(),
+        mode: TrunkMode::Call,
+        ring_at_once: false,
+        single_early_dialog: false,
+        force_rport: false,
+        nat: Nat::Auto,
+        trusted: false,
+        emergency_numbers: Vec::new(),
+        max_calls: None,
+        max_calls_per_second: None,
+        limit_code: 486,
+        webhook_failure_status: None,
+    }
+}
