@@ -90,7 +90,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     // RFC 9110 5.6.7 writes the zone of its dates as GMT.
     let date = rfc2822::parse(&text.replace("GMT", "+0000")).ok()?;
-    let at = SystemTime::try_from(date.timestamp()).ok()?;
+    let at = SystemTime::from(date.timestamp());
     Some(at.duration_since(now).unwrap_or_default())
 }
 

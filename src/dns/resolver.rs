@@ -49,10 +49,13 @@ pub struct Resolver {
 
 struct Inner {
     config: Config,
-    ask: Box<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>,
+    ask: Blocking,
     names: DashMap<Box<str>, Slot, foldhash::fast::RandomState>,
     room: Arc<Semaphore>,
 }
+
+/// Asks the system, on a thread that may block.
+type Blocking = Box<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
 /// What is known of one name; whoever holds the lock is asking.
 type Slot = Arc<Mutex<Option<Known>>>;

@@ -72,6 +72,7 @@ impl Urls {
 }
 
 /// One place in flight; given back when it is dropped.
+#[derive(Debug)]
 pub(super) struct Permit {
     urls: Arc<Urls>,
     key: Arc<str>,
@@ -93,7 +94,15 @@ impl Drop for Permit {
             state.in_flight = state.in_flight.saturating_sub(1);
             state.probing &= !self.probe;
             match self.outage {
-                Some((true, now)) => state.fail(now),
+                Some((true, now)) => {
+                    if state.fail(now) {
+                        tracing::warn!(
+                            url = &*self.key,
+                            failures = state.failures,
+                            "the breaker of a URL opened"
+                        );
+                    }
+                }
                 Some((false, _)) => (state.failures, state.open_until) = (0, None),
                 None => {}
             }
@@ -106,12 +115,14 @@ impl Drop for Permit {
 }
 
 impl State {
-    fn fail(&mut self, now: Instant) {
+    /// True: the breaker opened with this failure.
+    fn fail(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= THRESHOLD {
             let doublings = (self.failures - THRESHOLD).min(5);
             self.open_until = Some(now + (OPEN_FIRST * (1 << doublings)).min(OPEN_MOST));
         }
+        self.failures == THRESHOLD
     }
 
     fn is_quiet(&self) -> bool {
@@ -140,7 +151,7 @@ mod tests {
 
         fn fail(&self, times: u32) {
             for _ in 0..times {
-                self.enter(256, true).ok().expect("not open").settle(true, self.now);
+                self.enter(256, true).expect("not open").settle(true, self.now);
             }
         }
 
@@ -152,7 +163,7 @@ mod tests {
     #[test]
     fn a_url_takes_so_many_at_once_and_then_is_overloaded() {
         let world = World::new();
-        let held: Vec<_> = (0..3).map(|_| world.enter(3, true).ok().expect("room")).collect();
+        let held: Vec<_> = (0..3).map(|_| world.enter(3, true).expect("room")).collect();
         assert!(matches!(world.enter(3, true), Err(Failure::Overloaded)));
         assert!(world.urls.enter(&Arc::from("http://b/"), 3, true, world.now).is_ok(), "another URL");
         drop(held);
@@ -167,7 +178,7 @@ mod tests {
         assert_eq!(world.urls.open().len(), 1);
         assert!(world.enter(256, false).is_ok(), "callbacks have their own pace");
         world.now += OPEN_FIRST;
-        let probe = world.enter(256, true).ok().expect("one probe");
+        let probe = world.enter(256, true).expect("one probe");
         assert!(world.is_open(), "only one");
         probe.settle(false, world.now);
         assert!(!world.is_open());
@@ -179,7 +190,7 @@ mod tests {
         let mut world = World::new();
         world.fail(THRESHOLD);
         world.now += OPEN_FIRST;
-        drop(world.enter(256, true).ok().expect("a probe that is aborted"));
+        drop(world.enter(256, true).expect("a probe that is aborted"));
         world.fail(1);
         world.now += OPEN_FIRST;
         assert!(world.is_open(), "two seconds now");

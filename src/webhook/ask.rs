@@ -11,7 +11,7 @@ use super::rcml;
 use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
 use crate::ids::{AccountSid, InstanceSid};
-use crate::outbound::{Client, Failure, Identity, Params, Request, Response, Target, voice_params};
+use crate::outbound::{BadUrl, Client, Failure, Identity, Params, Request, Response, Target, voice_params};
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, SigningKeys};
 
@@ -111,53 +111,60 @@ struct Refusal {
     detail: Option<String>,
 }
 
+/// A hook and what its URL reads as.
+type Stored<'h> = (&'h Hook, Result<Arc<Target>, BadUrl>);
+
 impl<'a> Asking<'a> {
     async fn run(&mut self, id: AskId, limit: Duration) -> Answer {
         let question = self.question;
         let profile = &question.facts.profile;
-        let (primary, fallback) = match &question.purpose {
-            Purpose::Voice => (profile.voice.as_ref(), profile.voice_fallback.as_ref()),
-            Purpose::Redirect(hook) => (Some(hook), None),
+        let (kind, primary, fallback) = match &question.purpose {
+            Purpose::Voice => ("v", profile.voice.as_ref(), profile.voice_fallback.as_ref()),
+            Purpose::Redirect(hook) => ("r", Some(hook), None),
             Purpose::Action(hook, outcome) => {
                 self.params.push_dial(outcome);
-                (Some(hook), None)
+                ("a", Some(hook), None)
             }
         };
-        let share = |hook: &Hook| self.target(hook).ok().and_then(|target| target.share());
-        let budget = Budget::split(self.webhook.setup.budget, primary.and_then(share), fallback.map(share));
+        let primary = primary.map(|hook| self.read(hook));
+        let fallback = fallback.map(|hook| self.read(hook));
+        let share = |read: &Stored<'_>| read.1.as_ref().ok().and_then(|target| target.share());
+        let budget = self.webhook.setup.budget;
+        let budget = Budget::split(budget, primary.as_ref().and_then(share), fallback.as_ref().map(share));
         let start = Instant::now();
         let end = start + budget.total.min(limit);
-        let message = format!("msg_{}_{}", question.facts.call, id.0);
+        let message = format!("msg_{}_{kind}{}", question.facts.call, id.0);
         let mut last = Refusal::of(Reason::NumberWithoutApplication);
-        if let Some(hook) = primary {
-            match self.url(hook, &message, end.min(start + budget.primary)).await {
+        if let Some(stored) = &primary {
+            match self.url(stored, &message, end.min(start + budget.primary)).await {
                 Ok(document) => return Answer::Document(Box::new(document)),
                 Err(refusal) => last = refusal,
             }
         }
-        if let Some(hook) = fallback {
+        if let Some(stored) = &fallback {
+            let target = primary.and_then(|stored| stored.1.ok());
             self.params.push("ErrorCode", last.reason.code());
-            let primary = primary.and_then(|hook| self.target(hook).ok());
-            self.params.push("ErrorUrl", primary.map_or_else(String::new, |target| target.url()));
-            match self.url(hook, &format!("{message}_fallback"), end).await {
+            self.params.push("ErrorUrl", target.map_or_else(String::new, |target| target.url()));
+            match self.url(stored, &format!("{message}_fallback"), end).await {
                 Ok(document) => return Answer::Document(Box::new(document)),
-                Err(refusal) => last = refusal,
+                // The last application that said anything is the one whose status counts.
+                Err(refusal) => last = Refusal { status: refusal.status.or(last.status), ..refusal },
             }
         }
         Answer::NoDocument { reason: last.reason, http_status: last.status }
     }
 
-    fn target(&self, hook: &Hook) -> Result<Target, crate::outbound::BadUrl> {
-        Target::parse(&hook.url, Some(&self.question.facts.base_url))
+    fn read<'h>(&self, hook: &'h Hook) -> Stored<'h> {
+        (hook, Target::parse(&hook.url, Some(&self.question.facts.base_url)).map(Arc::new))
     }
 
     /// Asks one URL and follows its redirects, all before `deadline`.
-    async fn url(&mut self, hook: &Hook, id: &str, deadline: Instant) -> Result<Document, Refusal> {
-        let mut target = match self.target(hook) {
-            Ok(target) => Arc::new(target),
+    async fn url(&mut self, stored: &Stored<'_>, id: &str, deadline: Instant) -> Result<Document, Refusal> {
+        let (hook, target) = stored;
+        let mut target = match target {
+            Ok(target) => target.clone(),
             Err(error) => {
-                let refusal =
-                    Refusal { detail: Some(error.to_string()), ..Refusal::of(Reason::WebhookUrlInvalid) };
+                let refusal = Refusal::bad_url(error);
                 self.note(&hook.url, hook.method, Instant::now(), Err(&refusal), false);
                 return Err(refusal);
             }
@@ -282,6 +289,10 @@ fn without_secrets(url: &str) -> &str {
 impl Refusal {
     fn of(reason: Reason) -> Self {
         Self { reason, status: None, detail: None }
+    }
+
+    fn bad_url(error: &BadUrl) -> Self {
+        Self { detail: Some(error.to_string()), ..Self::of(Reason::WebhookUrlInvalid) }
     }
 
     fn failed(failure: &Failure) -> Self {

@@ -7,4 +7,5 @@ mod facts;
 mod guard;
 mod server;
 mod signatures;
+mod tls;
 mod webhook;

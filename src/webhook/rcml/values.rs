@@ -9,6 +9,9 @@ use super::tree::Element;
 use crate::outbound::Target;
 use crate::routing::model::{Hook, Method};
 
+/// Name and value.
+type Header = (Arc<str>, Arc<str>);
+
 /// Headers one noun may add.
 const HEADERS: usize = 32;
 
@@ -142,7 +145,7 @@ pub(super) fn client(text: &str) -> Result<Arc<str>, Error> {
 }
 
 /// What stands before the `?`, and the headers after it: `X-` ones only.
-pub(super) fn with_headers(text: &str) -> Result<(&str, Vec<(Arc<str>, Arc<str>)>), Error> {
+pub(super) fn with_headers(text: &str) -> Result<(&str, Vec<Header>), Error> {
     let user = text.find('@').unwrap_or(0);
     let Some(mark) = text[user..].find('?') else { return Ok((text, Vec::new())) };
     let (target, query) = (&text[..user + mark], &text[user + mark + 1..]);
@@ -157,7 +160,7 @@ pub(super) fn with_headers(text: &str) -> Result<(&str, Vec<(Arc<str>, Arc<str>)
     Ok((target, headers))
 }
 
-fn header(name: &str, value: &str) -> Result<(Arc<str>, Arc<str>), Error> {
+fn header(name: &str, value: &str) -> Result<Header, Error> {
     let decode = |text: &str| {
         let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
         // Before trimming: a line end at either end is no slip of the pen here.
