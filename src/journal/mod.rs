@@ -18,6 +18,8 @@ mod pen;
 mod replay;
 mod segment;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod track;
 mod wire;
