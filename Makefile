@@ -26,4 +26,5 @@ install:
 	cargo build --release --locked
 	install -D -m 0755 target/release/callgate $(DESTDIR)$(PREFIX)/bin/callgate
 	install -D -m 0644 systemd/callgate.service $(DESTDIR)/etc/systemd/system/callgate.service
+	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/callgate/README.md
 	test -e $(DESTDIR)/etc/callgate/callgate.toml || install -D -m 0644 config/callgate.toml $(DESTDIR)/etc/callgate/callgate.toml
