@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::net::{Arrival, Connections, Delivery, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
 use crate::outbound::Client;
 use crate::routing::Directory;
+use crate::routing::limits::Limits as Admission;
 use crate::telemetry::{Calls, Metrics};
 use crate::webhook::{Setup, Webhook};
 
@@ -36,6 +37,8 @@ pub struct Heritage {
     pub clock: Clock,
     /// What the engines know.
     pub engine: Arc<EngineConfig>,
+    /// Calls at once and per second, counted by all shards together.
+    pub admission: Admission,
     /// The live directory.
     pub directory: Arc<ArcSwap<Directory>>,
     /// The live calls.
@@ -239,7 +242,7 @@ fn shard(
     Ok(Shard::new(ShardParts {
         index,
         clock: heritage.clock,
-        engine: Engine::new(heritage.engine, birth.seed),
+        engine: Engine::new(heritage.engine, birth.seed).sharing(heritage.admission),
         ports: ports?,
         streams,
         delivery,

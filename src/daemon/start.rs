@@ -40,6 +40,7 @@ use crate::net::{
 };
 use crate::outbound::{Client, Guard, SetupError, Urls};
 use crate::routing::Directory;
+use crate::routing::limits::Limits;
 use crate::store::{SecretError, Store, StoreError, random_id};
 use crate::telemetry::{Calls, Health, Metrics};
 use crate::webhook;
@@ -163,6 +164,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let heritage = Heritage {
         clock,
         engine: Arc::new(engine_config(config, &bound, key, sockets.len(), &directory)?),
+        admission: Limits::default(),
         directory: directory.clone(),
         calls: calls.clone(),
         metrics: metrics.clone(),

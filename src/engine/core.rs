@@ -58,14 +58,21 @@ pub struct Footprint {
 }
 
 impl Engine {
-    /// An engine with nothing in it; the same seed and inputs give the same outputs. `limits` are
-    /// shared by all engines of the node. Until its first directory it answers new calls 503.
+    /// An engine with nothing in it; the same seed and inputs give the same outputs. Until its first
+    /// directory it answers new calls 503.
     #[must_use]
-    pub fn new(config: Arc<EngineConfig>, seed: [u8; 32], limits: Limits) -> Self {
+    pub fn new(config: Arc<EngineConfig>, seed: [u8; 32]) -> Self {
         let mut desk = Desk::new(config, seed);
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids) = (Map::with_hasher(state()), Map::with_hasher(state()));
-        Self { desk, calls, sids, directory: None, limits, draining: false, journal_full: false, unanswered: 0 }
+        Self { desk, calls, sids, directory: None, limits: Limits::default(), draining: false, journal_full: false, unanswered: 0 }
+    }
+
+    /// Counts admitted calls together with the other engines of the node that share `limits`.
+    #[must_use]
+    pub fn sharing(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Takes in what happened at `now`; moments must not run backwards.

@@ -236,7 +236,7 @@ impl World {
     fn engine(&mut self) -> &mut Engine {
         if self.engine.is_none() {
             let directory = self.directory();
-            let mut engine = Engine::new(Arc::new(self.config.clone()), [7; 32], Limits::default());
+            let mut engine = Engine::new(Arc::new(self.config.clone()), [7; 32]).sharing(Limits::default());
             engine.handle(self.now, Input::Directory(Arc::new(directory)));
             self.engine = Some(engine);
         }
