@@ -34,6 +34,7 @@ use crate::call::mint::ShardKey;
 use crate::callback::{self, Callbacks};
 use crate::config::Config;
 use crate::dns::{self, Resolver};
+use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError};
 use crate::net::{
     BadListener, BindError, Bound, Connections, Owner, ShardSockets, SourceWord, StreamLimits, bind_all,
@@ -361,8 +362,9 @@ fn stream_limits(config: &Config) -> StreamLimits {
     }
 }
 
-fn owner(_shards: usize, _key: ShardKey) -> Owner {
-    Arc::new(|_| 0)
+/// Which shard a raw message belongs to; one that cannot be read is anybody's.
+fn owner(shards: usize, key: ShardKey) -> Owner {
+    Arc::new(move |bytes| virtual_shard(bytes, &key).map_or(0, |owner| usize::from(owner.0) % shards.max(1)))
 }
 
 fn seed() -> Result<[u8; 32], SecretError> {
