@@ -13,7 +13,8 @@ use callgate::time::Instant;
 use callgate::webhook::{Keys, Setup, Webhook};
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-pub const SECRET: &[u8] = b"twenty-four octets of key";
+/// The one that is rotated in, and the one that is rotated out.
+pub const SECRETS: [&[u8]; 2] = [b"the secret that is rotated in", b"twenty-four octets of key"];
 
 pub fn hook(url: impl Into<Arc<str>>) -> Hook {
     Hook { url: url.into(), method: Method::Post }
@@ -53,7 +54,7 @@ pub fn facts(call: u128, profile: VoiceProfile) -> Arc<CallFacts> {
 pub fn keys() -> Keys {
     let keys = Arc::new(SigningKeys {
         auth_token: TOKEN.to_owned(),
-        webhook_secrets: vec![b"the secret that is rotated in".to_vec(), SECRET.to_vec()],
+        webhook_secrets: SECRETS.map(<[u8]>::to_vec).to_vec(),
     });
     Arc::new(move |_| Some(keys.clone()))
 }

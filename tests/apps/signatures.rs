@@ -1,8 +1,8 @@
-//! Signatures, judged by those who check them: Twilio's own validators and Standard Webhooks' rule.
+//! Signatures, judged by those who check them: the libraries of Twilio and of Standard Webhooks.
 //!
 //! Every variant is requested for real; what the server saw is written as JSON. With
-//! `CALLGATE_TWILIO_PYTHON` (an interpreter that has the `twilio` package) and
-//! `CALLGATE_TWILIO_NODE` (a `node_modules` folder that has it) the validators then judge it; `make
+//! `CALLGATE_TWILIO_PYTHON` (an interpreter that has the `twilio` and `standardwebhooks` packages) and
+//! `CALLGATE_TWILIO_NODE` (a `node_modules` folder that has them) the libraries then judge it; `make
 //! test` sets both.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use callgate::routing::model::{Hook, VoiceProfile};
 use ring::hmac;
 use serde_json::json;
 
-use crate::facts::{SECRET, TOKEN, facts, get, hook, webhook};
+use crate::facts::{SECRETS, TOKEN, facts, get, hook, webhook};
 use crate::server::{Act, Seen, Server, say};
 
 /// Every way a URL can be stored; `{}` is the server's address.
@@ -71,13 +71,15 @@ async fn requests() -> (Server, Vec<Seen>) {
 }
 
 #[tokio::test]
-async fn the_validators_of_twilio_accept_every_variant() {
+async fn the_libraries_of_those_who_check_accept_every_variant() {
     let (server, seen) = requests().await;
     let dump: Vec<_> = seen
         .iter()
         .map(|seen| {
             let params: serde_json::Map<_, _> =
                 seen.params().into_iter().map(|(name, value)| (name, json!(value))).collect();
+            let headers: serde_json::Map<_, _> =
+                seen.headers.iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
             json!({
                 // What an application's framework gives its author: scheme, Host and target.
                 "url": format!("http://{}{}", seen.header("host").unwrap(), seen.target),
@@ -85,6 +87,9 @@ async fn the_validators_of_twilio_accept_every_variant() {
                 "params": if seen.method == "POST" { params } else { serde_json::Map::new() },
                 "signature": seen.header("x-twilio-signature"),
                 "token": TOKEN,
+                "body": seen.body,
+                "headers": headers,
+                "secrets": SECRETS.map(|secret| format!("whsec_{}", BASE64_STANDARD.encode(secret))),
             })
         })
         .collect();
@@ -101,7 +106,7 @@ async fn the_validators_of_twilio_accept_every_variant() {
         judge(Command::new("node").env("NODE_PATH", modules).arg(scripts.join("validate.js")).arg(&file));
         judged += 1;
     }
-    println!("{} signed requests, judged by {judged} of Twilio's validators", dump.len());
+    println!("{} signed requests, judged in {judged} languages", dump.len());
     std::fs::remove_file(file).unwrap();
 }
 
@@ -123,7 +128,7 @@ async fn standard_webhooks_signatures_hold_for_both_secrets() {
         assert!(now.abs_diff(timestamp.parse().unwrap()) < 60);
         let signatures: Vec<_> = header("webhook-signature").split(' ').collect();
         assert_eq!(signatures.len(), 2);
-        for (secret, signature) in [&b"the secret that is rotated in"[..], SECRET].iter().zip(signatures) {
+        for (secret, signature) in SECRETS.iter().zip(signatures) {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
             let tag = BASE64_STANDARD.decode(signature.strip_prefix("v1,").unwrap()).unwrap();
             let signed = format!("{id}.{timestamp}.{}", seen.body);
