@@ -65,5 +65,5 @@ async fn ready(State(api): State<Api>) -> Response {
 }
 
 async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], openapi::TEXT).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], openapi::text()).into_response()
 }

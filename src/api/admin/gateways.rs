@@ -14,7 +14,7 @@ use crate::store::{GatewayRow, Page, Word};
 use super::fields::Fields;
 
 /// The fields one may write, in the order they are printed.
-pub(super) const KNOWN: &[&str] = &[
+pub(in crate::api) const KNOWN: &[&str] = &[
     "name",
     "status",
     "organization_sid",

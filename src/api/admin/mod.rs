@@ -22,6 +22,10 @@ use axum::routing::{get, post};
 use super::gate;
 use super::state::Api;
 
+pub(super) use gateways::KNOWN as GATEWAY_FIELDS;
+pub(super) use numbers::KNOWN as NUMBER_FIELDS;
+pub(super) use trunks::KNOWN as TRUNK_FIELDS;
+
 /// The most rows of one answer.
 const MOST: u64 = 1_000;
 

@@ -18,7 +18,7 @@ use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page, Word}
 use super::fields::Fields;
 
 /// The fields one may write.
-pub(super) const KNOWN: &[&str] = &[
+pub(in crate::api) const KNOWN: &[&str] = &[
     "number",
     "account_sid",
     "is_sip",

@@ -18,7 +18,7 @@ mod tenant;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, NestedPath, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
@@ -29,6 +29,10 @@ use super::gate;
 use super::service::ServiceError;
 use super::state::Api;
 use crate::ids::AccountSid;
+
+pub(super) use application::KNOWN as APPLICATION;
+pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
+pub(super) use tenant::{ACCOUNT, ORGANIZATION};
 
 /// Both bases the documentation uses; an answer's URIs begin with the one the request used.
 pub(super) const BASES: [&str; 2] = ["/restcomm/2012-04-24", "/api/2012-04-24"];
@@ -66,10 +70,10 @@ pub(super) struct Base(pub(super) Arc<str>);
 impl FromRequestParts<Api> for Base {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, ApiError> {
-        let path = parts.uri.path();
-        let base = BASES.into_iter().find(|base| path.starts_with(base)).unwrap_or(BASES[0]);
-        Ok(Self(base.into()))
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let nested = NestedPath::from_request_parts(parts, api).await;
+        let path = nested.map_err(|error| ApiError::not_found(error.to_string()))?;
+        Ok(Self(path.as_str().into()))
     }
 }
 

@@ -1,0 +1,36 @@
+//! The HTTP API over real sockets and a real store, asked by a client that shares nothing with it.
+
+mod access;
+mod admin;
+mod client;
+mod commands;
+mod limits;
+mod numbers;
+mod openapi;
+mod tenants;
+mod world;
+
+// The store's own tests know how to start both servers.
+#[expect(dead_code, reason = "the store's tests use more of it")]
+#[path = "../store/servers.rs"]
+mod servers;
+
+/// Each test of a battery, once per database server.
+#[macro_export]
+macro_rules! on_both_servers {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::world::Api::new($crate::servers::Server::Sqlite).await).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::world::Api::new($crate::servers::Server::Postgres).await).await;
+            })*
+        }
+    };
+}

@@ -1,0 +1,42 @@
+//! The API's own form: what is committed, what is served, and what is there.
+
+use hyper::Method;
+
+use crate::client::{over_tcp, request};
+use crate::servers::Server;
+use crate::world::Api;
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/openapi.json");
+
+#[test]
+fn the_committed_document_is_the_built_one() {
+    let built = callgate::api::openapi::text();
+    if std::env::var_os("CALLGATE_WRITE_OPENAPI").is_some() {
+        std::fs::write(COMMITTED, &built).unwrap();
+    }
+    let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == built,
+        "config/openapi.json is out of date: CALLGATE_WRITE_OPENAPI=1 cargo test --test api openapi writes it"
+    );
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_is_served() {
+    let api = Api::new(Server::Sqlite).await;
+    let document = api.get(&api.admin, "/openapi.json").await.expect(200).json();
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let path = path.replace("{account}", &api.admin.sid).replace(['{', '}'], "_");
+            let path = format!("{path}{}", if path.ends_with("/generation") { "?wait=0" } else { "" });
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let answer =
+                over_tcp(api.address, request(&api.admin.credentials, method.clone(), &path, None)).await;
+            assert_ne!(answer.status, 405, "{method} {path}");
+            assert!(!answer.text.contains("there is nothing at"), "{method} {path}: {}", answer.text);
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}

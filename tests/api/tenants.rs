@@ -1,0 +1,79 @@
+//! Organizations and accounts.
+
+use hyper::Method;
+use serde_json::json;
+
+use crate::client::Credentials;
+use crate::world::{Api, Caller};
+
+crate::on_both_servers!(
+    organizations_are_the_super_admins,
+    accounts_come_with_a_token,
+    roles_are_given_from_above
+);
+
+const ORGANIZATIONS: &str = "/restcomm/2012-04-24/Organizations";
+
+async fn organizations_are_the_super_admins(api: Api) {
+    let who = &api.admin;
+    let developer = api.tenant("developer", None).await;
+    let path = format!("{ORGANIZATIONS}/NewDomain.example.org");
+    let made = api.form(who, Method::PUT, &path, &[("MatchMode", "search")]).await.expect(200).json();
+    assert_eq!(
+        (&made["domain_name"], &made["match_mode"]),
+        (&json!("newdomain.example.org"), &json!("search"))
+    );
+    api.form(who, Method::PUT, &path, &[]).await.expect(409);
+    api.form(&developer, Method::PUT, &path, &[]).await.expect(403);
+    api.form(who, Method::PUT, &format!("{ORGANIZATIONS}/not%20a%20host"), &[]).await.expect(400);
+    let element = format!("{ORGANIZATIONS}/{}.json", made["sid"].as_str().unwrap());
+    api.get(who, &element).await.expect(200);
+    api.get(&developer, &element).await.expect(403);
+    api.get(&developer, ORGANIZATIONS).await.expect(403);
+    let body = api.post(who, &element, &[("Status", "closed"), ("Registrar", "sip:reg.example.org")]).await;
+    assert_eq!(body.expect(200).json()["registrar"], "sip:reg.example.org");
+    let count = async |query: &str| {
+        let list = api.get(who, &format!("{ORGANIZATIONS}.json{query}")).await.expect(200).json();
+        list.as_array().unwrap().len()
+    };
+    assert_eq!((count("").await, count("?Status=active").await, count("?Status=closed").await), (2, 1, 1));
+    let error = api.post(who, &element, &[("MatchMode", "loose")]).await.expect(400).json();
+    assert_eq!(error["message"], "MatchMode is `loose`: use full or search");
+}
+
+async fn accounts_come_with_a_token(api: Api) {
+    let path = "/restcomm/2012-04-24/Accounts.json";
+    let made = api.post(&api.admin, path, &[("FriendlyName", "Sales")]).await.expect(200).json();
+    let token = made["auth_token"].as_str().unwrap();
+    assert_eq!(token.len(), 32);
+    let sid = made["sid"].as_str().unwrap().to_owned();
+    assert_eq!((&made["parent_sid"], &made["role"]), (&json!(api.admin.sid), &json!("developer")));
+    let sales = Caller {
+        credentials: Credentials(Some((sid.clone(), token.to_owned()))),
+        sid: sid.clone(),
+        organization: api.admin.organization.clone(),
+    };
+    api.post(&sales, &sales.numbers(), &[("PhoneNumber", "+14155550002")]).await.expect(200);
+    let element = format!("/restcomm/2012-04-24/Accounts/{sid}.json");
+    api.get(&sales, &element).await.expect(200);
+    let renewed = api.post(&sales, &element, &[("RenewAuthToken", "true")]).await.expect(200).json();
+    assert_ne!(renewed["auth_token"], token);
+    api.get(&sales, &element).await.expect(401);
+    let list = api.get(&api.admin, path).await.expect(200).json();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    api.post(&api.admin, path, &[]).await.expect(400);
+}
+
+async fn roles_are_given_from_above(api: Api) {
+    let developer = api.tenant("developer", None).await;
+    let path = format!("/restcomm/2012-04-24/Accounts/{}", developer.sid);
+    api.post(&developer, &path, &[("Role", "super-admin")]).await.expect(403);
+    api.post(&developer, &path, &[("Status", "suspended")]).await.expect(403);
+    let elsewhere = api.tenant("elsewhere", Some("elsewhere.example.org")).await;
+    api.post(&developer, &path, &[("OrganizationSid", &elsewhere.organization)]).await.expect(403);
+    let children = format!("{path}/Accounts");
+    let pairs = [("FriendlyName", "child"), ("Role", "admin")];
+    api.post(&developer, &children, &pairs).await.expect(403);
+    api.post(&developer, &children, &pairs[..1]).await.expect(200);
+    assert_eq!(api.post(&api.admin, &path, &[("Role", "admin")]).await.expect(200).json()["role"], "admin");
+}

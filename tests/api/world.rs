@@ -1,0 +1,211 @@
+//! One API over one store, both of the test's own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use callgate::api::{
+    Api as State, BoxFuture, Follower, GenerationNote, Handles, HttpConfig, ReloadError, ReloadOptions,
+    ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
+};
+use callgate::outbound::Guard;
+use callgate::routing::{Builder, Directory};
+use callgate::store::{AccountRow, OrganizationRow, Role, Store};
+use callgate::telemetry::{Calls, Health, Metrics};
+use hyper::Method;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::client::{Answer, Credentials, form, over_tcp, over_unix, request};
+use crate::servers::{Server, World};
+
+/// A running API.
+pub struct Api {
+    pub world: World,
+    pub address: SocketAddr,
+    pub socket: PathBuf,
+    pub handles: Handles,
+    pub admin: Caller,
+    stop: watch::Sender<bool>,
+}
+
+/// An account with its credentials.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub sid: String,
+    pub organization: String,
+    pub credentials: Credentials,
+}
+
+impl Caller {
+    pub fn numbers(&self) -> String {
+        format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers.json", self.sid)
+    }
+
+    pub fn number(&self, sid: &str) -> String {
+        format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers/{sid}.json", self.sid)
+    }
+
+    pub fn applications(&self) -> String {
+        format!("/restcomm/2012-04-24/Accounts/{}/Applications.json", self.sid)
+    }
+}
+
+impl Api {
+    pub async fn new(server: Server) -> Self {
+        let http = HttpConfig { client_timeout_ms: 3_000, ..HttpConfig::default() };
+        Self::with(server, http).await
+    }
+
+    pub async fn with(server: Server, http: HttpConfig) -> Self {
+        let world = World::new(server).await;
+        let token = callgate::store::new_token().unwrap();
+        world.store.set_auth_token("test", world.account.id, &token).await.unwrap();
+        let admin = Caller {
+            sid: world.account.id.to_string(),
+            organization: world.organization.id.to_string(),
+            credentials: Credentials(Some((world.account.id.to_string(), token))),
+        };
+        let directory = Arc::new(ArcSwap::from_pointee(load(&world.store).await));
+        let follower = Arc::new(Reloads { store: world.store.clone(), directory: directory.clone() });
+        let handles = Handles {
+            directory: directory.clone(),
+            follower,
+            calls: Arc::new(Calls::new(SystemTime::now())),
+            metrics: Arc::new(Metrics::new()),
+            health: Arc::new(Health::new()),
+        };
+        let service = Service::new(world.store.clone(), directory, Guard::default());
+        let routes = router(&State::new(handles.clone(), service, http.clone()));
+        let (stop, stopped) = watch::channel(false);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = world.folder.0.join("callgate.sock");
+        let local = bind_unix(&socket).unwrap();
+        let (config, tcp_routes, tcp_stopped) = (http.clone(), routes.clone(), stopped.clone());
+        tokio::spawn(async move { serve_tcp(listener, tcp_routes, &config, tcp_stopped).await });
+        tokio::spawn(async move { serve_unix(local, routes, &http, stopped).await });
+        Self { world, address, socket, handles, admin, stop }
+    }
+
+    pub fn stop(&self) {
+        self.stop.send(true).unwrap();
+    }
+
+    /// A sub-account of the administrator's, in its organization or in one of its own.
+    pub async fn tenant(&self, name: &str, domain: Option<&str>) -> Caller {
+        let parent = &self.world.account;
+        let organization = match domain {
+            Some(domain) => {
+                self.world.store.create("test", OrganizationRow::new(domain)).await.unwrap().row.id
+            }
+            None => parent.organization_id,
+        };
+        self.account(AccountRow { parent_id: Some(parent.id), ..AccountRow::new(organization, name) }).await
+    }
+
+    pub async fn account(&self, mut row: AccountRow) -> Caller {
+        assert_ne!(row.role, Role::SuperAdmin);
+        let token = callgate::store::new_token().unwrap();
+        self.world.store.give_token(&mut row, &token).unwrap();
+        let row = self.world.store.create("test", row).await.unwrap().row;
+        Caller {
+            sid: row.id.to_string(),
+            organization: row.organization_id.to_string(),
+            credentials: Credentials(Some((row.id.to_string(), token))),
+        }
+    }
+
+    pub async fn get(&self, who: &Caller, path: &str) -> Answer {
+        over_tcp(self.address, request(&who.credentials, Method::GET, path, None)).await
+    }
+
+    pub async fn delete(&self, who: &Caller, path: &str) -> Answer {
+        over_tcp(self.address, request(&who.credentials, Method::DELETE, path, None)).await
+    }
+
+    pub async fn post(&self, who: &Caller, path: &str, pairs: &[(&str, &str)]) -> Answer {
+        self.form(who, Method::POST, path, pairs).await
+    }
+
+    pub async fn form(&self, who: &Caller, method: Method, path: &str, pairs: &[(&str, &str)]) -> Answer {
+        let body = ("application/x-www-form-urlencoded", form(pairs));
+        over_tcp(self.address, request(&who.credentials, method, path, Some(body))).await
+    }
+
+    pub async fn json(&self, method: Method, path: &str, body: serde_json::Value) -> Answer {
+        let body = ("application/json", body.to_string());
+        over_tcp(self.address, request(&self.admin.credentials, method, path, Some(body))).await
+    }
+
+    /// Without credentials, over the Unix socket.
+    pub async fn local(&self, method: Method, path: &str) -> Answer {
+        over_unix(&self.socket, request(&Credentials::default(), method, path, None)).await
+    }
+
+    /// Makes what was written live.
+    pub async fn catch_up(&self) {
+        self.handles.directory.store(Arc::new(load(&self.world.store).await));
+    }
+}
+
+async fn load(store: &Store) -> Directory {
+    let mut load = store.load().await.unwrap();
+    let mut builder = Builder::new(load.frame.clone());
+    load.numbers(|number| builder.add(&number)).await.unwrap();
+    builder.build(load.generation)
+}
+
+/// The simplest follower: it loads everything when asked.
+struct Reloads {
+    store: Store,
+    directory: Arc<ArcSwap<Directory>>,
+}
+
+impl Follower for Reloads {
+    fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>> {
+        Box::pin(async move {
+            let before = self.directory.load_full();
+            let after = load(&self.store).await;
+            if after.is_empty() && !before.is_empty() && !options.force && !options.check_only {
+                return Err(ReloadError::Shrinks {
+                    before: before.len() as u64,
+                    removed: before.len() as u64,
+                    share: 20,
+                });
+            }
+            let report = ReloadReport {
+                from: before.generation(),
+                to: after.generation(),
+                applied: !options.check_only,
+                numbers_before: before.len() as u64,
+                numbers_after: after.len() as u64,
+                ..ReloadReport::default()
+            };
+            if !options.check_only {
+                self.directory.store(Arc::new(after));
+            }
+            Ok(report)
+        })
+    }
+
+    fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
+        Box::pin(async move {
+            let deadline = tokio::time::Instant::now() + limit;
+            loop {
+                let live = self.directory.load().generation();
+                if live >= generation || tokio::time::Instant::now() >= deadline {
+                    return live;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+    }
+
+    fn history(&self) -> Vec<GenerationNote> {
+        let generation = self.directory.load().generation();
+        vec![GenerationNote { generation, at_ms: 1_700_000_000_001, kind: "full", written: 0, removed: 0 }]
+    }
+}
