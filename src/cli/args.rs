@@ -28,10 +28,20 @@ pub(crate) struct Shared {
     pub(crate) json: bool,
 }
 
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End after the call, with 0 when everything went as it should
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the router
     Serve,
+    /// Run the router with a demo application and telephones, and place one call
+    Demo(Demo),
     /// Check the configuration and the store without starting
     Check,
     /// Bring the store's tables up to date and exit

@@ -29,6 +29,7 @@ pub fn run() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, error.exit_code()),
         },
+        Command::Demo(args) => super::demo::run(args.once),
         Command::Check => tell(local::check(file), shared.json),
         Command::Migrate => tell(local::migrate(file), shared.json),
         Command::Explain(args) => finish(shared, |socket| commands::explain(socket, args)),
