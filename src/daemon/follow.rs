@@ -17,8 +17,8 @@ use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadRe
 use crate::daemon::full_load::{self, Built, Kept};
 use crate::routing::Directory;
 use crate::store::{Changes, Step, Store, StoreError};
-use crate::telemetry::Health;
 use crate::telemetry::health::Severity;
+use crate::telemetry::{Health, Metrics};
 
 /// How the follower behaves.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ pub struct Following {
     store: Store,
     config: FollowConfig,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     shared: Arc<Shared>,
     orders: mpsc::Receiver<Order>,
     kept: Option<Kept>,
@@ -94,6 +95,7 @@ impl Following {
         config: FollowConfig,
         directory: Arc<ArcSwap<Directory>>,
         health: Arc<Health>,
+        metrics: Arc<Metrics>,
     ) -> (Follower, Self) {
         let live = watch::Sender::new(directory.load().generation());
         let shared = Arc::new(Shared { directory, live, history: Mutex::default() });
@@ -103,6 +105,7 @@ impl Following {
             store,
             config,
             health,
+            metrics,
             shared: Arc::clone(&shared),
             orders: taken,
             kept: None,
@@ -193,6 +196,7 @@ impl Following {
 
     /// Applies what changed since the directory that is live.
     async fn step(&mut self) -> Result<(), StoreError> {
+        let started = Instant::now();
         let live = self.shared.directory.load_full();
         match self.store.changes_since(live.generation()).await? {
             Changes::None => {
@@ -201,6 +205,7 @@ impl Following {
             }
             Changes::Step(step) => {
                 self.apply(&live, *step);
+                self.metrics.directory.load_seconds.observe(started.elapsed().as_secs_f64());
                 match &self.kept {
                     Some(file) if file.is_long() => self.load_all("the file of steps is long").await,
                     _ => Ok(()),
@@ -239,6 +244,7 @@ impl Following {
         let Built { directory, snapshot, mut report } = built;
         let guarded = !options.force && !options.check_only;
         if guarded && report.removed * 100 > report.numbers_before * u64::from(self.config.shrink_guard) {
+            self.metrics.directory.loads.inc("refused");
             let refusal = Refusal::Shrinks { before: report.numbers_before, removed: report.removed };
             self.health.raise(
                 "directory",
@@ -253,6 +259,7 @@ impl Following {
         }
         if !options.check_only {
             report.applied = true;
+            self.metrics.directory.load_seconds.observe(started.elapsed().as_secs_f64());
             self.publish(directory, "full", report.added + report.changed, report.removed);
             self.kept = full_load::finish(snapshot, report.to, &self.health).await;
         }
@@ -262,6 +269,7 @@ impl Following {
 
     fn publish(&mut self, directory: Directory, kind: &'static str, written: u64, removed: u64) {
         let generation = directory.generation();
+        self.metrics.directory.loads.inc(kind);
         for skipped in directory.skipped() {
             tracing::debug!(sid = %skipped.sid, why = %skipped.why, "a pattern is left out");
         }
@@ -281,6 +289,7 @@ impl Following {
 
     /// The database is away: what is live goes on; at the start, the last good directory.
     fn away(&mut self, error: &StoreError) {
+        self.metrics.directory.loads.inc("failed");
         tracing::debug!(error = %full_load::chain(error), "the database is away");
         if self.begun {
             self.health.raise(

@@ -144,7 +144,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let store = open_store(config).await?;
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
     let (follower, mut following) =
-        Following::new(store.clone(), follow_config(config), directory.clone(), health.clone());
+        Following::new(store.clone(), follow_config(config), directory.clone(), health.clone(), metrics.clone());
     if !following.begin().await? {
         tracing::warn!("the store does not answer: routing with the last good directory where there is one");
     }

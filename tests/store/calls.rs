@@ -79,6 +79,16 @@ fn delivery(id: u128, sequence: u32, revision: u32, state: DeliveryState) -> Del
     }
 }
 
+/// A call that is over, for figures.
+pub fn finished(id: u128) -> CallRow {
+    call(id, 5, CallStatus::Completed)
+}
+
+/// Its three deliveries, for figures.
+pub fn delivered(id: u128) -> impl Iterator<Item = DeliveryRow> {
+    (0..3).map(move |sequence| delivery(id, sequence, 1, DeliveryState::Delivered))
+}
+
 async fn a_batch_may_come_again_and_late(world: World) {
     let store = &world.store;
     let early = Batch {

@@ -8,8 +8,8 @@ use callgate::api::{Follower as _, ReloadError, ReloadOptions};
 use callgate::daemon::{FollowConfig, Follower, Following};
 use callgate::routing::Directory;
 use callgate::store::{AccountRow, NumberRow, OrganizationRow, Store, StoreConfig};
-use callgate::telemetry::Health;
 use callgate::telemetry::health::Severity;
+use callgate::telemetry::{Health, Metrics};
 use jiff::SignedDuration;
 
 use crate::World;
@@ -26,9 +26,9 @@ crate::on_both_servers!(
     steps_and_full_loads_come_to_the_same,
 );
 
-struct Running {
-    directory: Arc<ArcSwap<Directory>>,
-    follower: Follower,
+pub struct Running {
+    pub directory: Arc<ArcSwap<Directory>>,
+    pub follower: Follower,
     health: Arc<Health>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -39,7 +39,7 @@ impl Drop for Running {
     }
 }
 
-fn config(folder: &Folder) -> FollowConfig {
+pub fn config(folder: &Folder) -> FollowConfig {
     FollowConfig {
         last_good: folder.0.join("directory"),
         shrink_guard: 50,
@@ -47,11 +47,16 @@ fn config(folder: &Folder) -> FollowConfig {
     }
 }
 
-async fn follow(store: &Store, config: FollowConfig) -> (bool, Running) {
+pub async fn follow(store: &Store, config: FollowConfig) -> (bool, Running) {
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
     let health = Arc::new(Health::new());
-    let (follower, mut following) =
-        Following::new(store.clone(), config, Arc::clone(&directory), Arc::clone(&health));
+    let (follower, mut following) = Following::new(
+        store.clone(),
+        config,
+        Arc::clone(&directory),
+        Arc::clone(&health),
+        Arc::new(Metrics::new()),
+    );
     let from_store = following.begin().await.unwrap();
     let task = tokio::spawn(following.run());
     (from_store, Running { directory, follower, health, task })
@@ -65,7 +70,7 @@ impl Running {
     }
 
     /// How long until the number has this URL (or is gone); fails after 5 s.
-    async fn until(&self, world: &World, text: &str, url: Option<&str>) -> Duration {
+    pub async fn until(&self, world: &World, text: &str, url: Option<&str>) -> Duration {
         let began = Instant::now();
         while self.voice(world, text).as_deref() != url {
             let now = self.voice(world, text);
@@ -194,8 +199,13 @@ async fn a_check_only_reload_changes_nothing(world: World) {
     // A second follower that stands still: what it has is compared with what the store has now.
     let directory = Arc::new(ArcSwap::new(Arc::clone(&held)));
     let health = Arc::new(Health::new());
-    let (follower, following) =
-        Following::new(world.store.clone(), config(&world.folder), Arc::clone(&directory), health);
+    let (follower, following) = Following::new(
+        world.store.clone(),
+        config(&world.folder),
+        Arc::clone(&directory),
+        health,
+        Arc::new(Metrics::new()),
+    );
     world.by_hand("DELETE FROM numbers WHERE number = '1'; UPDATE numbers SET voice_url = 'http://c' WHERE number = '2'; INSERT INTO numbers(number) VALUES ('3')").unwrap();
     let (check, order) = (ReloadOptions { check_only: true, force: false }, follower.clone());
     let asked = tokio::spawn(async move { order.reload(check).await });

@@ -1,6 +1,7 @@
 //! The store against both real servers: SQLite files and a PostgreSQL cluster started here.
 
 mod calls;
+mod figures;
 mod following;
 mod order;
 mod rows;

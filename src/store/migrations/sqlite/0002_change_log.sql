@@ -17,7 +17,7 @@ CREATE TRIGGER numbers_insert_colliding BEFORE INSERT ON numbers BEGIN
     INSERT INTO change_log (kind, id, organization_id, number)
         SELECT 'number', id, organization_id, number FROM numbers WHERE id = NEW.id OR number = NEW.number;
 END;
-CREATE TRIGGER numbers_update_colliding BEFORE UPDATE ON numbers BEGIN
+CREATE TRIGGER numbers_update_colliding BEFORE UPDATE ON numbers WHEN OLD.organization_id <> '' BEGIN
     INSERT INTO change_log (kind, id, organization_id, number)
         SELECT 'number', id, organization_id, number FROM numbers
         WHERE (id = NEW.id OR number = NEW.number) AND id <> OLD.id;
@@ -32,7 +32,8 @@ CREATE TRIGGER numbers_insert AFTER INSERT ON numbers BEGIN
     INSERT INTO change_log (kind, id, organization_id, number)
         SELECT 'number', id, organization_id, number FROM numbers WHERE id = NEW.id;
 END;
-CREATE TRIGGER numbers_update AFTER UPDATE ON numbers BEGIN
+-- A row without an organization is one that numbers_insert is just completing, which logs it.
+CREATE TRIGGER numbers_update AFTER UPDATE ON numbers WHEN OLD.organization_id <> '' BEGIN
     INSERT INTO change_log (kind, id, organization_id, number)
         VALUES ('number', OLD.id, OLD.organization_id, OLD.number);
     UPDATE numbers
