@@ -45,7 +45,8 @@ impl<'a> Uri<'a> {
     /// Reads a URI without its angle brackets. `None`: it is none, or a sip URI without a sound host.
     #[must_use]
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
-        if raw.iter().any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 127)) {
+        // Without an early end, so that it costs a few vector instructions.
+        if raw.iter().fold(false, |found, byte| found | matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 127)) {
             return None;
         }
         let colon = memchr::memchr(b':', raw)?;
