@@ -1,0 +1,132 @@
+//! Applications and DNS as small scripts: they answer soon, late, twice or never.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use callgate::engine::door::{Answer, Ask, Purpose, Question};
+use callgate::reason::Reason;
+use callgate::routing::model::{Hook, Method};
+
+use crate::evidence::Dialled;
+use crate::phone::MS;
+use crate::rng::Rng;
+use crate::world::TARGETS;
+
+pub struct Application {
+    rng: Rng,
+    plain: bool,
+    dials: Vec<Dialled>,
+    documents: u32,
+}
+
+impl Application {
+    pub fn new(rng: Rng, plain: bool) -> Self {
+        Self { rng, plain, dials: Vec::new(), documents: 0 }
+    }
+
+    pub fn take_dials(&mut self) -> Vec<Dialled> {
+        std::mem::take(&mut self.dials)
+    }
+
+    /// The answers to a question, each with its delay in ns.
+    pub fn answers(&mut self, ask: &Ask) -> Vec<(u64, Answer)> {
+        let answer = match &ask.question {
+            Question::Resolve { host } => self.resolve(host),
+            Question::Webhook(question) => self.document(&question.purpose),
+        };
+        let slow = !self.plain && self.rng.chance(12);
+        let delay = if slow { self.rng.between(2_000, 17_000) } else { self.rng.between(1, 250) } * MS;
+        let twice = self.rng.chance(5);
+        let mut answers = Vec::new();
+        if let Some(answer) = answer {
+            if twice {
+                answers.push((delay + self.rng.between(1, 4_000) * MS, answer.clone()));
+            }
+            answers.push((delay, answer));
+        }
+        answers
+    }
+
+    fn resolve(&mut self, host: &str) -> Option<Answer> {
+        let target = host
+            .strip_prefix('t')
+            .and_then(|rest| rest.split('.').next())
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1);
+        let [target, nobody] = [target, 200].map(|last| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last)));
+        match self.rng.below(if self.plain { 1 } else { 6 }) {
+            5 => Some(Answer::NoAddress),
+            4 => None,
+            3 => Some(Answer::Addresses(vec![nobody, target])),
+            _ => Some(Answer::Addresses(vec![target])),
+        }
+    }
+
+    fn document(&mut self, purpose: &Purpose) -> Option<Answer> {
+        self.documents += 1;
+        let choice = match purpose {
+            Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9]),
+            _ if self.plain => 0,
+            _ => self.rng.pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+        };
+        let verbs = match choice {
+            0 => vec![self.dial(false, false)],
+            1 => vec![self.dial(true, false)],
+            2 => vec![self.dial(false, true)],
+            3 => vec![Verb::Reject { status: 486 }],
+            4 => vec![Verb::Redirect(hook("next"))],
+            5 => return Some(Answer::NoDocument { reason: Reason::WebhookUnreachable, http_status: None }),
+            6 => return None,
+            7 => vec![Verb::Hangup],
+            8 => vec![
+                Verb::Pause(Duration::from_millis(self.rng.between(100, 70_000))),
+                self.dial(false, false),
+            ],
+            9 => vec![self.dial(false, false), self.dial(false, false)],
+            10 => {
+                return Some(Answer::NoDocument { reason: Reason::WebhookNotFound, http_status: Some(404) });
+            }
+            11 => vec![Verb::Refer { target: "sip:other@203.0.113.50".into() }],
+            _ => vec![self.spiral()],
+        };
+        Some(Answer::Document(Box::new(Document { verbs })))
+    }
+
+    fn dial(&mut self, by_name: bool, action: bool) -> Verb {
+        let user = format!("d{}", self.dials.len());
+        let target = self.rng.between(1, u64::from(TARGETS));
+        let host = if by_name { format!("t{target}.example.net") } else { format!("203.0.113.{target}") };
+        self.dials.push(Dialled { user: user.clone(), addresses: if by_name { 2 } else { 1 } });
+        let mut dial = self.to(format!("sip:{user}@{host}:5060"));
+        dial.action = action.then(|| hook("action"));
+        Verb::Dial(dial)
+    }
+
+    /// Back to the router itself.
+    fn spiral(&mut self) -> Verb {
+        Verb::Dial(self.to("sip:1000@192.0.2.1:5060".to_owned()))
+    }
+
+    fn to(&mut self, uri: String) -> Dial {
+        let noun = Noun {
+            target: Target::Sip(Arc::from(uri)),
+            headers: Vec::new(),
+            credentials: None,
+            callback: None,
+        };
+        let short = !self.plain && self.rng.chance(25);
+        Dial {
+            nouns: vec![noun],
+            timeout: Duration::from_millis(if short { self.rng.between(500, 6_000) } else { 30_000 }),
+            time_limit: Duration::from_millis(if self.rng.chance(10) { 4_000 } else { 14_400_000 }),
+            caller_id: None,
+            action: None,
+        }
+    }
+}
+
+fn hook(path: &str) -> Hook {
+    Hook { url: format!("https://app.example/{path}").into(), method: Method::Post }
+}

@@ -1,0 +1,189 @@
+//! The truths about what the journal keeps and what applications are asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callgate::call::outcome::CallStatus;
+use callgate::call::record::{Change, Record};
+use callgate::engine::Footprint;
+use callgate::engine::door::{Purpose, Question};
+use callgate::ids::CallSid;
+
+use crate::evidence::{Evidence, What};
+use crate::truths::served;
+
+/// The Call-ID of the caller whose call invited this Request-URI.
+pub fn caller_of<'e>(e: &'e Evidence, uri: &str) -> Option<&'e str> {
+    let invited = e.records().find(
+        |record| matches!(&record.change, Change::Invited(leg) if &*leg.request_uri == uri.as_bytes()),
+    )?;
+    call_id(e, invited.call)
+}
+
+fn call_id(e: &Evidence, call: CallSid) -> Option<&str> {
+    e.records().find_map(|record| match &record.change {
+        Change::Admitted { facts, .. } if record.call == call => Some(&*facts.sip_call_id),
+        _ => None,
+    })
+}
+
+fn by_call(e: &Evidence) -> BTreeMap<CallSid, Vec<&Record>> {
+    let mut calls: BTreeMap<CallSid, Vec<&Record>> = BTreeMap::new();
+    for record in e.records() {
+        calls.entry(record.call).or_default().push(record);
+    }
+    calls
+}
+
+/// What the caller sends reaches the target, and the target's answer the caller, octet for octet.
+pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
+    let callers = served(e, "INVITE");
+    let legs = || {
+        e.out().filter(|(_, text)| {
+            text.method() == "INVITE" && text.to_tag().is_empty() && text.uri().starts_with("sip:d")
+        })
+    };
+    for (_, leg) in legs() {
+        let Some(caller) =
+            caller_of(e, leg.uri()).and_then(|id| callers.iter().find(|c| c.request.call_id() == id))
+        else {
+            return Err(format!("no record says whose {} is", leg.uri()));
+        };
+        let request = caller.request;
+        // A spiral's caller is the router itself, and is not here.
+        let pass =
+            ["x-thing", "diversion", "content-type"].iter().all(|name| leg.all(name).eq(request.all(name)));
+        if leg.body != request.body || !pass {
+            return Err(format!("the INVITE of {} changed on its way", request.call_id()));
+        }
+        if leg.get("max-forwards") != "69"
+            || leg.call_id() == request.call_id()
+            || leg.from_tag() == request.from_tag()
+        {
+            return Err(format!("the INVITE to {} is not one of the router's own", leg.uri()));
+        }
+    }
+    let said: BTreeSet<&[u8]> = e.into_router().map(|(_, text)| &text.body[..]).collect();
+    for (wire, text) in e.out() {
+        let spiral = wire.to == crate::world::ROUTER;
+        if !spiral && !text.body.is_empty() && !said.contains(&text.body[..]) {
+            return Err(format!("a body nobody sent left in {}", text.start));
+        }
+    }
+    Ok(())
+}
+
+/// One question, and one call, per INVITE that is no copy.
+pub fn one_question_per_invite(e: &Evidence) -> Result<(), String> {
+    let mut asked: BTreeMap<CallSid, u32> = BTreeMap::new();
+    let mut of_invite: BTreeMap<&str, BTreeSet<CallSid>> = BTreeMap::new();
+    for ask in e.asks() {
+        if let Question::Webhook(question) = &ask.question
+            && question.purpose == Purpose::Voice
+        {
+            *asked.entry(ask.call).or_default() += 1;
+            of_invite.entry(&question.facts.sip_call_id).or_default().insert(ask.call);
+        }
+    }
+    if let Some((call, count)) = asked.iter().find(|(_, count)| **count > 1) {
+        return Err(format!("{count} questions for {call}"));
+    }
+    let invites = served(e, "INVITE");
+    for (id, calls) in of_invite {
+        let copies =
+            invites.iter().filter(|i| i.request.call_id() == id && i.request.to_tag().is_empty()).count();
+        if copies > 0 && calls.len() > copies {
+            return Err(format!("{} calls from {copies} INVITEs of {id}", calls.len()));
+        }
+    }
+    Ok(())
+}
+
+/// Records count from 0, events count from 0.
+pub fn no_gaps(e: &Evidence) -> Result<(), String> {
+    for (call, records) in by_call(e) {
+        for (wanted, record) in (0..).zip(&records) {
+            if record.seq != wanted {
+                return Err(format!("{call}: record {} where {wanted} is due", record.seq));
+            }
+        }
+        for (wanted, event) in (0..).zip(records.iter().filter_map(|record| record.event)) {
+            if event.sequence != wanted {
+                return Err(format!("{call}: event {} where {wanted} is due", event.sequence));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A call begins admitted, ends once, tells its end once and last, and says nothing afterwards.
+pub fn each_call_ends_once(e: &Evidence) -> Result<(), String> {
+    for (call, records) in by_call(e) {
+        let ends = records.iter().filter(|record| matches!(record.change, Change::Ended(_))).count();
+        let last = matches!(records.last().map(|record| &record.change), Some(Change::Ended(_)));
+        if ends != 1 || !last {
+            return Err(format!("{call}: {ends} ends, the last record is an end: {last}"));
+        }
+        let events: Vec<CallStatus> =
+            records.iter().filter_map(|record| record.event).map(|event| event.status).collect();
+        let terminal = events.iter().filter(|status| status.is_terminal()).count();
+        if terminal != 1 || !events.last().is_some_and(|status| status.is_terminal()) {
+            return Err(format!("{call}: events {events:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A call is in the journal before anyone is asked about it.
+pub fn questions_follow_the_record(e: &Evidence) -> Result<(), String> {
+    let mut admitted = BTreeSet::new();
+    for (_, what) in &e.log {
+        match what {
+            What::Record(_, record) if matches!(record.change, Change::Admitted { .. }) => {
+                admitted.insert(record.call);
+            }
+            What::Asked(_, ask) if !admitted.contains(&ask.call) => {
+                return Err(format!("{} was asked about before its record", ask.call));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The terminal record's code is the one that left; completed means answered or sent elsewhere.
+pub fn the_journal_says_what_the_caller_got(e: &Evidence) -> Result<(), String> {
+    let invites = served(e, "INVITE");
+    for record in e.records() {
+        let Change::Ended(terminal) = &record.change else { continue };
+        let Some(id) = call_id(e, record.call) else { continue };
+        let same = || {
+            invites
+                .iter()
+                .filter(|invite| invite.request.call_id() == id && invite.request.to_tag().is_empty())
+        };
+        let left = same().any(|invite| invite.finals().any(|(_, _, code)| *code == terminal.sip_code));
+        if same().count() > 0 && !left {
+            return Err(format!("{}: the journal says {}, which never left", record.call, terminal.sip_code));
+        }
+        let completed = terminal.status == CallStatus::Completed;
+        let good = (200..400).contains(&terminal.sip_code);
+        if completed && !good || (terminal.status == CallStatus::Canceled) != (terminal.sip_code == 487) {
+            return Err(format!("{}: {:?} with {}", record.call, terminal.status, terminal.sip_code));
+        }
+        if terminal.duration.as_secs() > 0 && !(200..300).contains(&terminal.sip_code) {
+            return Err(format!("{}: an unanswered call lasted {:?}", record.call, terminal.duration));
+        }
+    }
+    Ok(())
+}
+
+/// When nothing is left to happen, nothing is remembered.
+pub fn quiet_means_empty(e: &Evidence) -> Result<(), String> {
+    if let Some(why) = &e.restless {
+        return Err(format!("the world never became quiet: {why}"));
+    }
+    match e.footprints.iter().find(|footprint| **footprint != Footprint::default()) {
+        Some(footprint) => Err(format!("left behind: {footprint:?}")),
+        None => Ok(()),
+    }
+}

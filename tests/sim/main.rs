@@ -1,0 +1,91 @@
+//! The simulated world: the whole router in virtual time between telephones, applications and DNS that
+//! are scripts of their own, over links that lose, double, delay and reorder. One seed is one world.
+//!
+//! `CALLGATE_SEEDS=2000 cargo test --test sim` lives many worlds; `CALLGATE_SEED=17` replays one and
+//! prints its transcript.
+
+mod application;
+mod evidence;
+mod journal;
+mod phone;
+mod provision;
+mod rng;
+mod sabotage;
+mod tamper;
+mod text;
+mod truths;
+mod world;
+
+use world::{Options, run};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// Lives worlds one after the other; the first few broken ones are told with their seeds.
+fn live(test: &str, seeds: u64, options: &Options) {
+    let one = number("CALLGATE_SEED");
+    let seeds = one.map_or(0..number("CALLGATE_SEEDS").unwrap_or(seeds), |seed| seed..seed + 1);
+    let mut failures = Vec::new();
+    for seed in seeds {
+        let evidence = run(seed, options);
+        let broken = truths::broken(&evidence);
+        if one.is_some() {
+            println!("{}", evidence.transcript());
+        }
+        if !broken.is_empty() {
+            let list: Vec<String> = broken.iter().map(|(name, why)| format!("  {name}: {why}")).collect();
+            failures.push(format!(
+                "seed {seed}: CALLGATE_SEED={seed} cargo test --test sim {test} -- --nocapture\n{}",
+                list.join("\n")
+            ));
+        }
+        if failures.len() == 10 {
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn truths_hold_in_a_lossy_world() {
+    live("truths_hold_in_a_lossy_world", 200, &Options::default());
+}
+
+#[test]
+fn truths_hold_on_a_clean_network() {
+    live("truths_hold_on_a_clean_network", 100, &Options { loss: 0, doubled: 0, ..Options::default() });
+}
+
+#[test]
+fn truths_hold_over_three_shards() {
+    live("truths_hold_over_three_shards", 100, &Options { shards: 3, ..Options::default() });
+}
+
+/// Where nobody hangs up early and every target answers, every call is answered.
+#[test]
+fn plain_calls_are_answered() {
+    let options = Options { loss: 0, plain: true, mood: Some(phone::Mood::Answer), ..Options::default() };
+    for seed in 0..30 {
+        let evidence = run(seed, &options);
+        for call in truths::served(&evidence, "INVITE").iter().filter(|call| call.request.to_tag().is_empty())
+        {
+            let codes: Vec<u16> = call.finals().map(|(_, _, code)| *code).collect();
+            assert!(
+                codes.iter().all(|code| *code == 200) && !codes.is_empty(),
+                "seed {seed}: {codes:?}\n{}",
+                evidence.transcript()
+            );
+        }
+    }
+}
+
+#[test]
+fn one_seed_is_one_world() {
+    let first = run(7, &Options::default()).transcript();
+    assert!(first.lines().count() > 50, "hardly anything happened:\n{first}");
+    assert!(first == run(7, &Options::default()).transcript(), "the same seed gave two worlds");
+    assert!(first != run(8, &Options::default()).transcript());
+}

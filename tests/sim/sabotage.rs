@@ -1,0 +1,48 @@
+//! Each truth fails when somebody breaks what it is about.
+
+use crate::tamper::Tamper;
+use crate::truths;
+use crate::world::{Options, run};
+
+const SABOTAGE: &[(Tamper, &str)] = &[
+    (Tamper::Garble, "every message that leaves can be read"),
+    (Tamper::LoseFinals, "every INVITE gets one final response"),
+    (Tamper::TwoFinals, "every INVITE gets one final response"),
+    (Tamper::LateRinging, "nothing provisional follows a final"),
+    (Tamper::RefuseTheCanceled, "a CANCEL is obeyed"),
+    (Tamper::RefuseTheAnswered, "an answer is not lost"),
+    (Tamper::LoseAcks, "every final of a target is acknowledged"),
+    (Tamper::LoseByes, "every answered dialog ends"),
+    (Tamper::SecondLeg, "a retransmission makes no second leg"),
+    (Tamper::EagerCancel, "a CANCEL waits for a provisional"),
+    (Tamper::ChangeRepeats, "repeats are equal to the octet"),
+    (Tamper::StuckCseq, "CSeq numbers rise within a dialog"),
+    (Tamper::ForgetVia, "responses repeat what they must"),
+    (Tamper::AnswerAcks, "an ACK is never answered"),
+    (Tamper::LoseByeAnswers, "every BYE and CANCEL is answered"),
+    (Tamper::NeverRepeat, "the caller hears the end"),
+    (Tamper::TouchBodies, "bodies and headers pass"),
+    (Tamper::AskTwice, "one question per INVITE"),
+    (Tamper::RecordGap, "records and events have no gap"),
+    (Tamper::EventGap, "records and events have no gap"),
+    (Tamper::EndTwice, "each call ends once"),
+    (Tamper::LoseAdmission, "questions follow the record"),
+    (Tamper::WrongCode, "the journal says what the caller got"),
+    (Tamper::LeaveSomething, "quiet means empty"),
+];
+
+#[test]
+fn every_truth_can_fail() {
+    for (name, _) in truths::ALL {
+        assert!(SABOTAGE.iter().any(|(_, truth)| truth == name), "no sabotage breaks `{name}`");
+    }
+    let mut blind = Vec::new();
+    for (tamper, name) in SABOTAGE {
+        let (_, truth) = truths::ALL.iter().find(|(own, _)| own == name).expect("a truth of this name");
+        let options = Options { tamper: Some(*tamper), ..Options::default() };
+        if !(0..40).any(|seed| truth(&run(seed, &options)).is_err()) {
+            blind.push(format!("{tamper:?} goes unnoticed by `{name}`"));
+        }
+    }
+    assert!(blind.is_empty(), "{}", blind.join("\n"));
+}

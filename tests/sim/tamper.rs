@@ -1,0 +1,147 @@
+//! Sabotage: something between the engine and the world that does one thing wrong, so that each truth
+//! is seen to fail.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use callgate::call::record::{Change, Record};
+use callgate::engine::door::{Ask, Purpose, Question};
+
+use crate::evidence::Evidence;
+use crate::text::Text;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tamper {
+    Garble,
+    LoseFinals,
+    TwoFinals,
+    LateRinging,
+    RefuseTheCanceled,
+    RefuseTheAnswered,
+    LoseAcks,
+    LoseByes,
+    SecondLeg,
+    EagerCancel,
+    ChangeRepeats,
+    StuckCseq,
+    ForgetVia,
+    AnswerAcks,
+    LoseByeAnswers,
+    NeverRepeat,
+    TouchBodies,
+    AskTwice,
+    RecordGap,
+    EventGap,
+    EndTwice,
+    LoseAdmission,
+    WrongCode,
+    LeaveSomething,
+}
+
+/// What one sabotage remembers.
+pub struct Tampering {
+    kind: Option<Tamper>,
+    seen: BTreeSet<Vec<u8>>,
+    done: u32,
+}
+
+impl Tampering {
+    pub fn new(kind: Option<Tamper>) -> Self {
+        Self { kind, seen: BTreeSet::new(), done: 0 }
+    }
+
+    /// What leaves instead of this message.
+    pub fn send(&mut self, peer: SocketAddr, bytes: Vec<u8>) -> Vec<(SocketAddr, Vec<u8>)> {
+        let Some(kind) = self.kind else { return vec![(peer, bytes)] };
+        let Ok(text) = Text::read(&bytes) else { return vec![(peer, bytes)] };
+        let repeated = !self.seen.insert(bytes.clone());
+        let invite = text.cseq().1 == "INVITE";
+        let last = text.code().is_some_and(|code| code >= 200);
+        let opening = text.method() == "INVITE" && text.to_tag().is_empty();
+        let with = |from: &str, to: &str| replace(&bytes, from, to);
+        match kind {
+            Tamper::Garble => vec![with("\r\nCSeq:", "\r\nCSeq")],
+            Tamper::LoseFinals if last && invite => return Vec::new(),
+            Tamper::TwoFinals if last && invite && repeated => {
+                vec![with("\r\nCSeq:", "\r\nX-More: 1\r\nCSeq:")]
+            }
+            Tamper::LateRinging if last && invite && !repeated => {
+                vec![bytes.clone(), with(&text.start, "SIP/2.0 180 Ringing")]
+            }
+            Tamper::RefuseTheCanceled => vec![with("SIP/2.0 487 ", "SIP/2.0 480 ")],
+            Tamper::RefuseTheAnswered if invite => vec![with("SIP/2.0 200 ", "SIP/2.0 480 ")],
+            Tamper::LoseAcks if text.method() == "ACK" => return Vec::new(),
+            Tamper::LoseByes if text.method() == "BYE" => return Vec::new(),
+            Tamper::SecondLeg if opening && !repeated => {
+                let other = format!("{}x", text.branch());
+                vec![bytes.clone(), with(text.branch(), &other), with(text.branch(), &format!("{other}x"))]
+            }
+            Tamper::EagerCancel if opening && !repeated => {
+                let cancel = replace(&with("INVITE sip", "CANCEL sip"), " INVITE\r\n", " CANCEL\r\n");
+                vec![cancel, bytes.clone()]
+            }
+            Tamper::ChangeRepeats if text.is_request() && repeated => {
+                vec![with("\r\nCSeq:", "\r\nX-More: 1\r\nCSeq:")]
+            }
+            Tamper::StuckCseq if ["BYE", "INFO", "MESSAGE", "OPTIONS"].contains(&text.method()) => {
+                vec![with(&format!("CSeq: {}", text.cseq().0), "CSeq: 0")]
+            }
+            Tamper::ForgetVia if !text.is_request() => vec![with(
+                &format!("Via: {}\r\n", text.get("via")),
+                &format!("Via: {};x=1\r\n", text.get("via")),
+            )],
+            Tamper::AnswerAcks if last && invite => vec![bytes.clone(), with(" INVITE\r\n", " ACK\r\n")],
+            Tamper::LoseByeAnswers if last && text.cseq().1 == "BYE" => return Vec::new(),
+            Tamper::NeverRepeat if last && repeated => return Vec::new(),
+            Tamper::TouchBodies if !text.body.is_empty() => vec![with("v=0", "v=1")],
+            _ => vec![bytes.clone()],
+        }
+        .into_iter()
+        .map(|bytes| (peer, bytes))
+        .collect()
+    }
+
+    /// What is asked instead.
+    pub fn ask(&mut self, ask: Ask) -> Vec<Ask> {
+        let voice =
+            matches!(&ask.question, Question::Webhook(question) if question.purpose == Purpose::Voice);
+        if self.kind == Some(Tamper::AskTwice) && voice { vec![ask.clone(), ask] } else { vec![ask] }
+    }
+
+    /// What is written instead.
+    pub fn record(&mut self, mut record: Record) -> Vec<Record> {
+        let ended = matches!(record.change, Change::Ended(_));
+        match self.kind {
+            Some(Tamper::RecordGap) if ended => record.seq += 1,
+            Some(Tamper::EventGap) if ended => {
+                record.event = record.event.map(|mut event| {
+                    event.sequence += 1;
+                    event
+                })
+            }
+            Some(Tamper::EndTwice) if ended => return vec![record.clone(), record],
+            Some(Tamper::LoseAdmission) if matches!(record.change, Change::Admitted { .. }) => {
+                return Vec::new();
+            }
+            Some(Tamper::WrongCode) => {
+                if let Change::Ended(terminal) = &mut record.change {
+                    terminal.sip_code += 7;
+                }
+            }
+            _ => {}
+        }
+        vec![record]
+    }
+
+    /// What is found when all is quiet.
+    pub fn at_the_end(&mut self, evidence: &mut Evidence) {
+        self.done += 1;
+        if self.kind == Some(Tamper::LeaveSomething) {
+            evidence.footprints[0].timers += 1;
+        }
+    }
+}
+
+fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    String::from_utf8_lossy(bytes).replacen(from, to, 1).into_bytes()
+}
