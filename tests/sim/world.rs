@@ -98,7 +98,7 @@ impl World {
         for _ in 0..options.shards {
             let mut born = [0; 32];
             born.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.next().to_be_bytes()));
-            engines.push(Engine::new(config.clone(), born, limits.clone()));
+            engines.push(Engine::new(config.clone(), born).sharing(limits.clone()));
         }
         let application = Application::new(rng.fork(), options.plain);
         let tampering = Tampering::new(options.tamper);
