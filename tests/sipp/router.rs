@@ -1,7 +1,8 @@
 //! The real binary on free ports, with an empty store that the test fills by SQL.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +21,7 @@ pub struct Router {
     pub tcp: SocketAddr,
     /// A second UDP listener, `inner`.
     pub inner: SocketAddr,
+    http: SocketAddr,
     keep: bool,
 }
 
@@ -52,7 +54,7 @@ impl Router {
             .spawn()
             .expect("callgate starts");
         let none = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut router = Self { child, folder, udp: none, tcp: none, inner: none, keep: false };
+        let mut router = Self { child, folder, udp: none, tcp: none, inner: none, http: none, keep: false };
         router.wait_ready();
         router.sql("INSERT INTO trunks (name, sources) VALUES ('sipp', '127.0.0.0/8')");
         router
@@ -75,19 +77,38 @@ impl Router {
         let address =
             |at: usize| json["listeners"][at]["address"].as_str().expect("an address").parse().expect("one");
         (self.udp, self.tcp, self.inner) = (address(0), address(1), address(2));
+        self.http = json["http"].as_str().expect("an address").parse().expect("one");
     }
 
-    /// Runs statements in the store by hand, and waits until calls see them.
-    pub fn sql(&self, statements: &str) {
+    /// Runs statements in the store by hand, waits until calls see them, and tells how long that took.
+    pub fn sql(&self, statements: &str) -> Duration {
         let output = Command::new("sqlite3")
             .args(["-cmd", ".timeout 5000"])
             .arg(self.folder.join("callgate.db"))
-            .arg(statements)
+            .arg(format!("{statements}; SELECT number FROM generation"))
             .output()
             .expect("sqlite3 is installed");
         assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
-        // A change made by hand is live within 200 ms.
-        thread::sleep(Duration::from_millis(300));
+        let generation: u64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a generation");
+        let (written, until) = (Instant::now(), Instant::now() + Duration::from_secs(20));
+        while self.generation() < generation {
+            assert!(Instant::now() < until, "generation {generation} is not live:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+        written.elapsed()
+    }
+
+    /// The live generation, as `/ready` tells it.
+    fn generation(&self) -> u64 {
+        let mut stream = TcpStream::connect(self.http).expect("the HTTP port");
+        stream
+            .write_all(b"GET /ready HTTP/1.1\r\nHost: callgate\r\nConnection: close\r\n\r\n")
+            .expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        json["generation"].as_u64().unwrap_or(0)
     }
 
     /// A number that asks `url` and reports to `status`.
