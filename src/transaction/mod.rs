@@ -20,4 +20,6 @@ pub mod server_other;
 mod slots;
 pub mod step;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod timer;
