@@ -95,7 +95,8 @@ impl Drop for Permit {
             state.probing &= !self.probe;
             match self.outage {
                 Some((true, now)) => {
-                    if state.fail(now) {
+                    let opened = state.fail(now);
+                    if opened {
                         tracing::warn!(
                             url = &*self.key,
                             failures = state.failures,

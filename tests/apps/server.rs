@@ -43,6 +43,7 @@ pub struct Server {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     connections: Arc<AtomicUsize>,
+    hung_up: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -51,16 +52,18 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (seen, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let hung_up = Arc::new(AtomicUsize::new(0));
         let (log, count, act) = (seen.clone(), connections.clone(), Arc::new(act));
+        let gone = hung_up.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                let (log, act) = (log.clone(), act.clone());
+                let (log, act, gone) = (log.clone(), act.clone(), gone.clone());
                 let number = count.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || serve(stream, number, &log, &*act));
+                thread::spawn(move || serve(stream, number, &log, &gone, &*act));
             }
         });
-        Self { address, seen, connections }
+        Self { address, seen, connections, hung_up }
     }
 
     /// Always the same document.
@@ -75,6 +78,11 @@ impl Server {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic while held").clone()
+    }
+
+    /// How many callers of [`Act::Silence`] closed their connection.
+    pub fn hung_up(&self) -> usize {
+        self.hung_up.load(Ordering::SeqCst)
     }
 
     pub fn connections(&self) -> usize {
@@ -107,28 +115,35 @@ pub fn status(code: u16) -> Act {
     Act::Say(code, Vec::new(), String::new())
 }
 
-fn serve(stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, act: &dyn Fn(&Seen) -> Act) {
+fn serve(
+    stream: TcpStream,
+    connection: usize,
+    log: &Mutex<Vec<Seen>>,
+    gone: &AtomicUsize,
+    act: &dyn Fn(&Seen) -> Act,
+) {
     let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     let mut writer = stream;
     while let Some(seen) = read(&mut reader, connection) {
         log.lock().expect("no panic while held").push(seen.clone());
-        if !perform(act(&seen), &mut writer) {
+        if !perform(act(&seen), &mut writer, gone) {
             return;
         }
     }
 }
 
 /// True: the connection may be used again.
-fn perform(act: Act, out: &mut TcpStream) -> bool {
+fn perform(act: Act, out: &mut TcpStream, gone: &AtomicUsize) -> bool {
     match act {
         Act::Say(code, headers, body) => out.write_all(&answer(code, &headers, &body)).is_ok(),
         Act::SayAndClose(body) => out.write_all(&answer(200, &[], &body)).is_err(),
         Act::Late(wait, then) => {
             thread::sleep(wait);
-            perform(*then, out)
+            perform(*then, out, gone)
         }
         Act::Silence => {
-            thread::sleep(Duration::from_secs(20));
+            out.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout above zero");
+            gone.fetch_add(usize::from(out.read(&mut [0]).is_ok_and(|read| read == 0)), Ordering::SeqCst);
             false
         }
         Act::Raw(bytes) => out.write_all(&bytes).is_err(),

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::call::instructions::{Dial, Noun, Target as To, Verb};
@@ -210,7 +210,13 @@ fn an_unknown_root_verb_noun_or_attribute_is_an_error() {
     }
 }
 
-/// Attacks: each is refused with its own reason, within 50 ms.
+/// CPU time of this thread so far: other tests' load is none of this one's business.
+fn cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    Duration::from_nanos(text.split(' ').next().and_then(|field| field.parse().ok()).expect("a number"))
+}
+
+/// Attacks: each is refused with its own reason, within 50 ms of CPU time.
 #[test]
 fn hostile_documents_are_refused_at_once() {
     const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
@@ -281,10 +287,11 @@ fn hostile_documents_are_refused_at_once() {
         ("open quotes", format!("<Response><Dial a=\"{}", "<".repeat(60_000)).into(), Reason::WebhookNotXml),
     ];
     for (name, body, expected) in cases {
-        let start = Instant::now();
+        let start = cpu();
         let found = read(&body).map_err(|error| error.reason());
-        let took = start.elapsed();
+        let took = cpu() - start;
         assert_eq!(found, Err(expected), "{name}");
+        println!("{name}: {took:?}");
         assert!(took < Duration::from_millis(50), "{name} took {took:?}");
     }
 }
