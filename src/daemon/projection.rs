@@ -370,3 +370,154 @@ fn micros_now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::call::facts::CallFacts;
+    use crate::call::outcome::{HangupSource, Terminal};
+    use crate::call::record::{CallerSide, Event};
+    use crate::flow::{Flow, ListenerId, Transport};
+    use crate::ids::{AccountSid, OrganizationSid};
+    use crate::journal::{Config, Journal};
+    use crate::reason::Reason;
+    use crate::routing::model::{Hook, VoiceProfile};
+
+    /// A store that is down for its first few batches and then keeps what it gets.
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<(u32, u64, Vec<Batch>)>>);
+
+    impl Sink for Memory {
+        async fn projected(&self, _: InstanceSid) -> Result<Option<u64>, StoreError> {
+            let position = self.0.lock().unwrap().1;
+            Ok((position > 0).then_some(position))
+        }
+
+        async fn project(&self, _: InstanceSid, position: u64, batch: &Batch) -> Result<(), StoreError> {
+            let mut memory = self.0.lock().unwrap();
+            if memory.0 > 0 {
+                memory.0 -= 1;
+                return Err(StoreError::Url("down".into()));
+            }
+            memory.1 = position;
+            memory.2.push(batch.clone());
+            Ok(())
+        }
+    }
+
+    fn begin() -> Change {
+        let hook = Hook { url: "https://a.example/".into(), method: crate::routing::model::Method::Post };
+        let profile = VoiceProfile { status_callback: Some(hook), ..VoiceProfile::default() };
+        let facts = CallFacts {
+            call: CallSid(9),
+            account: AccountSid(1),
+            organization: OrganizationSid(2),
+            number: None,
+            number_text: "+1".into(),
+            trunk: None,
+            profile: Arc::new(profile),
+            base_url: "".into(),
+            post_query_in_body: false,
+            from: "+2".into(),
+            to: "+1".into(),
+            sip_to: None,
+            caller_name: "".into(),
+            forwarded_from: "".into(),
+            sip_call_id: "c".into(),
+            sip_source: "192.0.2.1".parse().unwrap(),
+            sip_headers: Vec::new(),
+            started: crate::time::Instant::ZERO,
+            generation: 1,
+        };
+        let flow = Flow {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            local: "192.0.2.2".parse().unwrap(),
+            peer: "192.0.2.1:5060".parse().unwrap(),
+            connection: None,
+        };
+        let caller = CallerSide { response_headers: b"".as_slice().into(), flow };
+        Change::Admitted { facts: Arc::new(facts), caller: Box::new(caller) }
+    }
+
+    fn end() -> Change {
+        Change::Ended(Terminal {
+            status: CallStatus::Busy,
+            sip_code: 486,
+            reason: Reason::TargetBusy,
+            source: HangupSource::Callee,
+            duration: Duration::ZERO,
+        })
+    }
+
+    fn record(seq: u32, change: Change, event: Option<(u32, CallStatus)>) -> Record {
+        let event = event.map(|(sequence, status)| Event { sequence, status });
+        Record { call: CallSid(9), seq, at: crate::time::Instant::from_millis(u64::from(seq)), change, event }
+    }
+
+    fn outcome(sequence: u32, attempt: u32, fate: Fate) -> Entry {
+        let (call, took) = (CallSid(9), Duration::from_millis(3));
+        let error = "".into();
+        Entry::Outcome(Outcome { call, sequence, attempt, took, http_status: Some(200), error, fate })
+    }
+
+    /// Runs a projection until the store holds everything that is written.
+    async fn catch_up(journal: &Journal, memory: &Memory) {
+        let (feed, gauge) = (journal.feed_from(0), journal.gauge());
+        let body: Body = Box::new(|notice| format!("SequenceNumber={}", notice.event.sequence));
+        let metrics = Arc::new(Metrics::new());
+        let projection = Projection::new(InstanceSid(5), memory.clone(), feed, gauge.clone(), metrics, body);
+        let running = tokio::spawn(projection.run());
+        let begun = Instant::now();
+        while memory.0.lock().unwrap().1 < gauge.written() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the store never caught up");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        running.abort();
+    }
+
+    #[tokio::test]
+    async fn the_store_gets_every_row_once_also_after_it_was_down_and_after_a_restart() {
+        let path = std::env::temp_dir().join(format!("callgate-projection-{}", std::process::id()));
+        let memory = Memory::default();
+        memory.0.lock().unwrap().0 = 2;
+        {
+            let (journal, _) = Journal::open(&Config::new(&path, std::time::UNIX_EPOCH)).unwrap();
+            let mut pen = journal.pen();
+            let ringing = record(1, Change::Ringing, Some((0, CallStatus::Ringing)));
+            pen.write(&mut vec![record(0, begin(), None), ringing]);
+            pen.note([outcome(0, 1, Fate::Failed(Some(7))), outcome(0, 2, Fate::Delivered)]);
+            while pen.written() < 4 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            catch_up(&journal, &memory).await;
+            pen.write(&mut vec![record(2, end(), Some((1, CallStatus::Busy)))]);
+        }
+        let before = memory.0.lock().unwrap().2.len();
+        let (journal, _) = Journal::open(&Config::new(&path, std::time::UNIX_EPOCH)).unwrap();
+        let mut pen = journal.pen();
+        pen.note([outcome(1, 1, Fate::Delivered)]);
+        while pen.written() < 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        catch_up(&journal, &memory).await;
+        let batches = memory.0.lock().unwrap().2.clone();
+        let first: Vec<_> = batches[..before].iter().flat_map(|batch| &batch.events).collect();
+        let second: Vec<_> = batches[before..].iter().flat_map(|batch| &batch.events).collect();
+        let kinds = |rows: &[&EventRow]| rows.iter().map(|row| row.kind.clone()).collect::<Vec<_>>();
+        assert_eq!(kinds(&first), ["admitted", "ringing"]);
+        assert_eq!(kinds(&second), ["ended"], "what the store had is not written again");
+        let attempts = batches.iter().map(|batch| batch.attempts.len()).sum::<usize>();
+        assert_eq!(attempts, 3);
+        let call = batches.iter().flat_map(|batch| &batch.calls).next_back().unwrap();
+        assert_eq!((call.status, call.sip_code, call.sequence), (CallStatus::Busy, Some(486), 2));
+        let last = batches.iter().flat_map(|batch| &batch.deliveries).next_back().unwrap();
+        assert_eq!((last.sequence, last.state, last.attempts), (1, DeliveryState::Delivered, 1));
+        assert_eq!(last.body, "SequenceNumber=1");
+        drop(pen);
+        drop(journal);
+        std::fs::remove_dir_all(path).unwrap();
+    }
+}

@@ -3,6 +3,8 @@
 
 use crate::sip::{Message, Method, Name, Writer};
 
+type Bytes = Box<[u8]>;
+
 /// The ACK of a 3xx-6xx: the INVITE's Request-URI, top Via, Route, From and Call-ID, its CSeq number,
 /// and the To of the response.
 pub(super) fn ack(invite: &[u8], to: &[u8]) -> Option<Box<[u8]>> {
@@ -11,7 +13,7 @@ pub(super) fn ack(invite: &[u8], to: &[u8]) -> Option<Box<[u8]>> {
 }
 
 /// The CANCEL of an INVITE with `extra` header lines, and the branch both share.
-pub(super) fn cancel(invite: &[u8], extra: &[u8]) -> Option<(Box<[u8]>, Box<[u8]>)> {
+pub(super) fn cancel(invite: &[u8], extra: &[u8]) -> Option<(Bytes, Bytes)> {
     let invite = Message::scan(invite).ok()?;
     let branch = invite.top_via().branch()?.into();
     let to = invite.value(Name::To)?;
