@@ -210,7 +210,7 @@ impl Call {
         } else {
             self.send_ack(desk, pair, side.other(), answering.far_cseq, Some(ack));
         }
-        let first = side == Side::A && self.winner == Some(pair) && !self.acked;
+        let first = side == Side::A && self.winner == Some(pair) && !self.acked && !self.over;
         if first {
             self.acked = true;
             self.record(desk, Change::Acked, None);

@@ -53,9 +53,7 @@ impl Engine {
             None => match self.desk.config.unknown_source {
                 UnknownSource::DefaultOrganization(_) => None,
                 // Before the first directory nobody is unknown yet.
-                UnknownSource::Reject if self.directory.is_none() => {
-                    return self.refuse_stateless(flow, message, 503, Some(Reason::Draining));
-                }
+                UnknownSource::Reject if self.directory.is_none() => None,
                 UnknownSource::Reject => {
                     self.desk.count(Counter::UnknownSource);
                     return self.refuse_stateless(flow, message, 403, None);

@@ -74,12 +74,24 @@ impl Engine {
                 self.matched(followed, flow, message);
             }
             Arrival::Cancel(invite) => self.cancel(flow, &parts, message, invite),
-            Arrival::Merged => self.refuse_stateless(flow, message, 482, Some(Reason::Loop)),
+            Arrival::Merged => self.merged(flow, &parts, message),
             Arrival::Ack => self.in_dialog(flow, &parts, message),
             Arrival::New if to.tag().is_some() => self.in_dialog(flow, &parts, message),
             Arrival::New if method == Method::Invite => self.invite(flow, &parts, message),
             Arrival::New => self.out_of_dialog(flow, method, message),
         }
+    }
+
+    /// A copy that came another way (8.2.2.2): 482, in a transaction of its own, so that its
+    /// repetitions stay refused when the first copy is answered. It does not count as a first copy.
+    fn merged(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
+        let parts = RequestParts { to_tag: Some(b""), ..*parts };
+        let force = self.trunk_of(&flow, message).map(|trunk| trunk.force_rport);
+        let server = self.serve(flow, &parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
+        let tag = self.stateless_tag(message);
+        let reason = force.map(|_| Reason::Loop);
+        compose::refusal(&mut self.desk.paper, message, &flow, 482, Some(tag.as_bytes()), reason);
+        self.desk.respond(server, 482);
     }
 
     /// The same request again, or the ACK of an INVITE we answered.

@@ -8,6 +8,7 @@ use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
 use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
+use crate::flow::ConnectionId;
 use crate::ids::CallSid;
 use crate::routing::Directory;
 use crate::routing::limits::{Limits, Permit};
@@ -120,6 +121,19 @@ impl Engine {
             dialogs: self.desk.tags.len(),
             asks: self.desk.asks.len(),
         }
+    }
+
+    /// Whether nothing is under way: no unanswered call, and no transaction that waits for a response
+    /// or an ACK. Answered calls do not count: their dialogs are in the journal.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.unanswered == 0 && self.desk.table.open() == 0
+    }
+
+    /// Whether an open transaction goes over this stream connection, which is not idle then.
+    #[must_use]
+    pub fn uses_connection(&self, connection: ConnectionId) -> bool {
+        self.desk.table.uses(connection)
     }
 
     fn expire(&mut self) {

@@ -62,6 +62,10 @@ impl<T> Slots<T> {
         TransactionId { index, generation }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+
     pub(super) fn get(&self, id: TransactionId) -> Option<&T> {
         self.slots.get(id.index as usize).filter(|slot| slot.generation == id.generation)?.value.as_ref()
     }

@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::client_invite::{self, ClientInvite};
-use super::client_other::ClientOther;
+use super::client_other::{self, ClientOther};
 use super::key::{RequestParts, ResponseParts};
 use super::server_invite::{self, ServerInvite};
 use super::server_other::{self, ServerOther};
@@ -18,7 +18,7 @@ pub use super::slots::TransactionId;
 use super::step::{Change, Refused, Send, Step, Tell};
 use super::timer::{Base, Timer};
 use super::{compose, key};
-use crate::flow::Flow;
+use crate::flow::{ConnectionId, Flow};
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
 
@@ -154,6 +154,24 @@ pub(super) enum Cancel {
     Sent,
 }
 
+impl<U> Transaction<U> {
+    fn is_open(&self) -> bool {
+        use server_invite::State as Invited;
+        match &self.machine {
+            Machine::ServerInvite(machine) => matches!(machine.state(), Invited::Proceeding | Invited::Completed),
+            Machine::ServerOther(machine) => {
+                matches!(machine.state(), server_other::State::Trying | server_other::State::Proceeding)
+            }
+            Machine::ClientInvite(machine) => {
+                matches!(machine.state(), client_invite::State::Calling | client_invite::State::Proceeding)
+            }
+            Machine::ClientOther(machine) | Machine::ClientCancel(machine) => {
+                matches!(machine.state(), client_other::State::Trying | client_other::State::Proceeding)
+            }
+        }
+    }
+}
+
 impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     /// An empty table.
     #[must_use]
@@ -209,6 +227,19 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             }
             _ => false,
         })
+    }
+
+    /// How many transactions still wait for a response of theirs, or for its ACK.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.slots.iter().filter(|transaction| transaction.is_open()).count()
+    }
+
+    /// Whether such a transaction goes over this connection.
+    #[must_use]
+    pub fn uses(&self, connection: ConnectionId) -> bool {
+        let over_it = |transaction: &&Transaction<U>| transaction.flow.connection == Some(connection);
+        self.slots.iter().filter(over_it).any(Transaction::is_open)
     }
 
     /// A request came.

@@ -28,5 +28,34 @@ macro_rules! dialogues {
 }
 
 dialogues! {
+    bye_from_both_sides
+    cancel_against_200
+    cancel_before_1xx
+    cancel_while_asking
+    dial_timeout
+    emergency
+    hangup_from_outside
+    hold_bye_until_ack
+    in_dialog_requests
+    lost_ack
+    merged_invite
+    no_rport
+    number_through_gateway
+    options_without_hops
     plain_call
+    private_contact
+    record_route
+    redirect_mode
+    refusals
+    reinvite_from_both_sides
+    serial_retry_after_183
+    silent_target
+    target_302
+    target_407
+    target_503
+    tcp_closed_in_mid_call
+    time_limit
+    two_successes
+    unknown_source
+    webhook_failure
 }
