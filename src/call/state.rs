@@ -141,8 +141,16 @@ pub(super) struct Leg {
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
     pub trusted: bool,
-    /// 2xx of this INVITE that lost: the remote tag, and the ACK that is sent again.
-    pub losers: Vec<(Arc<[u8]>, Arc<[u8]>, Flow)>,
+    /// 2xx of this INVITE that lost.
+    pub losers: Vec<Loser>,
+}
+
+/// A 2xx that lost: its tag, and the ACK that its repetitions get again.
+#[derive(Debug)]
+pub(super) struct Loser {
+    pub tag: Arc<[u8]>,
+    pub ack: Arc<[u8]>,
+    pub flow: Flow,
 }
 
 /// How a leg stands.

@@ -8,7 +8,7 @@ use crate::call::dialling::ELSEWHERE;
 use crate::call::mint::Tag;
 use crate::call::program::Failure;
 use crate::call::record::Change;
-use crate::call::state::{Call, LegState, Pair, Side};
+use crate::call::state::{Call, LegState, Loser, Pair, Side};
 use crate::call::target;
 use crate::dialog::{Dialog, Local};
 use crate::reason::Reason;
@@ -111,9 +111,8 @@ impl Call {
     /// A 2xx that nobody waits for: ACK, then BYE (13.2.2.4); its repetitions get the ACK again.
     fn lost(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let tag: Arc<[u8]> = response.to().tag().unwrap_or_default().into();
-        let repeated = self.legs[leg].losers.iter().find(|(loser, ..)| *loser == tag);
-        if let Some((_, ack, flow)) = repeated {
-            return desk.send(*flow, &ack.clone(), crate::call::ask::SendToken::default());
+        if let Some(loser) = self.legs[leg].losers.iter().find(|loser| loser.tag == tag) {
+            return desk.send(loser.flow, &loser.ack, crate::call::ask::SendToken::default());
         }
         let Some(mut dialog) = self.target_dialog(leg, response) else { return };
         let near = dialog.flow;
@@ -129,7 +128,7 @@ impl Call {
         desk.send_paper(dialog.flow);
         let sid = Some(self.legs[leg].sid);
         desk.trace_sent(self.facts.call, sid);
-        self.legs[leg].losers.push((tag, desk.paper.as_slice().into(), dialog.flow));
+        self.legs[leg].losers.push(Loser { tag, ack: desk.paper.as_slice().into(), flow: dialog.flow });
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method: Method::Bye, dialog: &dialog, branch, known, cseq: cseq + 1 };

@@ -50,6 +50,9 @@ pub struct Footprint {
     pub unanswered: usize,
     /// Transactions of both kinds.
     pub transactions: usize,
+    /// What is under way: unanswered calls, and transactions that wait for a response or an ACK.
+    /// Answered calls do not count, as their dialogs are in the journal.
+    pub open: usize,
     /// Timers that are set.
     pub timers: usize,
     /// Tags of dialogs, early ones included.
@@ -83,7 +86,7 @@ impl Engine {
             self.desk.print.clear();
         }
         match input {
-            Input::Received { flow, bytes } => self.received(flow, bytes),
+            Input::Received { flow, bytes } => self.guarded(|engine| engine.received(flow, bytes)),
             Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(token) => self.send_failed(token),
             Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
@@ -117,17 +120,11 @@ impl Engine {
             calls: self.calls.len(),
             unanswered: self.unanswered,
             transactions: self.desk.table.len(),
+            open: self.unanswered + self.desk.table.open(),
             timers: self.desk.timers.len(),
             dialogs: self.desk.tags.len(),
             asks: self.desk.asks.len(),
         }
-    }
-
-    /// Whether nothing is under way: no unanswered call, and no transaction that waits for a response
-    /// or an ACK. Answered calls do not count: their dialogs are in the journal.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.unanswered == 0 && self.desk.table.open() == 0
     }
 
     /// Whether an open transaction goes over this stream connection, which is not idle then.
@@ -150,6 +147,14 @@ impl Engine {
                     self.answered(ask, None);
                 }
             }
+        }
+    }
+
+    /// A panic outside any call (while a message is read or routed) loses that message and no more:
+    /// what is read and routed changes no call.
+    fn guarded(&mut self, run: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| run(self))).is_err() {
+            self.desk.count(Counter::Panic);
         }
     }
 
