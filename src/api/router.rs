@@ -12,7 +12,6 @@ use super::state::Api;
 use super::{admin, gate, ops, restcomm};
 
 /// The whole API: the dialects under their bases, `/admin/v1`, and what needs no credentials.
-#[must_use]
 pub fn router(api: &Api) -> Router {
     let mut routes = Router::new().nest("/admin/v1", admin::routes(api)).merge(ops::routes());
     for base in restcomm::BASES {

@@ -42,7 +42,7 @@ pub(super) async fn list(
         let more = store.deliveries(&superseded, page).await.map_err(ServiceError::from)?;
         listed.total += more.total;
         listed.rows.extend(more.rows);
-        listed.rows.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+        listed.rows.sort_by_key(|row| std::cmp::Reverse(row.created_at));
     }
     let rows: Vec<Value> = listed.rows.iter().map(print).collect();
     let mut response = reply::json(&json!({ "total": listed.total, "deliveries": rows }));
