@@ -52,24 +52,23 @@ pub(crate) fn serve(file: Option<&Path>) -> Result<()> {
 /// Brings the store's tables up to date; what was applied.
 pub(crate) fn migrate(file: Option<&Path>) -> Result<Value> {
     let config = config(file)?;
-    let store = Store::open(config.store.opening(&config.secrets))?;
-    let applied = runtime()?.block_on(async {
+    runtime()?.block_on(async {
+        let store = Store::open(config.store.opening(&config.secrets))?;
         let applied = store.migrate().await;
         store.close().await;
-        applied
-    })?;
-    Ok(json!({ "store": store_kind(&store), "applied": applied }))
+        Ok(json!({ "store": store_kind(&store), "applied": applied? }))
+    })
 }
 
 /// Reads the configuration, loads the directory as a start would and says what is doubtful. Neither
 /// binds nor writes.
 pub(crate) fn check(file: Option<&Path>) -> Result<Value> {
     let config = config(file)?;
-    let store = Store::open(config.store.opening(&config.secrets))?;
-    let (directory, bad) = runtime()?.block_on(async {
+    let (store, directory, bad) = runtime()?.block_on(async {
+        let store = Store::open(config.store.opening(&config.secrets))?;
         let loaded = load(&store).await;
         store.close().await;
-        loaded
+        loaded.map(|(directory, bad)| (store, directory, bad))
     })?;
     Ok(json!({
         "configuration": file.map_or("defaults".into(), |file| file.display().to_string()),

@@ -77,6 +77,36 @@ async fn what_fails_has_its_exit_code(api: Api) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("callgate serve"));
 }
 
+/// `callgate WORDS` with a configuration of its own.
+fn run_with(folder: &Path, text: &str, words: &[&str]) -> Output {
+    let file = folder.join("callgate.toml");
+    std::fs::write(&file, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
+    command.args(words).arg("--config").arg(&file).output().unwrap()
+}
+
+#[tokio::test]
+async fn migrate_and_check_need_no_daemon() {
+    let api = Api::new(crate::servers::Server::Sqlite).await;
+    let folder = &api.world.folder.0;
+    let text = format!(
+        "[store]\nurl = \"sqlite://{0}/fresh.db\"\n[secrets]\nkey-file = \"{0}/fresh.key\"\n",
+        folder.display()
+    );
+    let migrated = run_with(folder, &text, &["migrate", "--json"]);
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    let migrated: Value = serde_json::from_slice(&migrated.stdout).unwrap();
+    assert!(!migrated["applied"].as_array().unwrap().is_empty());
+    let checked = run_with(folder, &text, &["check", "--json"]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((&checked["numbers"], &checked["store"]), (&json!(0), &json!("sqlite")));
+    let warnings = checked["warnings"].to_string();
+    assert!(warnings.contains("emergency") && warnings.contains("no trunk"), "{warnings}");
+    let wrong = run_with(folder, "[http]\nlisen = 1\n", &["check"]);
+    assert_eq!(wrong.status.code(), Some(78), "{}", String::from_utf8_lossy(&wrong.stderr));
+}
+
 #[tokio::test]
 async fn a_socket_is_taken_over_only_when_nobody_listens() {
     let api = Api::new(crate::servers::Server::Sqlite).await;
