@@ -16,6 +16,9 @@ mod text;
 mod truths;
 mod world;
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use world::{Options, run};
 
 fn number(name: &str) -> Option<u64> {
@@ -28,25 +31,30 @@ fn number(name: &str) -> Option<u64> {
 fn live(test: &str, seeds: u64, options: &Options) {
     let one = number("CALLGATE_SEED");
     let seeds = one.map_or(0..number("CALLGATE_SEEDS").unwrap_or(seeds), |seed| seed..seed + 1);
-    let mut failures = Vec::new();
+    let (began, count) = (Instant::now(), seeds.end - seeds.start);
+    let (mut failures, mut by_truth) = (Vec::new(), BTreeMap::new());
     for seed in seeds {
         let evidence = run(seed, options);
-        let broken = truths::broken(&evidence);
         if one.is_some() {
             println!("{}", evidence.transcript());
         }
+        let broken = truths::broken(&evidence);
+        for (name, _) in &broken {
+            *by_truth.entry(*name).or_insert(0_u32) += 1;
+        }
         if !broken.is_empty() {
             let list: Vec<String> = broken.iter().map(|(name, why)| format!("  {name}: {why}")).collect();
-            failures.push(format!(
-                "seed {seed}: CALLGATE_SEED={seed} cargo test --test sim {test} -- --nocapture\n{}",
-                list.join("\n")
-            ));
-        }
-        if failures.len() == 10 {
-            break;
+            let replay = format!("CALLGATE_SEED={seed} cargo test --test sim {test} -- --nocapture");
+            failures.push(format!("seed {seed}: {replay}\n{}", list.join("\n")));
         }
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    println!("{test}: {count} worlds in {:.1} s", began.elapsed().as_secs_f32());
+    let (broken, shown) = (failures.len(), failures.len().min(10));
+    assert!(
+        broken == 0,
+        "{broken} of {count} worlds broke a truth: {by_truth:?}\n{}",
+        failures[..shown].join("\n")
+    );
 }
 
 #[test]
