@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::effects::Effects;
 use crate::call::record::{Change, Record};
-use crate::engine::door::{Input, Output, SendToken};
+use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
 use crate::engine::{Engine, Footprint};
 use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
@@ -271,19 +271,33 @@ impl Shard {
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
         });
         let timer = self.wait.map(|at| clock.timer(at));
-        tokio::select! {
+        let woken = tokio::select! {
             biased;
-            () = readable => {}
-            Some(arrival) = arrivals.recv() => self.arrival(arrival),
-            answered = effects.next() => {
-                if let Some((ask, answer)) = answered {
-                    self.handle(Input::Answered { ask, answer });
-                }
-            }
-            Some(command) = commands.recv() => self.command(command),
-            () = until(timer) => {}
+            () = readable => Woken::Sockets,
+            Some(arrival) = arrivals.recv() => Woken::Arrival(arrival),
+            answered = effects.next() => Woken::Answer(answered),
+            Some(command) = commands.recv() => Woken::Command(command),
+            () = until(timer) => Woken::Timer,
+        };
+        // Whatever woke it meets the directory that was live then.
+        self.compare_directory();
+        match woken {
+            Woken::Arrival(arrival) => self.arrival(arrival),
+            Woken::Answer(Some((ask, answer))) => self.handle(Input::Answered { ask, answer }),
+            Woken::Command(command) => self.command(command),
+            Woken::Sockets | Woken::Answer(None) | Woken::Timer => {}
         }
     }
+}
+
+/// What ended a shard's sleep.
+enum Woken {
+    Sockets,
+    Arrival(Arrival),
+    /// `None`: the journal has written more.
+    Answer(Option<(AskId, Answer)>),
+    Command(Command),
+    Timer,
 }
 
 async fn until(timer: Option<tokio::time::Instant>) {

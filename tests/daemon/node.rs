@@ -1,0 +1,141 @@
+//! One callgate: the real binary on free ports in a folder of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use callgate::cli::demo::http::{self, Message};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub const SID: &str = "AC0000000000000000000000000000da01";
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Node {
+    pub child: Child,
+    pub folder: PathBuf,
+    pub sip: Vec<SocketAddr>,
+    pub http: SocketAddr,
+    keep: bool,
+}
+
+pub fn folder() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("callgate-daemon-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The binary in `folder` with a wholesome environment and `settings` over it.
+pub fn command(folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
+    command
+        .arg("serve")
+        .current_dir(folder)
+        .env("CALLGATE__SIP__LISTEN", format!("{listen:?}"))
+        .env("CALLGATE__HTTP__LISTEN", "127.0.0.1:0")
+        .env("CALLGATE__NODE__READY_FILE", "ready.json")
+        .env("CALLGATE__WEBHOOK__ALLOW_PRIVATE_ADDRESSES", "true")
+        .env("CALLGATE__JOURNAL__RESERVE_BYTES", "4194304")
+        .env("CALLGATE__JOURNAL__SEGMENT_BYTES", "1048576")
+        .env("CALLGATE_ADMIN_SID", SID)
+        .env("CALLGATE_ADMIN_TOKEN", TOKEN)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap());
+    for (key, value) in settings {
+        command.env(key, value);
+    }
+    command
+}
+
+impl Node {
+    pub fn start(listen: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::start_in(folder(), listen, settings)
+    }
+
+    pub fn start_in(folder: PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Self {
+        let ready = folder.join("ready.json");
+        if ready.exists() {
+            std::fs::remove_file(&ready).unwrap();
+        }
+        let mut child = command(&folder, listen, settings).spawn().unwrap();
+        let until = Instant::now() + PATIENCE;
+        let text = loop {
+            if let Ok(text) = std::fs::read_to_string(&ready) {
+                break text;
+            }
+            let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            assert!(child.try_wait().unwrap().is_none(), "callgate ended: {}", log());
+            assert!(Instant::now() < until, "callgate is not ready: {}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let ready: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let address = |value: &serde_json::Value| value.as_str().unwrap().parse().unwrap();
+        let sip = ready["listeners"].as_array().unwrap().iter().map(|one| address(&one["address"])).collect();
+        Self { child, folder, sip, http: address(&ready["http"]), keep: false }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    pub fn ask(&self, line: &str, kind: &str, body: &str) -> Message {
+        http::request(self.http, (SID, TOKEN), line, kind, body).unwrap()
+    }
+
+    /// A trunk for loopback and a number of that application; returns when both are live.
+    pub fn provision(&self, number: &str, application: SocketAddr) {
+        let trunk = r#"{"name":"test","sources":["127.0.0.0/8","::1/128"]}"#;
+        assert_eq!(self.ask("POST /admin/v1/trunks", "application/json", trunk).status(), 201);
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("PhoneNumber", number)
+            .append_pair("VoiceUrl", &format!("http://{application}/voice"))
+            .append_pair("StatusCallback", &format!("http://{application}/status"))
+            .finish();
+        let line = format!("POST /restcomm/2012-04-24/Accounts/{SID}/IncomingPhoneNumbers.json");
+        let answer = self.ask(&line, "application/x-www-form-urlencoded", &body);
+        assert!(matches!(answer.status(), 200 | 201), "{answer:?}");
+        let generation = answer.header("x-callgate-generation").unwrap();
+        self.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end; the exit code, `None` after a signal.
+    pub fn ended(&mut self) -> Option<i32> {
+        let until = Instant::now() + Duration::from_secs(45);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < until, "callgate does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// `kill -9`; its folder stays.
+    pub fn kill(mut self) -> PathBuf {
+        self.keep = true;
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.clone()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.child.kill().unwrap();
+            self.child.wait().unwrap();
+        }
+        if !self.keep && !std::thread::panicking() {
+            std::fs::remove_dir_all(&self.folder).unwrap();
+        }
+    }
+}
