@@ -31,12 +31,14 @@ dialogues! {
     bye_from_both_sides
     cancel_against_200
     cancel_before_1xx
+    cancel_of_our_own_spiral
     cancel_while_asking
     dial_timeout
     emergency
     hangup_from_outside
     hold_bye_until_ack
     in_dialog_requests
+    large_invite
     lost_ack
     merged_invite
     no_rport
@@ -46,10 +48,12 @@ dialogues! {
     private_contact
     record_route
     redirect_mode
+    redirects_and_pauses
     refusals
     reinvite_from_both_sides
     serial_retry_after_183
     silent_target
+    spiral
     target_302
     target_407
     target_503

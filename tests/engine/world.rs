@@ -141,6 +141,11 @@ impl World {
                 let call = self.records.last().expect("a record").call;
                 self.input(Input::Hangup { call });
             }
+            // What the engine sent to itself comes in.
+            "loop" => {
+                let text = self.peers.get_mut(&rest[0]).expect("a peer").inbox.pop_front().expect("a message");
+                self.deliver(&rest[0], &text.whole);
+            }
             "again" => {
                 let bytes = self.peers[&rest[0]].last_sent.clone();
                 self.deliver(&rest[0], &bytes);
@@ -162,6 +167,9 @@ impl World {
                 "redirect" => self.trunk.mode = if on(value) { TrunkMode::Redirect } else { TrunkMode::Call },
                 "max-calls" => self.trunk.max_calls = Some(value.parse().expect("a number")),
                 "failure-status" => self.trunk.webhook_failure_status = Some(value.parse().expect("a number")),
+                "source" => {
+                    self.trunk.sources.push(Prefix { address: value.parse().expect("an address"), length: 32 });
+                }
                 "emergency" => self.trunk.emergency_numbers.push(value.into()),
                 "nat" => {
                     self.trunk.nat = match value {
