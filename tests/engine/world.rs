@@ -109,10 +109,10 @@ impl World {
         let rest = &words[1..];
         let first = words[0].as_str();
         if let Some(name) = first.strip_suffix('>') {
-            return self.from_peer(name, rest);
+            return self.peer_sends(name, rest);
         }
         if let Some(name) = first.strip_suffix('<') {
-            return self.to_peer(name, rest);
+            return self.peer_got(name, rest);
         }
         match first {
             "set" => self.set(rest),
@@ -328,7 +328,7 @@ impl World {
         self.input(Input::FlowClosed(flow));
     }
 
-    fn from_peer(&mut self, name: &str, words: &[String]) {
+    fn peer_sends(&mut self, name: &str, words: &[String]) {
         let peer = self.peers.get_mut(name).expect("a peer");
         let first = words[0].as_str();
         let text = match first.chars().next() {
@@ -338,7 +338,7 @@ impl World {
         self.deliver(name, &text);
     }
 
-    fn to_peer(&mut self, name: &str, words: &[String]) {
+    fn peer_got(&mut self, name: &str, words: &[String]) {
         let peer = self.peers.get_mut(name).unwrap_or_else(|| panic!("no peer {name}"));
         let Some(text) = peer.inbox.pop_front() else { panic!("nothing came to {name}") };
         let first = words[0].as_str();
