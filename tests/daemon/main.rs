@@ -140,6 +140,36 @@ fn hup_reloads_term_drains_and_the_exit_is_clean() {
 }
 
 #[test]
+fn a_draining_node_refuses_what_is_new_and_a_second_term_ends_it_at_once() {
+    // An application that takes the question and never answers keeps a call unanswered.
+    let application = TcpListener::bind(loopback()).unwrap();
+    let mut node = Node::start(&["udp://127.0.0.1:0"], &[]);
+    node.provision(NUMBER, application.local_addr().unwrap());
+    let router = node.sip[0];
+    let ringing = std::thread::spawn(move || {
+        caller(Wire::udp(loopback()).unwrap()).call(router, NUMBER, Duration::from_secs(2))
+    });
+    let _asked = application.accept().unwrap();
+    node.signal(Signal::SIGTERM);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (answer, _) = options(&UdpSocket::bind(loopback()).unwrap(), router);
+        if answer.starts_with("SIP/2.0 503 ") {
+            break;
+        }
+        assert!(Instant::now() < until, "{answer}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let refused = caller(Wire::udp(loopback()).unwrap()).call(router, NUMBER, PATIENCE);
+    assert!(matches!(refused, Err(PhoneError::Refused(503, _))), "{refused:?}");
+    let began = Instant::now();
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.ended(), Some(0), "{}", node.log());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(ringing.join().unwrap().is_err());
+}
+
+#[test]
 fn every_listener_answers_from_the_address_that_received() {
     let node = Node::start(&["udp://0.0.0.0:0", "udp://127.0.0.2:0", "udp://[::1]:0"], &[]);
     let v4 = UdpSocket::bind(loopback()).unwrap();
