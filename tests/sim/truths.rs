@@ -151,12 +151,15 @@ fn an_answer_is_not_lost(e: &Evidence) -> Result<(), String> {
         let given_up =
             e.out().any(|(w, t)| t.method() == "CANCEL" && t.branch() == text.branch() && w.sent < came);
         let Some(caller) = crate::journal::caller_of(e, request.uri()) else { continue };
-        let Some(invite) = invites.iter().find(|invite| invite.request.call_id() == caller) else { continue };
-        let before = invite.finals().any(|(w, ..)| w.sent < came);
+        // A merged INVITE may have become a call of its own under the same Call-ID.
+        let finals = || invites.iter().filter(|i| i.request.call_id() == caller).flat_map(Served::finals);
+        let before = finals().any(|(w, ..)| w.sent < came);
         if !(rang || prompt) || given_up || before {
             continue;
         }
-        if !invite.finals().any(|(_, _, code)| (200..300).contains(code)) {
+        if invites.iter().any(|i| i.request.call_id() == caller)
+            && !finals().any(|(_, _, code)| (200..300).contains(code))
+        {
             return Err(format!("{code} of {} never became the answer of {caller}", text.call_id()));
         }
     }
