@@ -205,9 +205,7 @@ impl Call {
         }
         let Some(mut answering) = self.pairs[pair].answering.take() else { return };
         desk.stop(&mut answering.timer);
-        if self.over && !self.pairs[pair].alive[side.other() as usize] {
-            // The far side is gone: nothing to acknowledge there any more.
-        } else {
+        if !self.has_acked(pair, side.other(), answering.far_cseq) {
             self.send_ack(desk, pair, side.other(), answering.far_cseq, Some(ack));
         }
         let first = side == Side::A && self.winner == Some(pair) && !self.acked && !self.over;
@@ -217,6 +215,19 @@ impl Call {
             self.start_liveness(desk, pair);
         }
         self.release_held_bye(desk, pair);
+    }
+
+    /// Whether the 2xx of this number on `side` has its ACK.
+    pub(super) fn has_acked(&self, pair: usize, side: Side, cseq: u32) -> bool {
+        self.pairs[pair].ack[side as usize].as_ref().is_some_and(|ack| ack.cseq == cseq)
+    }
+
+    /// Acknowledges a 2xx on `side` without a body, unless it is acknowledged already: 13.2.2.4 wants
+    /// an ACK for every 2xx, whatever became of the other side.
+    pub(super) fn ensure_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
+        if !self.has_acked(pair, side, cseq) {
+            self.send_ack(desk, pair, side, cseq, None);
+        }
     }
 
     /// Acknowledges a 2xx on `side`, with the body of the other side's ACK where there is one.
@@ -310,6 +321,7 @@ impl Call {
         let rings = |leg: &crate::call::state::Leg| leg.client.is_some() && leg.state != LegState::Ended;
         self.over
             && self.byes == 0
+            && self.reinvites == 0
             && !self.legs.iter().any(rings)
             && !self.pairs.iter().any(|pair| pair.answering.is_some() || pair.held_bye.is_some())
             && self.relays.is_empty()

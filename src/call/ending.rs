@@ -31,9 +31,7 @@ impl Call {
                 Side::B => return self.pairs[pair].alive = [false; 2],
             }
         }
-        if side == Side::A {
-            self.stop_answering(desk, pair, Side::A);
-        }
+        self.stop_answering(desk, pair, side);
         let mut extra = Vec::new();
         let mut writer = Writer::append(&mut extra);
         compose::reasons(&mut writer, bye);
@@ -60,10 +58,7 @@ impl Call {
     /// No ACK within 64*T1 (13.3.1.4): ACK and BYE to the side whose 2xx it was for, BYE to the other.
     pub(super) fn no_ack(&mut self, desk: &mut Desk, pair: usize) {
         let Some(answering) = self.pairs[pair].answering.take() else { return };
-        let far = answering.side.other();
-        if self.pairs[pair].alive[far as usize] {
-            self.send_ack(desk, pair, far, answering.far_cseq, None);
-        }
+        self.ensure_ack(desk, pair, answering.side.other(), answering.far_cseq);
         self.release_held_bye(desk, pair);
         for side in [Side::A, Side::B] {
             self.bye(desk, pair, side, b"", &[]);
@@ -111,11 +106,11 @@ impl Call {
             Some((waits_for, _)) if waits_for == side => {
                 let mut held = extra.to_vec();
                 Writer::append(&mut held).body(body);
-                self.pairs[pair].held_bye = Some(held);
+                self.pairs[pair].held_bye = Some((side, held));
                 return;
             }
             // Its 2xx has no ACK yet, as the other side's never came: first that, then BYE.
-            Some((_, far_cseq)) => self.send_ack(desk, pair, side, far_cseq, None),
+            Some((_, far_cseq)) => self.ensure_ack(desk, pair, side, far_cseq),
             None => {}
         }
         let mut tail = extra.to_vec();
@@ -125,8 +120,8 @@ impl Call {
 
     /// The ACK that a BYE waited for is there, or will not come.
     pub(super) fn release_held_bye(&mut self, desk: &mut Desk, pair: usize) {
-        let Some(tail) = self.pairs[pair].held_bye.take() else { return };
-        self.send_bye(desk, pair, Side::A, &tail);
+        let Some((side, tail)) = self.pairs[pair].held_bye.take() else { return };
+        self.send_bye(desk, pair, side, &tail);
     }
 
     fn send_bye(&mut self, desk: &mut Desk, pair: usize, side: Side, tail: &[u8]) {
@@ -156,7 +151,7 @@ impl Call {
         let Some(mut answering) = self.pairs[pair].answering.take_if(|answering| answering.side == side) else { return };
         desk.stop(&mut answering.timer);
         // The far side's 2xx is acknowledged before its BYE leaves.
-        self.send_ack(desk, pair, side.other(), answering.far_cseq, None);
+        self.ensure_ack(desk, pair, side.other(), answering.far_cseq);
     }
 
     /// The terminal record of an answered call.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::call::desk::{CallKey, Desk, Role, What};
 use crate::call::facts::CallFacts;
 use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
-use crate::call::mint::Chain;
+use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::{HangupSource, Terminal};
 use crate::call::program::{Failure, Program};
 use crate::call::state::{Call, LegState, Phase, Side};
@@ -76,6 +76,7 @@ impl Call {
             answered: None,
             over: false,
             byes: 0,
+            reinvites: 0,
             acked: false,
             cancel_reason: Vec::new(),
             resolving: Vec::new(),
@@ -112,8 +113,9 @@ impl Call {
     }
 
     /// A transaction of this call is over.
-    pub fn transaction_over(&mut self, id: TransactionId, role: Role) {
+    pub fn transaction_over(&mut self, id: TransactionId, kind: Kind, role: Role) {
         match role {
+            Role::RelayClient(_) if kind == Kind::ClientInvite => self.reinvites = self.reinvites.saturating_sub(1),
             Role::Leg(leg) if self.legs[leg].client == Some(id) => {
                 self.legs[leg].client = None;
                 if self.legs[leg].state == LegState::Abandoned {
@@ -177,6 +179,7 @@ impl Call {
     pub fn give_up(&mut self) {
         self.over = true;
         self.byes = 0;
+        self.reinvites = 0;
         self.server = None;
         self.relays.clear();
         for leg in &mut self.legs {
@@ -229,6 +232,12 @@ impl Call {
         for (ask, ..) in std::mem::take(&mut self.resolving) {
             desk.abort(ask);
         }
+    }
+
+    /// The To tag of the final response to the caller's INVITE, or of the one it would get now.
+    #[must_use]
+    pub fn invite_tag(&self) -> Tag {
+        self.winner.map_or(self.own_tag, |pair| self.pairs[pair].a_tag)
     }
 
     /// Whether its trunk wants answers at the source port in any case.

@@ -134,6 +134,7 @@ impl Call {
         let far_flow = dialog.flow;
         let owner = Owner { call: self.key, role: Role::RelayClient(id) };
         let client = desk.request(method.as_bytes(), branch, far_flow, owner);
+        self.reinvites += u8::from(invite);
         desk.trace_sent(self.facts.call, self.leg_of(pair, far));
         self.relays.push(Relay {
             pair,
@@ -180,8 +181,11 @@ impl Call {
         let relay = self.relays.remove(at);
         if code < 300 {
             self.refresh(desk, &relay, response);
-            if relay.invite {
-                self.reanswer(desk, &relay, pair);
+            match relay.server {
+                Some(server) if relay.invite => self.reanswer(desk, &relay, server, pair),
+                // Nobody is left on the other side to acknowledge it.
+                None if relay.invite => self.ensure_ack(desk, pair, from.other(), relay.far_cseq),
+                _ => {}
             }
         }
         if lost {
@@ -215,24 +219,39 @@ impl Call {
     }
 
     /// A re-INVITE succeeded: our 2xx is repeated until its ACK.
-    fn reanswer(&mut self, desk: &mut Desk, relay: &Relay, pair: usize) {
+    fn reanswer(&mut self, desk: &mut Desk, relay: &Relay, server: TransactionId, pair: usize) {
         let bytes: Arc<[u8]> = desk.paper.as_slice().into();
-        let flow = relay.server.and_then(|server| desk.table.flow(server)).unwrap_or(relay.flow);
+        let flow = desk.table.flow(server).unwrap_or(relay.flow);
         let answering = self.answering(desk, pair, relay.from, (relay.cseq, relay.far_cseq), flow, bytes);
         self.pairs[pair].answering = Some(answering);
     }
 
-    /// A 2xx of a re-INVITE once more: the ACK once more.
+    /// A 2xx to a re-INVITE that nobody waits for any more: its ACK once more, or, where the call has
+    /// ended meanwhile, the first one (13.2.2.4).
     fn late_success(&mut self, desk: &mut Desk, response: &Message<'_>) {
+        let cseq = response.cseq();
+        if cseq.method != Method::Invite || !response.code().is_some_and(|code| (200..300).contains(&code)) {
+            return;
+        }
         let tag = response.from().tag().unwrap_or_default();
         let remote = response.to().tag().unwrap_or_default();
         for pair in 0..self.pairs.len() {
             for side in [Side::A, Side::B] {
                 let dialog = self.pairs[pair].dialog(side);
                 if *dialog.local_tag == *tag && *dialog.remote_tag == *remote {
-                    return self.repeat_ack(desk, pair, side, response.cseq().number);
+                    return self.acknowledge_late(desk, pair, side, cseq.number);
                 }
             }
+        }
+    }
+
+    fn acknowledge_late(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
+        let waits = self.pairs[pair].answering.as_ref();
+        match () {
+            // The ACK that will pass through this call is still on its way.
+            () if waits.is_some_and(|answering| answering.side != side && answering.far_cseq == cseq) => {}
+            () if self.has_acked(pair, side, cseq) => self.repeat_ack(desk, pair, side, cseq),
+            () => self.send_ack(desk, pair, side, cseq, None),
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Call {
     pub(super) over: bool,
     /// BYEs of ours without a final response.
     pub(super) byes: u8,
+    /// INVITEs of ours inside dialogs whose transactions live: a 2xx of theirs may still come.
+    pub(super) reinvites: u8,
     /// The caller's ACK came.
     pub(super) acked: bool,
     /// The Reason lines of the caller's CANCEL, for ours.
@@ -196,8 +198,8 @@ pub(super) struct Pair {
     pub answering: Option<Answering>,
     /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
     pub ack: [Option<StoredAck>; 2],
-    /// A BYE toward the caller waits for the ACK of our 2xx: its extra header lines.
-    pub held_bye: Option<Vec<u8>>,
+    /// A BYE that waits for the ACK of our 2xx toward the same side: all of it behind Max-Forwards.
+    pub held_bye: Option<(Side, Vec<u8>)>,
     pub alive: [bool; 2],
     /// Something went on since the last liveness check.
     pub stirred: bool,

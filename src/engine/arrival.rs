@@ -110,8 +110,12 @@ impl Engine {
             return self.refuse_stateless(flow, message, 481, Some(Reason::NoSuchDialog));
         };
         let owner = self.desk.table.owner(invite);
-        let server = self.serve(flow, parts, message, false, Owner { call: 0, role: Role::None });
-        let tag = self.stateless_tag(message);
+        let call = owner.and_then(|owner| self.calls.get(&owner.call)).map(|entry| &entry.call);
+        // 9.2: the To tag of the INVITE's own responses.
+        let tag = call.map_or_else(|| self.stateless_tag(message), |call| call.invite_tag());
+        let force = call.map(|call| call.force_rport());
+        let force = force.or_else(|| self.trunk_of(&flow, message).map(|trunk| trunk.force_rport));
+        let server = self.serve(flow, parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
         compose::refusal(&mut self.desk.paper, message, &flow, 200, Some(tag.as_bytes()), None);
         self.desk.respond(server, 200);
         if let Some(owner) = owner.filter(|owner| owner.call != 0) {

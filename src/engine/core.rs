@@ -215,7 +215,7 @@ impl Engine {
                     (None, _) => {}
                 }
                 if event.ended {
-                    call.transaction_over(event.id, role);
+                    call.transaction_over(event.id, event.kind, role);
                 }
             });
         }

@@ -28,6 +28,8 @@ macro_rules! dialogues {
 }
 
 dialogues! {
+    bye_before_ack_of_reinvite
+    bye_crosses_reinvite
     bye_from_both_sides
     cancel_against_200
     cancel_before_1xx

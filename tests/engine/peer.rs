@@ -71,6 +71,7 @@ pub struct Peer {
     received: Vec<Text>,
     dialog: Dialog,
     pub last_sent: String,
+    pub last_got: Option<Text>,
     serial: u32,
 }
 
@@ -84,6 +85,7 @@ impl Peer {
             received: Vec::new(),
             dialog: Dialog::default(),
             last_sent: String::new(),
+            last_got: None,
             serial: 0,
         }
     }

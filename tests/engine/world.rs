@@ -359,6 +359,11 @@ impl World {
         if let Some(body) = option(words, "body") {
             assert_eq!(text.body, body, "the body");
         }
+        // Headers that must be as in the message that came before this one.
+        for name in options(words, "same") {
+            assert_eq!(text.get(name), peer.last_got.as_ref().expect("an earlier message").get(name), "{name}");
+        }
+        peer.last_got = Some(text);
     }
 
     fn expect_ask(&mut self, words: &[String]) {
