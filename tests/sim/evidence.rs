@@ -112,7 +112,7 @@ impl Evidence {
     }
 
     /// What reached the router from others, as read.
-    pub fn into_router(&self) -> impl Iterator<Item = (&Wire, &Text)> {
+    pub fn toward_router(&self) -> impl Iterator<Item = (&Wire, &Text)> {
         let arrived = |wire: &&Wire| wire.to == ROUTER && wire.from != ROUTER && !wire.delivered.is_empty();
         self.wires.iter().filter(arrived).filter_map(|wire| Some((wire, wire.text()?)))
     }
@@ -169,7 +169,7 @@ impl Evidence {
                 text.start.trim_end_matches(" SIP/2.0"),
                 text.get("cseq"),
                 text.call_id(),
-                text.from_tag(),
+                text.tag_of_from(),
                 text.to_tag(),
                 text.branch()
             ),

@@ -57,12 +57,12 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
         }
         if leg.get("max-forwards") != "69"
             || leg.call_id() == request.call_id()
-            || leg.from_tag() == request.from_tag()
+            || leg.tag_of_from() == request.tag_of_from()
         {
             return Err(format!("the INVITE to {} is not one of the router's own", leg.uri()));
         }
     }
-    let said: BTreeSet<&[u8]> = e.into_router().map(|(_, text)| &text.body[..]).collect();
+    let said: BTreeSet<&[u8]> = e.toward_router().map(|(_, text)| &text.body[..]).collect();
     for (wire, text) in e.out() {
         let spiral = wire.to == crate::world::ROUTER;
         if !spiral && !text.body.is_empty() && !said.contains(&text.body[..]) {

@@ -265,7 +265,7 @@ impl Phone {
             if hands.now >= server.gives_up {
                 server.next = None;
                 if server.code < 300 {
-                    unacknowledged.push(server.request.from_tag().to_owned());
+                    unacknowledged.push(server.request.tag_of_from().to_owned());
                 }
                 continue;
             }
@@ -461,7 +461,7 @@ impl Phone {
             dialog.over = true;
         }
         for server in
-            self.server.iter_mut().filter(|server| server.request.from_tag() == tag && server.code < 300)
+            self.server.iter_mut().filter(|server| server.request.tag_of_from() == tag && server.code < 300)
         {
             server.next = None;
         }
@@ -496,7 +496,7 @@ impl Phone {
             return hands.out.extend(server.last.clone());
         }
         let (method, branch, tag) =
-            (text.method().to_owned(), text.branch().to_owned(), text.from_tag().to_owned());
+            (text.method().to_owned(), text.branch().to_owned(), text.tag_of_from().to_owned());
         let inside = !text.to_tag().is_empty();
         let alive = self.dialogs.iter().any(|dialog| dialog.remote_tag == tag && !dialog.over);
         let glare =
@@ -641,7 +641,7 @@ impl Phone {
 
     fn open(&mut self, hands: &mut Hands<'_>, at: usize, tag: &str) {
         let request = &self.server[at].request;
-        let remote_tag = request.from_tag().to_owned();
+        let remote_tag = request.tag_of_from().to_owned();
         self.dialogs.push(Dialog {
             call_id: request.call_id().to_owned(),
             local: format!("{};tag={tag}", request.get("to")),

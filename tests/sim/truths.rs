@@ -56,7 +56,7 @@ impl<'e> Served<'e> {
 /// The transactions of this method that others began toward the router.
 pub fn served<'e>(e: &'e Evidence, method: &str) -> Vec<Served<'e>> {
     let mut by_key: BTreeMap<_, Served<'e>> = BTreeMap::new();
-    for (wire, text) in e.into_router().filter(|(_, text)| text.method() == method) {
+    for (wire, text) in e.toward_router().filter(|(_, text)| text.method() == method) {
         let arrived = wire.first_delivery().expect("it arrived");
         by_key
             .entry((wire.from, text.branch()))
@@ -75,7 +75,7 @@ pub fn served<'e>(e: &'e Evidence, method: &str) -> Vec<Served<'e>> {
 
 /// The responses to INVITEs of the router that reached it.
 fn heard(e: &Evidence) -> impl Iterator<Item = (&Wire, &Text, u16)> {
-    e.into_router()
+    e.toward_router()
         .filter_map(|(wire, text)| Some((wire, text, text.code()?)))
         .filter(|(_, text, _)| text.cseq().1 == "INVITE")
 }
@@ -188,12 +188,12 @@ fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
     let ended = |call: &str, peer: &str| {
         let ours = e.out().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.to_tag() == peer);
         let theirs =
-            e.into_router().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.from_tag() == peer);
+            e.toward_router().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.tag_of_from() == peer);
         // 481 or 408 to a request inside the dialog, or none at all: the peer has lost it.
         let lost = e.out().any(|(w, t)| {
             let inside = t.is_request() && t.method() != "ACK" && t.call_id() == call && t.to_tag() == peer;
             inside
-                && !e.into_router().any(|(_, r)| {
+                && !e.toward_router().any(|(_, r)| {
                     r.branch() == t.branch() && r.code().is_some_and(|c| c >= 200 && c != 481 && c != 408)
                 })
                 && w.to != ROUTER
@@ -208,7 +208,7 @@ fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
     }
     for served in served(e, "INVITE").iter().filter(|served| served.request.to_tag().is_empty()) {
         let answered = served.finals().any(|(_, _, code)| (200..300).contains(code));
-        if answered && !ended(served.request.call_id(), served.request.from_tag()) {
+        if answered && !ended(served.request.call_id(), served.request.tag_of_from()) {
             return Err(format!("the caller's dialog {} never ends", served.request.call_id()));
         }
     }
@@ -331,7 +331,7 @@ fn the_caller_hears_the_end(e: &Evidence) -> Result<(), String> {
         let (Some(first), Some(last)) = (finals.first(), finals.last()) else { continue };
         let heard = finals.iter().any(|wire| !wire.delivered.is_empty());
         let acked =
-            e.into_router().any(|(_, t)| t.method() == "ACK" && t.call_id() == served.request.call_id());
+            e.toward_router().any(|(_, t)| t.method() == "ACK" && t.call_id() == served.request.call_id());
         let exhausted = last.at - first.at >= 27_000_000_000;
         if !heard && !exhausted && !acked {
             return Err(format!(
