@@ -25,7 +25,7 @@ pub async fn drain(shards: &Shards, health: &Health, limit: Duration) {
             return;
         }
         if Instant::now() >= deadline {
-            let left: usize = loads.iter().map(|load| load.engine.transactions).sum();
+            let left: usize = loads.iter().map(|load| load.engine.open).sum();
             tracing::warn!(left, "the drain took too long: stopping with open transactions");
             return;
         }

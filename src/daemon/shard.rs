@@ -35,6 +35,8 @@ pub enum Command {
     Hangup(CallSid),
     /// No new calls from here on, or again.
     Drain(bool),
+    /// The most unanswered calls at once from here on.
+    MaxCalls(usize),
     /// The journal can take no more, or can again.
     JournalFull(bool),
     /// How much is under way?
@@ -56,7 +58,7 @@ impl Load {
     /// Whether nothing would be lost that the journal does not keep.
     #[must_use]
     pub fn may_stop(&self) -> bool {
-        self.engine.transactions == 0 && self.engine.asks == 0 && self.asks == 0
+        self.engine.open == 0 && self.engine.asks == 0 && self.asks == 0
     }
 }
 
@@ -193,6 +195,17 @@ impl Shard {
             Arrival::Message { flow, bytes } => self.handle(Input::Received { flow, bytes: &bytes }),
             Arrival::Closed(flow) => self.handle(Input::FlowClosed(flow)),
             Arrival::Failed(token) => self.handle(Input::SendFailed(token)),
+            Arrival::Broken { flow, bytes, fault, answered } => {
+                self.handle(Input::Broken { flow, bytes: &bytes, fault });
+                if answered.send(()).is_err() {
+                    tracing::debug!(peer = %flow.peer, "a broken connection was gone before its answer");
+                }
+            }
+            Arrival::InUse(flow, reply) => {
+                if reply.send(self.parts.engine.uses_connection(&flow)).is_err() {
+                    tracing::debug!(peer = %flow.peer, "a connection ended while it was looked at");
+                }
+            }
         }
     }
 
@@ -200,6 +213,7 @@ impl Shard {
         match command {
             Command::Hangup(call) => self.handle(Input::Hangup { call }),
             Command::Drain(on) => self.handle(Input::Drain(on)),
+            Command::MaxCalls(most) => self.handle(Input::MaxCalls(most)),
             Command::JournalFull(full) => self.handle(Input::JournalFull(full)),
             Command::Look(reply) => {
                 let load = Load { engine: self.parts.engine.footprint(), asks: self.parts.effects.asks() };

@@ -204,7 +204,7 @@ impl Engine {
         if self.journal_full {
             return Err(Reason::JournalFull);
         }
-        if self.unanswered >= self.desk.config.max_calls {
+        if self.unanswered >= self.max_calls {
             return Err(Reason::Overloaded);
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::flow::Flow;
 use crate::reason::Reason;
 use crate::routing::model::Trunk;
 use crate::routing::trunk::{self, Source};
-use crate::sip::{Malformed, Message, Method, Name, Uri, is_keep_alive};
+use crate::sip::{Fault, Malformed, Message, Method, Name, Uri, is_keep_alive};
 use crate::transaction::key::{RequestParts, ResponseParts};
 use crate::transaction::table::{Arrival, TransactionId};
 use crate::transport::response;
@@ -29,6 +29,11 @@ impl Engine {
             Ok(message) => self.response(&message),
             Err(malformed) => self.malformed(flow, &malformed),
         }
+    }
+
+    /// What a stream broke off with: 400, or what the fault calls for, where it can be answered.
+    pub(super) fn broken(&mut self, flow: Flow, bytes: &[u8], fault: Fault) {
+        self.malformed(flow, &Malformed::broken(bytes, fault));
     }
 
     fn response(&mut self, message: &Message<'_>) {

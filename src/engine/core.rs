@@ -8,7 +8,7 @@ use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
 use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
-use crate::flow::ConnectionId;
+use crate::flow::Flow;
 use crate::ids::CallSid;
 use crate::routing::Directory;
 use crate::routing::limits::{Limits, Permit};
@@ -31,6 +31,7 @@ pub struct Engine {
     pub(super) draining: bool,
     pub(super) journal_full: bool,
     pub(super) unanswered: usize,
+    pub(super) max_calls: usize,
 }
 
 /// A call in its table.
@@ -66,10 +67,11 @@ impl Engine {
     /// directory it answers new calls 503.
     #[must_use]
     pub fn new(config: Arc<EngineConfig>, seed: [u8; 32]) -> Self {
+        let max_calls = config.max_calls;
         let mut desk = Desk::new(config, seed);
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids) = (Map::with_hasher(state()), Map::with_hasher(state()));
-        Self { desk, calls, sids, directory: None, limits: Limits::default(), draining: false, journal_full: false, unanswered: 0 }
+        Self { desk, calls, sids, directory: None, limits: Limits::default(), draining: false, journal_full: false, unanswered: 0, max_calls }
     }
 
     /// Counts admitted calls together with the other engines of the node that share `limits`.
@@ -87,12 +89,14 @@ impl Engine {
         }
         match input {
             Input::Received { flow, bytes } => self.guarded(|engine| engine.received(flow, bytes)),
+            Input::Broken { flow, bytes, fault } => self.guarded(|engine| engine.broken(flow, bytes, fault)),
             Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(token) => self.send_failed(token),
             Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
             Input::Directory(directory) => self.set_directory(directory),
             Input::Hangup { call } => self.hang_up(call),
             Input::Drain(draining) => self.draining = draining,
+            Input::MaxCalls(most) => self.max_calls = most,
             Input::JournalFull(full) => self.journal_full = full,
             Input::Timeout => {}
         }
@@ -127,10 +131,10 @@ impl Engine {
         }
     }
 
-    /// Whether an open transaction goes over this stream connection, which is not idle then.
+    /// Whether an open transaction goes over the stream connection `flow`, which is not idle then.
     #[must_use]
-    pub fn uses_connection(&self, connection: ConnectionId) -> bool {
-        self.desk.table.uses(connection)
+    pub fn uses_connection(&self, flow: &Flow) -> bool {
+        self.desk.table.uses(flow)
     }
 
     fn expire(&mut self) {

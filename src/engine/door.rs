@@ -12,6 +12,7 @@ use crate::call::trace::TraceItem;
 use crate::flow::Flow;
 use crate::ids::CallSid;
 use crate::routing::Directory;
+use crate::sip::Fault;
 use crate::time::Instant;
 
 /// What the world tells the engine.
@@ -23,6 +24,16 @@ pub enum Input<'a> {
         flow: Flow,
         /// Its bytes, lent for this call only.
         bytes: &'a [u8],
+    },
+    /// Bytes of a stream that are no message, after which it cannot be read on: answered where they
+    /// are a request that can be.
+    Broken {
+        /// What it came through.
+        flow: Flow,
+        /// The bytes, lent for this call only.
+        bytes: &'a [u8],
+        /// What is wrong with them.
+        fault: Fault,
     },
     /// A stream connection is gone. Ends no call by itself.
     FlowClosed(Flow),
@@ -44,6 +55,8 @@ pub enum Input<'a> {
     },
     /// No new calls from here on (true), or again (false).
     Drain(bool),
+    /// The most unanswered calls at once, in place of what the configuration said at the start.
+    MaxCalls(usize),
     /// The journal can take no more (true), or can again (false): new INVITEs get 503 `journal_full`.
     JournalFull(bool),
     /// The moment [`Output::Wait`] named has come.

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::outbox::{Outbox, Refused};
 use crate::engine::door::SendToken;
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use crate::sip::Fault;
 use crate::telemetry::metrics::SipMetrics;
 
 /// What reaches a shard other than through its own datagram sockets.
@@ -28,6 +29,19 @@ pub enum Arrival {
     Closed(Flow),
     /// What was sent with this token did not leave.
     Failed(SendToken),
+    /// What a stream could not be read on from: answered where it can be, before the connection ends.
+    Broken {
+        /// What it came through.
+        flow: Flow,
+        /// The bytes that are no message.
+        bytes: Bytes,
+        /// What is wrong with them.
+        fault: Fault,
+        /// Told when the answer, if there is one, waits to be written.
+        answered: oneshot::Sender<()>,
+    },
+    /// Whether an open transaction goes over this connection, on which nothing passed for long.
+    InUse(Flow, oneshot::Sender<bool>),
 }
 
 /// Who is told when a send fails.
@@ -91,6 +105,26 @@ impl Delivery {
         for inlet in self.inlets.iter() {
             drop(inlet.send(Arrival::Closed(flow)).await);
         }
+    }
+
+    /// Has broken bytes answered; returns when the answer waits in the outbox, or there is none.
+    pub(super) async fn broken(&self, flow: Flow, bytes: Bytes, fault: Fault) {
+        let (answered, done) = oneshot::channel();
+        let inlet = &self.inlets[self.owner(&bytes)];
+        if inlet.send(Arrival::Broken { flow, bytes, fault, answered }).await.is_ok() && done.await.is_err() {
+            tracing::debug!(peer = %flow.peer, "broken bytes stay without an answer");
+        }
+    }
+
+    /// Whether a shard has an open transaction over `flow`. One that does not answer may have.
+    pub(super) async fn in_use(&self, flow: Flow) -> bool {
+        for inlet in self.inlets.iter() {
+            let (reply, answer) = oneshot::channel();
+            if inlet.send(Arrival::InUse(flow, reply)).await.is_ok() && answer.await.unwrap_or(true) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(super) async fn failed(&self, waiting: Vec<Waiting>) {

@@ -1,15 +1,16 @@
 //! The life of stream connections: accepted or opened, read, written, ended.
 //!
 //! Each connection is one local task of the shard that accepted or opened it. It ends when the peer
-//! closes, when a message is broken, too large or too slow, when nothing passed for the idle time,
-//! and when its outbox was given up.
+//! closes, when a message is broken, too large or too slow, when nothing passed for the idle time and
+//! no open transaction goes over it, and when its outbox was given up.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -20,6 +21,9 @@ use crate::sip::{Frame, FrameError, Framer};
 
 /// The answer to a CRLF CRLF ping (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
+
+/// How long the answer to a broken message may take to leave.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Bytes read at once.
 const READ: usize = 8 << 10;
@@ -152,9 +156,14 @@ impl Streams {
                 self.connections.metrics.connections_refused.inc();
                 tracing::info!(%peer, "connection closed: a message took too long to arrive");
             }
-            End::Unframed(error) => {
+            End::Unframed(error, rest) => {
                 self.connections.metrics.connections_refused.inc();
                 tracing::info!(%peer, %error, "connection closed");
+                self.delivery.broken(connection.flow, rest, error.0).await;
+                let parted = timeout(PARTING, part(&connection, &stream)).await;
+                if !matches!(parted, Ok(Ok(()))) {
+                    tracing::debug!(%peer, "the peer did not take its leave");
+                }
             }
         }
         self.connections.remove(&connection.flow);
@@ -186,15 +195,16 @@ impl Streams {
                         Ok(Left::Nothing) => message_began = None,
                         Ok(Left::NewPart) => message_began = Some(Instant::now()),
                         Ok(Left::SamePart) => message_began = Some(message_began.unwrap_or_else(Instant::now)),
-                        Err(error) => return End::Unframed(error),
+                        Err(error) => return End::Unframed(error, Bytes::copy_from_slice(framer.rest())),
                     },
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return End::Broken(error),
                 },
                 () = sleep_until(deadline) => match message_began {
                     Some(_) => return End::TooSlow,
-                    None if !outbox.take_used() => return End::Idle,
-                    None => {}
+                    // A transaction that waits is use too: the next look is a whole idle time later.
+                    None if outbox.take_used() || self.delivery.in_use(connection.flow).await => {}
+                    None => return End::Idle,
                 },
             }
             if connection.outbox.is_closed() {
@@ -246,7 +256,27 @@ enum End {
     GivenUp,
     Broken(io::Error),
     TooSlow,
-    Unframed(FrameError),
+    /// With the bytes that are no message.
+    Unframed(FrameError, Bytes),
+}
+
+/// Writes what waits, says that nothing more comes, and reads until the peer agrees: closing with
+/// unread bytes would reset the connection and take the answer with it.
+async fn part(connection: &Connection, stream: &TcpStream) -> io::Result<()> {
+    while !connection.outbox.flush()? {
+        stream.writable().await?;
+    }
+    SockRef::from(stream).shutdown(Shutdown::Write)?;
+    let mut sink = [0; READ];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut sink) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn connect(flow: &Flow) -> io::Result<TcpStream> {
@@ -391,20 +421,57 @@ mod tests {
                     message: Duration::from_millis(50),
                     ..limits()
                 };
-                let world = world(short, 2).await;
+                let World { streams: _streams, mut arrivals, address } = world(short, 2).await;
+                tokio::task::spawn_local(async move {
+                    let mut looks = 0;
+                    while let Some(arrival) = arrivals.recv().await {
+                        match arrival {
+                            // A transaction waits at the first look, and is over at the second.
+                            Arrival::InUse(_, reply) => {
+                                looks += 1;
+                                reply.send(looks == 1).unwrap();
+                            }
+                            Arrival::Closed(_) => {}
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                });
                 let began = Instant::now();
-                let mut slow = TcpStream::connect(world.address).await.unwrap();
-                let mut silent = TcpStream::connect(world.address).await.unwrap();
+                let mut slow = TcpStream::connect(address).await.unwrap();
+                let mut silent = TcpStream::connect(address).await.unwrap();
                 slow.write_all(b"INVITE").await.unwrap();
                 sleep(Duration::from_millis(10)).await;
-                let mut surplus = TcpStream::connect(world.address).await.unwrap();
+                let mut surplus = TcpStream::connect(address).await.unwrap();
                 assert_eq!(surplus.read(&mut [0]).await.unwrap_or(0), 0);
                 assert!(began.elapsed() < Duration::from_millis(50), "at once");
                 slow.write_all(b" sip:").await.unwrap();
                 assert_eq!(slow.read(&mut [0]).await.unwrap_or(0), 0);
                 assert!(began.elapsed() < Duration::from_millis(140), "the trickle does not extend it");
                 assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
-                assert!(began.elapsed() >= Duration::from_millis(150));
+                assert!(began.elapsed() >= Duration::from_millis(300), "used by a transaction, it stays");
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn broken_bytes_are_answered_before_the_connection_ends() {
+        LocalSet::new()
+            .run_until(async {
+                let mut world = world(limits(), 8).await;
+                let mut peer = TcpStream::connect(world.address).await.unwrap();
+                let head = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: x\r\n\r\n";
+                peer.write_all(head).await.unwrap();
+                let Some(Arrival::Broken { flow, bytes, fault, answered }) = world.arrivals.recv().await else {
+                    panic!("not broken")
+                };
+                assert_eq!((bytes.as_ref(), fault.status), (head.as_slice(), 400));
+                assert!(world.streams.send(&flow, b"400", SendToken(0), &mut Dirty::default()));
+                answered.send(()).unwrap();
+                // What comes after it is read and forgotten: a reset would take the answer away.
+                peer.write_all(&[b'x'; 4096]).await.unwrap();
+                let mut answer = Vec::new();
+                peer.read_to_end(&mut answer).await.unwrap();
+                assert_eq!(answer, b"400");
             })
             .await;
     }

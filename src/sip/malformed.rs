@@ -6,6 +6,7 @@ use super::message::Message;
 use super::method::Method;
 use super::name::Name;
 use super::print::{Stamp, Writer};
+use super::scan::MAX_MESSAGE;
 use super::via::Via;
 
 /// What is wrong with a message.
@@ -44,6 +45,15 @@ impl<'a> Malformed<'a> {
         let answerable =
             message.method().is_some_and(|method| method != Method::Ack) && message.has(Name::Via);
         Self { fault, answerable: answerable.then(|| Box::new(Answerable { message })) }
+    }
+
+    /// What a stream broke off with for `fault`, as much of it as fits into a message.
+    #[must_use]
+    pub fn broken(bytes: &'a [u8], fault: Fault) -> Self {
+        match Message::scan(&bytes[..bytes.len().min(MAX_MESSAGE)]) {
+            Ok(message) => Self::with(fault, message),
+            Err(malformed) => Self { fault, ..malformed },
+        }
     }
 
     /// What is wrong.

@@ -18,7 +18,7 @@ pub use super::slots::TransactionId;
 use super::step::{Change, Refused, Send, Step, Tell};
 use super::timer::{Base, Timer};
 use super::{compose, key};
-use crate::flow::{ConnectionId, Flow};
+use crate::flow::Flow;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
 
@@ -235,10 +235,15 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         self.slots.iter().filter(|transaction| transaction.is_open()).count()
     }
 
-    /// Whether such a transaction goes over this connection.
+    /// Whether such a transaction goes over the stream connection `flow`: over that very one, or, for
+    /// requests of our own, over whichever leads to its peer.
     #[must_use]
-    pub fn uses(&self, connection: ConnectionId) -> bool {
-        let over_it = |transaction: &&Transaction<U>| transaction.flow.connection == Some(connection);
+    pub fn uses(&self, flow: &Flow) -> bool {
+        let peer = |flow: &Flow| (flow.transport, flow.listener, flow.peer);
+        let over_it = |transaction: &&Transaction<U>| match transaction.flow.connection {
+            Some(connection) => flow.connection == Some(connection),
+            None => peer(&transaction.flow) == peer(flow),
+        };
         self.slots.iter().filter(over_it).any(Transaction::is_open)
     }
 
