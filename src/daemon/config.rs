@@ -49,6 +49,14 @@ impl Default for LimitsConfig {
     }
 }
 
+impl LimitsConfig {
+    /// The share of each of `shards` shards.
+    #[must_use]
+    pub fn per_shard(&self, shards: usize) -> usize {
+        self.unanswered_calls.div_ceil(shards.max(1))
+    }
+}
+
 /// The call journal of this node.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

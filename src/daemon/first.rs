@@ -78,6 +78,25 @@ impl GivenAdmin {
     }
 }
 
+/// A first start that may have to wait for the store.
+#[derive(Clone)]
+pub struct FirstStart {
+    /// `node.data-dir`, where generated credentials go.
+    pub data_dir: PathBuf,
+    /// The credentials that are asked for.
+    pub given: GivenAdmin,
+}
+
+impl FirstStart {
+    /// [`first_start`] with what is kept here.
+    ///
+    /// # Errors
+    /// As [`first_start`].
+    pub async fn complete(&self, store: &Store) -> Result<(), FirstStartError> {
+        first_start(store, &self.data_dir, &self.given).await
+    }
+}
+
 /// Creates what a store needs before anybody can use it; nothing where it is there already. With
 /// `given` the super-admin account has exactly those credentials, and an existing account's token
 /// is set to the given one.

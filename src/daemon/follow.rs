@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
+use crate::daemon::first::{FirstStart, FirstStartError};
 use crate::daemon::full_load::{self, Built, Kept};
 use crate::routing::Directory;
 use crate::store::{Changes, Step, Store, StoreError};
@@ -65,6 +66,8 @@ pub struct Following {
     begun: bool,
     /// Whether the store has been migrated by this process.
     migrated: bool,
+    /// What an empty store is to be given, until it has been.
+    owed: Option<FirstStart>,
 }
 
 impl std::fmt::Debug for Following {
@@ -83,6 +86,8 @@ const RETRY_AT_MOST: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_millis(500);
 /// The change log is pruned this often.
 const PRUNE: Duration = Duration::from_secs(3600);
+/// The name of the matter when the first start cannot be completed.
+const FIRST_START: &str = "first-start";
 /// Generations remembered for `GET /admin/v1/generations`.
 const HISTORY: usize = 64;
 
@@ -112,8 +117,15 @@ impl Following {
             retired: Vec::new(),
             begun: false,
             migrated: false,
+            owed: None,
         };
         (Follower { shared, orders }, following)
+    }
+
+    /// Gives the store what a first start does as soon as it answers.
+    #[must_use]
+    pub fn owing(self, first: FirstStart) -> Self {
+        Self { owed: Some(first), ..self }
     }
 
     /// The first directory: from the store, else the last good one from disk. True: from the
@@ -191,7 +203,23 @@ impl Following {
     async fn open_and_load(&mut self) -> Result<(), StoreError> {
         self.store.migrate().await?;
         self.migrated = true;
+        self.first_start().await?;
         self.load_all("a start").await
+    }
+
+    /// Makes the default organization and the administrator where the store was away so far.
+    async fn first_start(&mut self) -> Result<(), StoreError> {
+        let Some(first) = &self.owed else { return Ok(()) };
+        match first.complete(&self.store).await {
+            Ok(()) => self.health.clear(FIRST_START),
+            Err(FirstStartError::Store(error)) => return Err(error),
+            // A file or a variable: what routes goes on, and the next start says it again.
+            Err(error) => {
+                self.health.raise(FIRST_START, Severity::Degraded, full_load::chain(&error));
+            }
+        }
+        self.owed = None;
+        Ok(())
     }
 
     /// Applies what changed since the directory that is live.

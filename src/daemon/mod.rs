@@ -1,6 +1,6 @@
 //! The process: start, run, reload, drain, stop.
 //!
-//! - `start`: step by step. `run`: signals until the end. `drain`: the end without loss. `notify`: who is told.
+//! - `start`: step by step. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
 //! - `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
@@ -19,6 +19,7 @@ mod listeners;
 mod notify;
 mod projection;
 mod questions;
+mod reload;
 mod reports;
 mod run;
 mod shard;

@@ -11,8 +11,8 @@ use tokio::task::LocalSet;
 
 use super::drain::drain;
 use super::notify;
+use super::reload::reload;
 use super::start::{Fault, Running, StartError, start};
-use crate::api::{Follower as _, ReloadOptions};
 use crate::config::Config;
 use crate::telemetry::Metrics;
 use crate::telemetry::log::{Log, LogError};
@@ -123,25 +123,6 @@ async fn attend(
         () = signals.term() => tracing::warn!("stopped without waiting, as asked"),
     }
     Ok(())
-}
-
-/// HUP: the log's level, and the directory from scratch.
-async fn reload(config_file: Option<&std::path::Path>, log: &Log, running: &Running) {
-    notify::reloading();
-    match Config::load(config_file, std::env::vars()) {
-        Ok(config) => match log.apply(&config.log) {
-            Ok(()) => tracing::info!("configuration read again: log level and show-numbers apply now"),
-            Err(error) => tracing::error!(%error, "the former log level stays"),
-        },
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
-    }
-    match running.follower.reload(ReloadOptions::default()).await {
-        Ok(report) => tracing::info!(generation = report.to, numbers = report.numbers_after, "reloaded"),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the directory stays as it was")
-        }
-    }
-    notify::tell(&[NotifyState::Ready]);
 }
 
 fn ready(config: &Config, running: &Running) -> Result<(), ServeError> {

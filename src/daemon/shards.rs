@@ -121,6 +121,12 @@ impl Shards {
         Ok(shards)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.commands.len()
+    }
+
     /// Tells every shard.
     pub async fn tell(&self, command: impl Fn() -> Command) {
         for shard in &self.commands {

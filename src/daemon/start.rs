@@ -21,11 +21,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
-use super::first::{FirstStartError, GivenAdmin, first_start, instance};
+use super::first::{FirstStart, FirstStartError, GivenAdmin, instance};
 use super::follow::{FollowConfig, Follower, Following};
 use super::ledger::{Deliveries, Unread, pump, restore};
 use super::listeners::{BadAdvertise, for_engine};
 use super::projection::Projection;
+use super::reload::Levers;
 use super::reports::{Reported, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
 use crate::api::{Api, Handles, Service, bind_unix, router, serve_tcp, serve_unix};
@@ -39,7 +40,7 @@ use crate::journal::{self, Journal, JournalError};
 use crate::net::{
     BadListener, BindError, Bound, Connections, Owner, ShardSockets, SourceWord, StreamLimits, bind_all,
 };
-use crate::outbound::{Client, Guard, SetupError, Urls};
+use crate::outbound::{Client, SetupError, Urls};
 use crate::routing::Directory;
 use crate::routing::limits::Limits;
 use crate::store::{SecretError, Store, StoreError, random_id};
@@ -114,6 +115,8 @@ pub struct Running {
     pub health: Arc<Health>,
     /// Whoever keeps the directory in step.
     pub follower: Follower,
+    /// What a reload of the configuration changes.
+    pub levers: Levers,
     tasks: JoinSet<()>,
     stop_api: watch::Sender<bool>,
     store: Store,
@@ -141,10 +144,14 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         .map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
     let instance = instance(data_dir)?;
 
-    let store = open_store(config).await?;
+    let first = FirstStart { data_dir: data_dir.clone(), given: GivenAdmin::from_environment() };
+    let (store, prepared) = open_store(config, &first).await?;
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
     let (follower, mut following) =
         Following::new(store.clone(), follow_config(config), directory.clone(), health.clone(), metrics.clone());
+    if !prepared {
+        following = following.owing(first);
+    }
     if !following.begin().await? {
         tracing::warn!("the store does not answer: routing with the last good directory where there is one");
     }
@@ -158,10 +165,12 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let calls = Arc::new(Calls::new(clock.origin_wall()));
     let resolver = Resolver::new(dns::Config::default());
     let client = Client::new(config.webhook.outbound(), resolver.lookup_fn(), Arc::new(Urls::default()))?;
+    let guard = client.guard().clone();
     let keys_in = directory.clone();
     let keys: webhook::Keys =
         Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
     let key = ShardKey(random_id()?.to_be_bytes());
+    let allowance = webhook::Allowance::from(config.webhook.budget());
     let heritage = Heritage {
         clock,
         engine: Arc::new(engine_config(config, &bound, key, sockets.len(), &directory)?),
@@ -171,7 +180,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         metrics: metrics.clone(),
         webhook: Arc::new(webhook::Setup {
             instance,
-            budget: config.webhook.budget(),
+            budget: allowance.clone(),
             keys: keys.clone(),
             origin: clock.origin_wall(),
         }),
@@ -227,7 +236,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let service = Service::new(
         store.clone(),
         directory.clone(),
-        Guard::new(config.webhook.allow_private_addresses.clone()),
+        guard.clone(),
     );
     let follower_handle = Arc::new(follower.clone());
     let handles = Handles { directory, follower: follower_handle, calls, metrics, health: health.clone() };
@@ -238,7 +247,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
     tasks.spawn_local(async move { serve_tcp(http, over_tcp, &http_config, stop_tcp).await });
     tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
-    Ok(Running { bound, http: http_at, shards, health, follower, tasks, stop_api, store, journal })
+    let levers = Levers { allowance, guard };
+    Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
 }
 
 impl Running {
@@ -266,27 +276,27 @@ impl Running {
     }
 }
 
-/// Opens and migrates the store, and completes a first start. One that is away stops nothing: the
-/// follower migrates it once it answers.
-async fn open_store(config: &Config) -> Result<Store, StartError> {
+/// Opens and migrates the store, and completes a first start; true when that is done. A store that
+/// is away stops nothing: the follower does the same once it answers.
+async fn open_store(config: &Config, first: &FirstStart) -> Result<(Store, bool), StartError> {
     let store = Store::open(config.store.opening(&config.secrets))?;
     let prepared = match store.migrate().await {
         Ok(applied) => {
             for name in applied {
                 tracing::info!(name, "migration applied");
             }
-            first_start(&store, &config.node.data_dir, &GivenAdmin::from_environment()).await
+            first.complete(&store).await
         }
         Err(error) => Err(error.into()),
     };
     match prepared {
-        Ok(()) => {}
+        Ok(()) => Ok((store, true)),
         Err(FirstStartError::Store(error)) if error.is_unavailable() => {
             tracing::warn!(%error, "the store is away");
+            Ok((store, false))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(store)
 }
 
 fn follow_config(config: &Config) -> FollowConfig {
@@ -344,7 +354,7 @@ fn engine_config(
         timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
         first_response: Duration::from_millis(sip.first_response_ms),
         liveness: Duration::from_secs(sip.liveness_seconds),
-        max_calls: config.limits.unanswered_calls.div_ceil(shards),
+        max_calls: config.limits.per_shard(shards),
         udp_size_limit: sip.udp_size_limit,
         shard_key,
         ..EngineConfig::default()

@@ -82,6 +82,12 @@ impl Client {
         Self { pool: Pool::new(self.shared.config.idle), shared: self.shared.clone() }
     }
 
+    /// Where requests may go: a handle that changes it for all threads.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.shared.connector.guard
+    }
+
     /// What is known per URL.
     #[must_use]
     pub fn urls(&self) -> &Arc<Urls> {

@@ -2,27 +2,33 @@
 //! that no notation, no redirect and no second DNS answer gets around it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::config::AllowPrivate;
 use crate::routing::model::Prefix;
 
-/// The rule of one configuration.
+/// The rule that is in force; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    allow: AllowPrivate,
+    allow: Arc<RwLock<AllowPrivate>>,
 }
 
 impl Guard {
     /// A guard with these exceptions.
     #[must_use]
     pub fn new(allow: AllowPrivate) -> Self {
-        Self { allow }
+        Self { allow: Arc::new(RwLock::new(allow)) }
+    }
+
+    /// Other exceptions from here on. Connections that are open stay so until they have been idle.
+    pub fn set(&self, allow: AllowPrivate) {
+        *self.allow.write().unwrap_or_else(PoisonError::into_inner) = allow;
     }
 
     /// Whether a request may go to this address.
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
-        match &self.allow {
+        match &*self.allow.read().unwrap_or_else(PoisonError::into_inner) {
             AllowPrivate::All => true,
             AllowPrivate::None => is_public(address),
             AllowPrivate::Within(list) => {
@@ -204,5 +210,8 @@ mod tests {
             assert!(!guard.allows(ip(text)), "{text} is not in the list");
         }
         assert!(Guard::new(AllowPrivate::All).allows(ip("169.254.169.254")));
+        let (guard, clone) = (guard.clone(), guard);
+        clone.set(AllowPrivate::None);
+        assert!(!guard.allows(ip("10.1.2.3")), "clones share the rule");
     }
 }

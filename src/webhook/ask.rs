@@ -7,6 +7,7 @@ use hyper::header;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Budget;
+use super::config::Allowance;
 use super::rcml;
 use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
@@ -28,7 +29,7 @@ pub struct Setup {
     /// `InstanceId`.
     pub instance: InstanceSid,
     /// The budget of one question.
-    pub budget: Duration,
+    pub budget: Allowance,
     /// Where keys are found.
     pub keys: Keys,
     /// The wall clock's time at the engine's origin ([`crate::time::Instant::ZERO`]).
@@ -129,7 +130,7 @@ impl<'a> Asking<'a> {
         let primary = primary.map(|hook| self.read(hook));
         let fallback = fallback.map(|hook| self.read(hook));
         let share = |read: &Stored<'_>| read.1.as_ref().ok().and_then(|target| target.share());
-        let budget = self.webhook.setup.budget;
+        let budget = self.webhook.setup.budget.get();
         let budget = Budget::split(budget, primary.as_ref().and_then(share), fallback.as_ref().map(share));
         let start = Instant::now();
         let end = start + budget.total.min(limit);

@@ -1,6 +1,8 @@
 //! `[webhook]`: the keys this folder owns.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -29,6 +31,31 @@ impl Default for Config {
             connect_timeout_ms: 2_000,
             ca_file: None,
         }
+    }
+}
+
+/// A budget that may change while questions are asked; clones share it.
+#[derive(Clone, Debug)]
+pub struct Allowance(Arc<AtomicU64>);
+
+impl From<Duration> for Allowance {
+    fn from(budget: Duration) -> Self {
+        let allowance = Self(Arc::default());
+        allowance.set(budget);
+        allowance
+    }
+}
+
+impl Allowance {
+    /// What a question that begins now may take, in whole milliseconds.
+    #[must_use]
+    pub fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// What questions from here on may take.
+    pub fn set(&self, budget: Duration) {
+        self.0.store(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 

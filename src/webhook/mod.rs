@@ -9,4 +9,4 @@ mod config;
 mod rcml;
 
 pub use ask::{Asked, Keys, Setup, Try, Webhook};
-pub use config::Config;
+pub use config::{Allowance, Config};

@@ -70,7 +70,7 @@ pub fn client() -> Client {
 
 pub fn webhook_with(client: Client, budget: Duration) -> Webhook {
     let origin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_530_785_730);
-    let setup = Setup { instance: InstanceSid(9), budget, keys: keys(), origin };
+    let setup = Setup { instance: InstanceSid(9), budget: budget.into(), keys: keys(), origin };
     Webhook::new(Arc::new(setup), client)
 }
 
