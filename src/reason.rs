@@ -103,6 +103,7 @@ reasons! {
     NoSuchDialog = "no_such_dialog", 481, "The dialog or transaction does not exist.";
     Loop = "loop", 482, "The call came back to where it has been, or is a merged copy.";
     TooManyHops = "too_many_hops", 483, "Max-Forwards reached 0.";
+    BreadthExceeded = "breadth_exceeded", 440, "The caller's Max-Breadth is smaller than the number of targets rung together.";
     RequestPending = "request_pending", 491, "Another request of this dialog is still pending.";
     BadVersion = "bad_version", 505, "Only SIP/2.0 is spoken.";
 }

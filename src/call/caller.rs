@@ -50,7 +50,8 @@ impl Call {
     }
 
     pub(super) fn question(&self, purpose: Purpose, status: CallStatus) -> Question {
-        let outbound = self.legs.last().map(|leg| leg.sid);
+        let winner = self.winner.map(|pair| &self.legs[self.pairs[pair].leg]);
+        let outbound = winner.or(self.legs.last()).map(|leg| leg.sid);
         Question::Webhook(Box::new(WebhookQuestion { facts: self.facts.clone(), purpose, status, outbound }))
     }
 
@@ -128,9 +129,8 @@ impl Call {
 
     /// The end of a call that was never answered, its final response having left.
     fn finish_unanswered(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
-        match self.phase {
-            Phase::Asking(ask) | Phase::Resolving(ask) => desk.abort(ask),
-            _ => {}
+        if let Phase::Asking(ask) = self.phase {
+            desk.abort(ask);
         }
         self.abandon_dial(desk, failure);
         let status = CallStatus::of_refusal(failure.status);
@@ -155,7 +155,9 @@ impl Call {
         self.winner = Some(pair);
         let bytes: Arc<[u8]> = desk.paper.as_slice().into();
         let leg = self.pairs[pair].leg;
-        let (cseq, far_cseq) = (self.pairs[pair].a.remote_cseq.unwrap_or(0), self.legs[leg].cseq);
+        // The ACK has the INVITE's number, whatever came in the early dialog since.
+        let cseq = self.invite.as_ref().map_or(0, |kept| kept.message().cseq().number);
+        let far_cseq = self.legs[leg].cseq;
         let answering = self.answering(desk, pair, Side::A, (cseq, far_cseq), flow, bytes.clone());
         self.pairs[pair].answering = Some(answering);
         self.pairs[pair].confirmed = true;

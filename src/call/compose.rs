@@ -31,6 +31,8 @@ pub(super) struct Invite<'a> {
     pub local: &'a [u8],
     pub remote: &'a [u8],
     pub headers: &'a [(Arc<str>, Arc<str>)],
+    /// Max-Breadth: its share of the caller's.
+    pub breadth: u32,
     /// Both sides are trusted with identity (RFC 3325).
     pub trusted: bool,
 }
@@ -39,7 +41,8 @@ pub(super) struct Invite<'a> {
 pub(super) fn invite(out: &mut Vec<u8>, config: &EngineConfig, caller: &Message<'_>, parts: &Invite<'_>) {
     let mut writer = Writer::request(out, Method::Invite, parts.request_uri);
     via(&mut writer, config, parts.flow, parts.known, parts.branch);
-    hops(&mut writer, caller);
+    max_forwards(&mut writer, caller);
+    writer.numeric(Name::MaxBreadth, parts.breadth.into());
     writer.header(Name::From, &[parts.local]).header(Name::To, &[parts.remote]);
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known);
@@ -96,6 +99,13 @@ pub(super) fn own_host(config: &EngineConfig, flow: &Flow, known: IpAddr) -> Vec
 
 /// Max-Forwards minus one (absent: 70) and Max-Breadth as it came (RFC 7332, RFC 5393).
 pub(super) fn hops(writer: &mut Writer<'_>, request: &Message<'_>) {
+    max_forwards(writer, request);
+    if let Some(breadth) = request.max_breadth() {
+        writer.numeric(Name::MaxBreadth, breadth.into());
+    }
+}
+
+fn max_forwards(writer: &mut Writer<'_>, request: &Message<'_>) {
     let left = request.max_forwards().map_or(70, |left| left.saturating_sub(1));
     writer.numeric(Name::MaxForwards, left.into());
 }

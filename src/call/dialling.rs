@@ -1,11 +1,10 @@
 //! Carrying out a document: verbs, Dials, nouns, and the INVITE of each leg.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::ask::{Answer, Purpose, Question};
+use crate::call::ask::{Answer, Purpose};
 use crate::call::callerid;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
@@ -37,8 +36,10 @@ impl Call {
         desk.trace(self.facts.call, TraceItem::Answered(ask, describe(answer.as_ref())));
         match self.phase {
             Phase::Asking(waiting) if waiting == ask => self.instructed(desk, answer),
-            Phase::Resolving(waiting) if waiting == ask => self.resolved(desk, answer),
-            _ => self.hop_resolved(desk, ask, answer),
+            _ => match self.fork_that(|fork| fork.resolving == Some(ask)) {
+                Some(fork) => self.fork_resolved(desk, fork, answer),
+                None => self.hop_resolved(desk, ask, answer),
+            },
         }
     }
 
@@ -119,86 +120,9 @@ impl Call {
         }
     }
 
-    fn dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
-        self.phase = Phase::Dialling;
-        self.dial = Some(Run {
-            dial,
-            next_noun: 0,
-            plan: None,
-            hops: VecDeque::new(),
-            leg: None,
-            timer: None,
-            began: None,
-            rang: None,
-            best: None,
-            last_leg: None,
-        });
-        self.next_noun(desk);
-    }
-
-    /// Rings the next noun of the Dial; without one the Dial is over.
-    pub(super) fn next_noun(&mut self, desk: &mut Desk) {
-        loop {
-            let Some(run) = self.dial.as_mut() else { return };
-            let Some(noun) = run.dial.nouns.get(run.next_noun).cloned() else {
-                return self.dial_failed(desk, None);
-            };
-            run.next_noun += 1;
-            let dial = run.dial.clone();
-            match self.plan(desk, &noun, &dial) {
-                Ok((plan, Host::Ip(address))) => {
-                    self.set_hops(plan, [address].into());
-                    return self.next_hop(desk);
-                }
-                Ok((plan, Host::Name(host))) => {
-                    self.set_hops(plan, VecDeque::new());
-                    let id = desk.ask(self.key, self.facts.call, Question::Resolve { host: host.clone() });
-                    desk.trace(self.facts.call, TraceItem::Asked(id, host));
-                    self.phase = Phase::Resolving(id);
-                    return;
-                }
-                Err(reason) => self.note_failure(Failure { status: reason.status().max(400), reason }),
-            }
-        }
-    }
-
-    fn set_hops(&mut self, plan: Plan, hops: VecDeque<IpAddr>) {
-        if let Some(run) = self.dial.as_mut() {
-            run.plan = Some(plan);
-            run.hops = hops;
-        }
-    }
-
-    fn resolved(&mut self, desk: &mut Desk, answer: Option<Answer>) {
-        self.phase = Phase::Dialling;
-        let addresses = match answer {
-            Some(Answer::Addresses(addresses)) => addresses,
-            _ => Vec::new(),
-        };
-        if let Some(run) = self.dial.as_mut() {
-            run.hops = addresses.into();
-        }
-        if self.dial.as_ref().is_some_and(|run| run.hops.is_empty()) {
-            self.note_failure(Failure { status: 500, reason: Reason::TargetUnresolved });
-            return self.next_noun(desk);
-        }
-        self.next_hop(desk);
-    }
-
-    /// Invites the current noun at its next address; without one, the next noun.
-    pub(super) fn next_hop(&mut self, desk: &mut Desk) {
-        while let Some(address) = self.dial.as_mut().and_then(|run| run.hops.pop_front()) {
-            if self.invite_at(desk, address) {
-                return;
-            }
-            self.note_failure(Failure { status: 500, reason: Reason::TargetUnreachable });
-        }
-        self.next_noun(desk);
-    }
-
     /// Sends the INVITE of one leg. False: no listener reaches the address.
-    fn invite_at(&mut self, desk: &mut Desk, address: IpAddr) -> bool {
-        let Some(plan) = self.dial.as_ref().and_then(|run| run.plan.as_ref()) else { return false };
+    pub(super) fn invite_at(&mut self, desk: &mut Desk, fork: usize, address: IpAddr) -> bool {
+        let Some(plan) = self.dial.as_ref().map(|run| &run.forks[fork].plan) else { return false };
         let peer = SocketAddr::new(address, plan.port);
         let wanted = plan.transport.unwrap_or(Transport::Udp);
         let Some(mut flow) = target::flow_to(&desk.config, &self.flow, wanted, peer) else { return false };
@@ -225,6 +149,9 @@ impl Call {
             losers: Vec::new(),
         });
         let leg = self.legs.len() - 1;
+        if let Some(run) = self.dial.as_mut() {
+            run.forks[fork].leg = Some(leg);
+        }
         self.write_invite(desk, leg, flow);
         if open && desk.paper.len() > desk.config.udp_size_limit && !self.is_spared_tcp(desk, peer) {
             // RFC 3261 18.1.1: a large request goes over TCP, and over UDP only where that fails.
@@ -262,7 +189,8 @@ impl Call {
     fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
         let branch = desk.mint_branch(self.shard);
         let (Some(kept), Some(run)) = (&self.invite, &self.dial) else { return };
-        let Some(plan) = &run.plan else { return };
+        let Some(fork) = run.forks.iter().find(|fork| fork.leg == Some(leg)) else { return };
+        let plan = &fork.plan;
         let caller = kept.message();
         let host = compose::own_host(&desk.config, &flow, self.flow.local);
         let to = &mut self.legs[leg];
@@ -280,6 +208,7 @@ impl Call {
             local: &to.local,
             remote: &to.remote,
             headers: &plan.headers,
+            breadth: fork.breadth,
             trusted: plan.trusted && self.trunk.trusted,
         };
         let mut paper = std::mem::take(&mut desk.paper);
@@ -297,13 +226,11 @@ impl Call {
         let invited = self.invited(desk, leg);
         self.record(desk, Change::Invited(Box::new(invited)), None);
         let Some(run) = self.dial.as_mut() else { return };
-        run.leg = Some(leg);
-        run.last_leg = Some(leg);
         if run.began.is_none() {
             run.began = Some(desk.now);
             run.timer = Some(desk.start(run.dial.timeout, self.key, What::DialTimeout));
         }
-        let elsewhere = !run.hops.is_empty() || run.next_noun < run.dial.nouns.len();
+        let elsewhere = run.forks.iter().any(|fork| fork.leg == Some(leg) && !fork.hops.is_empty());
         if elsewhere || self.legs[leg].retry_udp.is_some() {
             let after = desk.config.first_response;
             self.legs[leg].first_response = Some(desk.start(after, self.key, What::FirstResponse(leg)));
@@ -334,8 +261,7 @@ impl Call {
             return;
         }
         self.abandon_leg(desk, leg, 408, &[]);
-        self.note_failure(Failure { status: 408, reason: Reason::TargetSilent });
-        self.next_hop(desk);
+        self.fork_failed(desk, leg, Failure { status: 408, reason: Reason::TargetSilent }, true);
     }
 
     /// A large INVITE over TCP that nothing was heard of goes over UDP; the late answer of the first
@@ -369,32 +295,19 @@ impl Call {
         let failure = Failure { status: 408, reason: Reason::NoAnswer };
         if let Some(run) = self.dial.as_mut() {
             run.timer = None;
-            if let Some(leg) = run.leg.take() {
-                self.abandon_leg(desk, leg, 408, b"");
-            }
         }
-        if let Phase::Resolving(ask) = self.phase {
-            desk.abort(ask);
-        }
-        self.phase = Phase::Dialling;
-        self.dial_failed(desk, Some(failure));
+        let leg = self.ringing_leg();
+        self.stop_forks(desk, 408, b"");
+        self.dial_failed(desk, failure, leg);
     }
 
-    /// Remembers how a noun failed, the best of the Dial.
-    pub(super) fn note_failure(&mut self, failure: Failure) {
-        if let Some(run) = self.dial.as_mut() {
-            run.best = Some(run.best.map_or(failure, |best| program::better(best, failure)));
-        }
-    }
-
-    /// The Dial is over without an answer: its action, or the next verb.
-    pub(super) fn dial_failed(&mut self, desk: &mut Desk, overriding: Option<Failure>) {
+    /// The Dial is over without an answer, nothing rings any more: its action, or the next verb.
+    pub(super) fn dial_failed(&mut self, desk: &mut Desk, failure: Failure, leg: Option<usize>) {
         let Some(mut run) = self.dial.take() else { return };
         desk.stop(&mut run.timer);
-        let none = Failure { status: 480, reason: Reason::TargetInvalid };
-        let failure = overriding.or(run.best).unwrap_or(none);
         self.program.dial_failed(failure);
-        let outcome = self.outcome(desk, &run, CallStatus::of_refusal(failure.status), Some(failure.status), Duration::ZERO);
+        let status = CallStatus::of_refusal(failure.status);
+        let outcome = self.outcome(desk, &run, leg, status, Some(failure.status), Duration::ZERO);
         self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
         match run.dial.action.clone() {
             Some(action) => self.ask(desk, Purpose::Action(action, Box::new(outcome))),
@@ -404,13 +317,13 @@ impl Call {
 
     /// The caller is gone or refused while a Dial may run: cancel it, tell its action.
     pub(super) fn abandon_dial(&mut self, desk: &mut Desk, failure: Failure) {
+        let leg = self.ringing_leg();
+        let extra = std::mem::take(&mut self.cancel_reason);
+        self.stop_forks(desk, 487, &extra);
         let Some(mut run) = self.dial.take() else { return };
         desk.stop(&mut run.timer);
-        let extra = std::mem::take(&mut self.cancel_reason);
-        if let Some(leg) = run.leg.take() {
-            self.abandon_leg(desk, leg, 487, &extra);
-        }
-        let outcome = self.outcome(desk, &run, CallStatus::of_refusal(failure.status), None, Duration::ZERO);
+        let status = CallStatus::of_refusal(failure.status);
+        let outcome = self.outcome(desk, &run, leg, status, None, Duration::ZERO);
         self.tell_action(desk, &run.dial, outcome);
     }
 
@@ -418,7 +331,8 @@ impl Call {
     pub(super) fn dial_completed(&mut self, desk: &mut Desk, duration: Duration) {
         let Some(mut run) = self.dial.take() else { return };
         desk.stop(&mut run.timer);
-        let outcome = self.outcome(desk, &run, CallStatus::Completed, Some(200), duration);
+        let leg = self.winner.map(|pair| self.pairs[pair].leg);
+        let outcome = self.outcome(desk, &run, leg, CallStatus::Completed, Some(200), duration);
         self.tell_action(desk, &run.dial, outcome);
     }
 
@@ -436,11 +350,12 @@ impl Call {
         &self,
         desk: &Desk,
         run: &Run,
+        leg: Option<usize>,
         status: CallStatus,
         sip_code: Option<u16>,
         duration: Duration,
     ) -> DialOutcome {
-        let leg = run.last_leg.map(|leg| &self.legs[leg]);
+        let leg = leg.map(|leg| &self.legs[leg]);
         let rang_until = self.answered.unwrap_or(desk.now);
         DialOutcome {
             status,
@@ -453,7 +368,7 @@ impl Call {
     }
 
     /// Makes a noun ready: its Request-URI, its next hop, the caller id it is shown.
-    fn plan(&self, desk: &Desk, noun: &Noun, dial: &Dial) -> Result<(Plan, Host), Reason> {
+    pub(super) fn plan(&self, desk: &Desk, noun: &Noun, dial: &Dial) -> Result<(Plan, Host), Reason> {
         let now = desk.provision.as_ref().ok_or(Reason::Internal)?;
         if let Some(id) = &dial.caller_id
             && !callerid::may_show(now.as_ref(), &self.facts, id)
@@ -493,7 +408,7 @@ impl Call {
 }
 
 /// A host, as a URI names it.
-enum Host {
+pub(super) enum Host {
     /// An address literal.
     Ip(IpAddr),
     /// To be resolved.

@@ -223,10 +223,13 @@ impl Call {
         }
         if let Some(run) = self.dial.as_mut() {
             desk.stop(&mut run.timer);
+            for ask in run.forks.iter_mut().filter_map(|fork| fork.resolving.take()) {
+                desk.abort(ask);
+            }
         }
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.phase_timer);
-        if let Phase::Asking(ask) | Phase::Resolving(ask) = self.phase {
+        if let Phase::Asking(ask) = self.phase {
             desk.abort(ask);
         }
         for (ask, ..) in std::mem::take(&mut self.resolving) {

@@ -26,8 +26,8 @@ pub fn request(name: Name, text: &[u8]) -> Fate {
         Name::Authorization | Name::ProxyAuthorization | Name::RAck => Fate::EndHere,
         // Session timers and Replaces are taken out until they are translated.
         Name::SessionExpires | Name::MinSe | Name::Replaces | Name::Join | Name::TargetDialog => Fate::EndHere,
-        Name::MaxForwards | Name::Supported | Name::Require | Name::ProxyRequire => Fate::Translate,
-        Name::Reason => Fate::Translate,
+        Name::MaxForwards | Name::MaxBreadth | Name::Reason => Fate::Translate,
+        Name::Supported | Name::Require | Name::ProxyRequire => Fate::Translate,
         Name::Other if is_own(text) => Fate::EndHere,
         _ => identity(name, text),
     }

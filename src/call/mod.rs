@@ -5,7 +5,8 @@
 //! what its trace shows. `ask`: what it asks of the world. `config`: what the engine is born with.
 //!
 //! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
-//!   sides. `dialling`: documents carried out, with `program` (which verb is next) and `callerid`.
+//!   sides. `dialling`: documents carried out, with `fork` (nouns rung together),
+//!   `program` (which verb is next) and `callerid`.
 //!   `relay`: requests inside its dialogs. `ending`: BYE. `liveness`: is the other side still there?
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `compose`, `phrases`: messages written.
@@ -21,6 +22,7 @@ mod dialling;
 mod ending;
 pub mod events;
 pub mod facts;
+mod fork;
 pub mod generator;
 pub mod headers;
 pub mod instructions;

@@ -23,6 +23,7 @@ pub const fn phrase(code: u16) -> &'static [u8] {
         415 => b"Unsupported Media Type",
         416 => b"Unsupported URI Scheme",
         420 => b"Bad Extension",
+        440 => b"Max-Breadth Exceeded",
         480 => b"Temporarily Unavailable",
         481 => b"Call/Transaction Does Not Exist",
         482 => b"Loop Detected",

@@ -373,8 +373,9 @@ impl Call {
 
     /// The pair and side that a request inside a dialog belongs to: both tags, and the Call-ID.
     fn find_pair(&self, request: &Message<'_>) -> Option<(usize, Side)> {
+        // Under a single To tag several pairs are one dialog to the caller: the winner's counts.
         let latest_first = (0..self.pairs.len()).rev();
-        for pair in latest_first {
+        for pair in self.winner.into_iter().chain(latest_first) {
             for side in [Side::A, Side::B] {
                 if self.pairs[pair].dialog(side).owns_request(request) {
                     return Some((pair, side));
@@ -394,8 +395,12 @@ impl Call {
         self.trunk.trusted && self.legs[self.pairs[pair].leg].trusted
     }
 
-    /// A side no longer answers, or no longer knows the dialog: both legs end.
+    /// A side no longer answers, or no longer knows the dialog: both legs end. An early dialog, or
+    /// one that lost, takes nothing with it: its INVITE has an end of its own.
     pub(super) fn peer_lost(&mut self, desk: &mut Desk, pair: usize, gone: Option<Side>) {
+        if self.winner != Some(pair) {
+            return;
+        }
         let source = match gone {
             Some(Side::A) => HangupSource::Caller,
             Some(Side::B) => HangupSource::Callee,

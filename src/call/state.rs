@@ -78,8 +78,6 @@ pub(super) enum Phase {
     Asking(AskId),
     /// `<Pause>`.
     Pausing,
-    /// A Dial runs; a name is being resolved.
-    Resolving(AskId),
     /// A Dial runs.
     Dialling,
     /// Answered.
@@ -92,20 +90,34 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Run {
     pub dial: Box<Dial>,
-    /// The next noun to ring. Until they ring together, the nouns of one Dial ring one after
-    /// another within its timeout.
-    pub next_noun: usize,
-    /// The current noun, its host resolved.
-    pub plan: Option<Plan>,
-    /// Where the current noun can still be reached.
-    pub hops: VecDeque<IpAddr>,
-    /// The leg that is ringing.
-    pub leg: Option<usize>,
+    /// Its nouns, rung together.
+    pub forks: Vec<Fork>,
     pub timer: Option<TimerId>,
     pub began: Option<Instant>,
     pub rang: Option<Instant>,
-    pub best: Option<Failure>,
-    pub last_leg: Option<usize>,
+    /// The best failure so far, and the leg it came from.
+    pub best: Option<(Failure, Option<usize>)>,
+}
+
+/// One noun of a running Dial: it goes through its addresses by itself.
+#[derive(Debug)]
+pub(super) struct Fork {
+    pub plan: Plan,
+    /// Its share of Max-Breadth (RFC 5393).
+    pub breadth: u32,
+    /// Where it can still be reached.
+    pub hops: VecDeque<IpAddr>,
+    /// Its host name is being resolved.
+    pub resolving: Option<AskId>,
+    /// The leg that is ringing.
+    pub leg: Option<usize>,
+}
+
+impl Fork {
+    /// Nothing rings, nothing will.
+    pub const fn is_over(&self) -> bool {
+        self.leg.is_none() && self.resolving.is_none()
+    }
 }
 
 /// A noun made ready to be invited.

@@ -74,20 +74,27 @@ impl Call {
         self.legs[leg].state = LegState::Won;
         self.confirm(desk, pair, response);
         if let Some(run) = self.dial.as_mut() {
-            run.leg = None;
             desk.stop(&mut run.timer);
         }
-        for other in 0..self.legs.len() {
-            if other != leg {
-                self.abandon_leg(desk, other, 487, ELSEWHERE);
-            }
-        }
+        // The winner's state is not `Ringing`: it is left alone.
+        self.stop_forks(desk, 487, ELSEWHERE);
+        self.drop_losing_pairs(pair);
+        self.answer(desk, pair, response);
+    }
+
+    /// The early dialogs beside the winner's are over. Under a single To tag they were one dialog to
+    /// the caller: its numbers go on.
+    fn drop_losing_pairs(&mut self, winner: usize) {
+        let tag = self.pairs[winner].a_tag;
+        let of_caller = self.pairs.iter().filter(|pair| pair.a_tag == tag).map(|pair| (pair.a.local_cseq, pair.a.remote_cseq));
+        let (local, remote) = of_caller.fold((0, None), |most, this| (most.0.max(this.0), most.1.max(this.1)));
+        let a = &mut self.pairs[winner].a;
+        (a.local_cseq, a.remote_cseq) = (local, remote);
         for (at, other) in self.pairs.iter_mut().enumerate() {
-            if at != pair {
+            if at != winner {
                 other.alive = [false; 2];
             }
         }
-        self.answer(desk, pair, response);
     }
 
     /// A further 2xx of the INVITE that won: a repetition, or another fork that lost.
@@ -152,7 +159,7 @@ impl Call {
         self.leg_failed(desk, leg, Failure { status, reason }, code == 503);
     }
 
-    /// A leg ended without an answer: the next address, the next noun, or the end of the Dial.
+    /// A leg ended without an answer; `elsewhere`: its noun may be reached at its next address.
     fn leg_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
         desk.stop(&mut self.legs[leg].first_response);
         let was = std::mem::replace(&mut self.legs[leg].state, LegState::Ended);
@@ -164,15 +171,7 @@ impl Call {
         }
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
-        self.note_failure(failure);
-        let current = self.dial.as_mut().is_some_and(|run| run.leg.take_if(|ringing| *ringing == leg).is_some());
-        match () {
-            () if !current => {}
-            // 6xx: nobody else is to be tried (16.7 step 5).
-            () if failure.status >= 600 => self.dial_failed(desk, Some(failure)),
-            () if elsewhere => self.next_hop(desk),
-            () => self.next_noun(desk),
-        }
+        self.fork_failed(desk, leg, failure, elsewhere);
     }
 
     /// The pair of a target's dialog, made when its tag is new. `None`: the response opens none.

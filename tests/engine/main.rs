@@ -37,6 +37,18 @@ dialogues! {
     cancel_while_asking
     dial_timeout
     emergency
+    fork_bad_nouns
+    fork_best_response
+    fork_cancel
+    fork_early_dialogs
+    fork_failover
+    fork_first_answer_wins
+    fork_global_failure
+    fork_late_loser
+    fork_loser_forgets_its_dialog
+    fork_max_breadth
+    fork_single_early_dialog
+    fork_timeout
     hangup_from_outside
     hold_bye_until_ack
     in_dialog_requests

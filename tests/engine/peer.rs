@@ -90,6 +90,11 @@ impl Peer {
         }
     }
 
+    /// The Call-ID of its latest dialog.
+    pub fn call_id(&self) -> &str {
+        &self.dialog.call_id
+    }
+
     fn contact(&self) -> String {
         format!("<sip:{}@{}{}>", self.name, self.address, if self.tcp { ";transport=tcp" } else { "" })
     }

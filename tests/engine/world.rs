@@ -42,6 +42,7 @@ pub struct World {
     closed: Vec<String>,
     events: u32,
     terminals: u32,
+    to_tags: BTreeMap<String, String>,
 }
 
 /// Plays `text` to its end.
@@ -92,6 +93,7 @@ impl World {
             closed: Vec::new(),
             events: 0,
             terminals: 0,
+            to_tags: BTreeMap::new(),
         };
         for (name, address) in [
             ("trunk", "192.0.2.10:5060"),
@@ -359,6 +361,13 @@ impl World {
         if let Some(body) = option(words, "body") {
             assert_eq!(text.body, body, "the body");
         }
+        if let Some(label) = option(words, "to-tag") {
+            let tag = text.get("To").split(";tag=").nth(1).expect("a To tag").to_owned();
+            let known = self.to_tags.entry(label.to_owned()).or_insert_with(|| tag.clone());
+            assert_eq!(*known, tag, "the To tag called {label}");
+            let same = self.to_tags.values().filter(|known| **known == tag).count();
+            assert_eq!(same, 1, "{label} has another's To tag");
+        }
         // Headers that must be as in the message that came before this one.
         for name in options(words, "same") {
             assert_eq!(text.get(name), peer.last_got.as_ref().expect("an earlier message").get(name), "{name}");
@@ -375,6 +384,13 @@ impl World {
                 let Purpose::Action(_, outcome) = &question.purpose else { panic!("{:?}", question.purpose) };
                 if let Some(status) = option(words, "status") {
                     assert_eq!(outcome.status.as_str(), status);
+                }
+                if let Some(code) = option(words, "code") {
+                    assert_eq!(outcome.sip_code, Some(code.parse().expect("a number")));
+                }
+                if let Some(name) = option(words, "leg") {
+                    let call_id = self.peers[name].call_id();
+                    assert_eq!(outcome.sip_call_id.as_deref(), Some(call_id), "the leg of the outcome");
                 }
             }
             (Question::Resolve { host }, "address") => assert_eq!(&**host, words[1]),

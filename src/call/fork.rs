@@ -1,0 +1,175 @@
+//! The nouns of one Dial, rung together: each goes through its addresses by itself, and the first
+//! 2xx ends the others (RFC 3261 16.7).
+
+use std::collections::VecDeque;
+
+use crate::call::ask::{Answer, Question};
+use crate::call::desk::Desk;
+use crate::call::dialling::Host;
+use crate::call::instructions::Dial;
+use crate::call::program::{self, Failure};
+use crate::call::state::{Call, Fork, Phase, Run};
+use crate::call::trace::TraceItem;
+use crate::reason::Reason;
+
+/// The Max-Breadth of a caller that names none, and the most that is granted (RFC 5393 5.3.3).
+const BREADTH: u32 = 60;
+
+impl Call {
+    /// Rings all nouns of a Dial at once.
+    pub(super) fn dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
+        self.phase = Phase::Dialling;
+        let mut hosts = Vec::with_capacity(dial.nouns.len());
+        let mut run = Run { dial, forks: Vec::new(), timer: None, began: None, rang: None, best: None };
+        for noun in &run.dial.nouns {
+            match self.plan(desk, noun, &run.dial) {
+                Ok((plan, host)) => {
+                    run.forks.push(Fork { plan, breadth: 0, hops: VecDeque::new(), resolving: None, leg: None });
+                    hosts.push(host);
+                }
+                Err(reason) => note(&mut run.best, Failure { status: reason.status().max(400), reason }, None),
+            }
+        }
+        if !self.share_breadth(&mut run.forks) {
+            let short = Failure { status: 440, reason: Reason::BreadthExceeded };
+            self.dial = Some(run);
+            return self.dial_failed(desk, short, None);
+        }
+        self.dial = Some(run);
+        for (fork, host) in hosts.into_iter().enumerate() {
+            self.start_fork(desk, fork, host);
+        }
+        self.unless_all_failed(desk);
+    }
+
+    /// Splits the caller's Max-Breadth over the forks. False: there is not one for each.
+    fn share_breadth(&self, forks: &mut [Fork]) -> bool {
+        let named = self.invite.as_ref().and_then(|kept| kept.message().max_breadth());
+        let mut left = named.unwrap_or(BREADTH).min(BREADTH);
+        let mut without = u32::try_from(forks.len()).unwrap_or(u32::MAX);
+        if left < without {
+            return false;
+        }
+        for fork in forks {
+            fork.breadth = left.div_ceil(without);
+            left -= fork.breadth;
+            without -= 1;
+        }
+        true
+    }
+
+    fn start_fork(&mut self, desk: &mut Desk, fork: usize, host: Host) {
+        match host {
+            Host::Ip(address) => {
+                self.at_fork(fork, |fork| fork.hops = [address].into());
+                self.next_hop(desk, fork);
+            }
+            Host::Name(host) => {
+                let id = desk.ask(self.key, self.facts.call, Question::Resolve { host: host.clone() });
+                desk.trace(self.facts.call, TraceItem::Asked(id, host));
+                self.at_fork(fork, |fork| fork.resolving = Some(id));
+            }
+        }
+    }
+
+    /// The addresses of a fork's host, or that it has none.
+    pub(super) fn fork_resolved(&mut self, desk: &mut Desk, fork: usize, answer: Option<Answer>) {
+        let addresses = match answer {
+            Some(Answer::Addresses(addresses)) => addresses,
+            _ => Vec::new(),
+        };
+        if addresses.is_empty() {
+            self.note_failure(Failure { status: 500, reason: Reason::TargetUnresolved }, None);
+        }
+        self.at_fork(fork, |fork| {
+            fork.resolving = None;
+            fork.hops = addresses.into();
+        });
+        self.next_hop(desk, fork);
+        self.unless_all_failed(desk);
+    }
+
+    /// Invites a fork at its next address; without one it has failed.
+    fn next_hop(&mut self, desk: &mut Desk, fork: usize) {
+        while let Some(address) = self.dial.as_mut().and_then(|run| run.forks[fork].hops.pop_front()) {
+            if self.invite_at(desk, fork, address) {
+                return;
+            }
+            self.note_failure(Failure { status: 500, reason: Reason::TargetUnreachable }, None);
+        }
+    }
+
+    /// A leg failed: its fork's next address, or one fork less. The others ring on, unless it was
+    /// 6xx: then nobody else is to be tried (16.7 step 5).
+    pub(super) fn fork_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
+        let Some(fork) = self.fork_that(|fork| fork.leg == Some(leg)) else { return };
+        self.at_fork(fork, |fork| fork.leg = None);
+        self.note_failure(failure, Some(leg));
+        if failure.status >= 600 {
+            self.stop_forks(desk, 487, b"");
+            return self.dial_failed(desk, failure, Some(leg));
+        }
+        if elsewhere {
+            self.next_hop(desk, fork);
+        }
+        self.unless_all_failed(desk);
+    }
+
+    /// The Dial goes on as long as anything rings or is looked up; else it ends with its best.
+    fn unless_all_failed(&mut self, desk: &mut Desk) {
+        let Some(run) = &self.dial else { return };
+        if !run.forks.iter().all(Fork::is_over) {
+            return;
+        }
+        let none = (Failure { status: 480, reason: Reason::TargetInvalid }, None);
+        let (failure, leg) = run.best.unwrap_or(none);
+        self.dial_failed(desk, failure, leg);
+    }
+
+    /// Nobody waits for the forks any more: CANCEL to those that ring, with `extra` header lines.
+    pub(super) fn stop_forks(&mut self, desk: &mut Desk, code: u16, extra: &[u8]) {
+        let Some(run) = self.dial.as_mut() else { return };
+        let mut legs = Vec::with_capacity(run.forks.len());
+        for fork in &mut run.forks {
+            fork.hops.clear();
+            legs.extend(fork.leg.take());
+            if let Some(ask) = fork.resolving.take() {
+                desk.abort(ask);
+            }
+        }
+        for leg in legs {
+            self.abandon_leg(desk, leg, code, extra);
+        }
+    }
+
+    /// The leg that stands for a Dial nobody answered: one that rings, before one that is silent.
+    pub(super) fn ringing_leg(&self) -> Option<usize> {
+        let run = self.dial.as_ref()?;
+        let legs = || run.forks.iter().filter_map(|fork| fork.leg);
+        legs().find(|leg| self.legs[*leg].heard).or_else(|| legs().next()).or(run.best.and_then(|(_, leg)| leg))
+    }
+
+    /// The fork of the running Dial that is meant.
+    pub(super) fn fork_that(&self, is_meant: impl Fn(&Fork) -> bool) -> Option<usize> {
+        self.dial.as_ref()?.forks.iter().position(is_meant)
+    }
+
+    fn at_fork(&mut self, fork: usize, change: impl FnOnce(&mut Fork)) {
+        if let Some(run) = self.dial.as_mut() {
+            change(&mut run.forks[fork]);
+        }
+    }
+
+    fn note_failure(&mut self, failure: Failure, leg: Option<usize>) {
+        if let Some(run) = self.dial.as_mut() {
+            note(&mut run.best, failure, leg);
+        }
+    }
+}
+
+/// Remembers the better of two failures, with its leg.
+fn note(best: &mut Option<(Failure, Option<usize>)>, failure: Failure, leg: Option<usize>) {
+    if best.is_none_or(|(known, _)| program::better(known, failure) != known) {
+        *best = Some((failure, leg));
+    }
+}
