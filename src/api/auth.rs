@@ -1,7 +1,9 @@
-//! Who asks: the peer on the Unix socket, or an account by Basic auth.
+//! Who asks: the peer on the Unix socket, or an account by its auth token: as Basic password, Bearer token
+//! or `X-Auth-Token`.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, HeaderName};
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +13,8 @@ use super::server::Peer;
 use super::service::Principal;
 use super::state::Api;
 
+const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
 impl FromRequestParts<Api> for Principal {
     type Rejection = ApiError;
 
@@ -18,8 +22,15 @@ impl FromRequestParts<Api> for Principal {
         if parts.extensions.get::<Peer>() == Some(&Peer::Local) {
             return Ok(Self::Operator);
         }
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (user, password) = header.and_then(basic).ok_or_else(ApiError::unauthorized)?;
+        let text = |name| parts.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or(""));
+        let Some(header) = text(AUTHORIZATION) else {
+            let token = text(X_AUTH_TOKEN).ok_or_else(ApiError::unauthorized)?;
+            return Ok(api.service.authenticate_token(token.trim()).await?);
+        };
+        if let Some(token) = bearer(header) {
+            return Ok(api.service.authenticate_token(token).await?);
+        }
+        let (user, password) = basic(header).ok_or_else(ApiError::unauthorized)?;
         let sid = user.parse().map_err(|_| ApiError::unauthorized())?;
         Ok(api.service.authenticate(sid, &password).await?)
     }
@@ -41,6 +52,12 @@ impl FromRequestParts<Api> for Admin {
     }
 }
 
+/// The token of `Bearer` credentials (RFC 6750).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// User and password of `Basic` credentials (RFC 7617).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
@@ -60,6 +77,8 @@ mod tests {
     fn basic_credentials_are_read_and_nothing_else() {
         let read = basic("Basic QUMxOnRva2VuOndpdGg6Y29sb25z").unwrap();
         assert_eq!(read, ("AC1".to_owned(), "token:with:colons".to_owned()));
+        assert_eq!(bearer("bearer  abc"), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
         for bad in ["Bearer abc", "Basic !!!", "Basic", "Basic QUMx", ""] {
             assert_eq!(basic(bad), None, "{bad}");
         }

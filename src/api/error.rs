@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::restcomm::xml::Root;
+
 /// A refusal on its way to the client.
 #[derive(Debug)]
 pub struct ApiError {
@@ -70,6 +72,7 @@ impl IntoResponse for ApiError {
             more_info: format!("/openapi.json#errors-{}", self.code),
         };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Root("RestException"));
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"Restcomm realm\"");

@@ -143,7 +143,7 @@ fn document() -> Value {
         "info": {
             "title": "callgate",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Provisioning and operation of callgate. Restcomm paths may end in .json. \
+            "description": "Provisioning and operation of callgate. Restcomm paths may end in .json or .xml; without either, Accept decides, and XML is the default. \
                 Writes answer X-Callgate-Generation, the generation of the directory that shows them; \
                 X-Callgate-Warning names what was ignored or is doubtful. On the Unix socket no credentials are needed.",
             "license": { "name": "MIT OR Apache-2.0" },
@@ -154,6 +154,11 @@ fn document() -> Value {
                 "account": {
                     "type": "http", "scheme": "basic",
                     "description": "An account's sid and its auth token; /admin/v1 takes the super-admin's only",
+                },
+                "bearer": { "type": "http", "scheme": "bearer", "description": "An account's auth token" },
+                "token": {
+                    "type": "apiKey", "in": "header", "name": "X-Auth-Token",
+                    "description": "An account's auth token",
                 },
             },
             "schemas": {
@@ -218,7 +223,7 @@ fn operation(tag: &str, path: &str, summary: &str, input: Input, success: u16, g
         operation["requestBody"] = json!({ "content": { media: { "schema": schema } } });
     }
     if guarded {
-        operation["security"] = json!([{ "account": [] }]);
+        operation["security"] = json!([{ "account": [] }, { "bearer": [] }, { "token": [] }]);
     }
     operation
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tower_service::Service as _;
 
 use super::error::ApiError;
+use super::restcomm::xml::{self, Wire};
 use super::state::Api;
 use super::{admin, gate, ops, restcomm};
 
@@ -24,24 +25,32 @@ pub fn router(api: &Api) -> Router {
         .with_state(api.clone());
     Router::new().fallback(move |request: Request<Body>| {
         let mut routes = routes.clone();
-        async move { routes.call(without_suffix(request)).await }
+        async move {
+            let (request, wire) = without_suffix(request);
+            let response = routes.call(request).await?;
+            Ok::<_, std::convert::Infallible>(if wire.is_some_and(|wire| wire.xml) {
+                xml::retell(response).await
+            } else {
+                response
+            })
+        }
     })
 }
 
-/// `.json` at the end of a Restcomm path says nothing that is not known: JSON is all there is.
-fn without_suffix(mut request: Request<Body>) -> Request<Body> {
+/// Restcomm's paths may end in `.json` or `.xml`, which say what the answer is to be; the routes below
+/// know neither.
+fn without_suffix(mut request: Request<Body>) -> (Request<Body>, Option<Wire>) {
     let uri = request.uri();
-    let path = uri.path();
-    if !restcomm::BASES.iter().any(|base| path.starts_with(base)) {
-        return request;
+    if !restcomm::BASES.iter().any(|base| uri.path().starts_with(base)) {
+        return (request, None);
     }
-    if let Some(path) = path.strip_suffix(".json") {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
-            *request.uri_mut() = uri;
-        }
+    let (wire, path) = Wire::of(uri.path(), request.headers());
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
+        *request.uri_mut() = uri;
     }
-    request
+    request.extensions_mut().insert(wire);
+    (request, Some(wire))
 }
 
 async fn nothing_here(uri: Uri) -> Response {

@@ -15,6 +15,7 @@ crate::on_both_servers!(
     an_admin_has_its_organization,
     only_the_super_admin_uses_admin_v1,
     what_is_anothers_is_not_there,
+    the_token_alone_is_enough,
 );
 
 fn with_token(who: &Caller, token: &str) -> Caller {
@@ -137,4 +138,33 @@ async fn what_is_anothers_is_not_there(api: Api) {
         api.get(&one, &one.number(sid)).await.expect(200).json()["voice_url"],
         serde_json::Value::Null
     );
+}
+
+async fn the_token_alone_is_enough(api: Api) {
+    let tenant = api.tenant("tenant", None).await;
+    let ask = async |name: &'static str, value: String, path: &str| {
+        let mut request = request(&Credentials(None), Method::GET, path, None);
+        request.headers_mut().insert(name, value.parse().unwrap());
+        over_tcp(api.address, request).await.status.as_u16()
+    };
+    let token = |who: &Caller| who.credentials.0.clone().unwrap().1;
+    for who in [&api.admin, &tenant] {
+        let admin = if who.sid == api.admin.sid { 200 } else { 403 };
+        assert_eq!(ask("authorization", format!("Bearer {}", token(who)), &who.numbers()).await, 200);
+        assert_eq!(ask("x-auth-token", token(who), &who.numbers()).await, 200);
+        assert_eq!(ask("authorization", format!("bearer {}", token(who)), "/admin/v1/trunks").await, admin);
+        assert_eq!(ask("x-auth-token", token(who), "/admin/v1/trunks").await, admin);
+    }
+    assert_eq!(ask("x-auth-token", token(&tenant), &api.admin.numbers()).await, 403);
+    for (name, value) in [
+        ("x-auth-token", ""),
+        ("x-auth-token", "abc"),
+        ("authorization", "Bearer "),
+        ("authorization", "Bearer"),
+    ] {
+        assert_eq!(ask(name, value.to_owned(), &tenant.numbers()).await, 401, "{name}: {value}");
+    }
+    let sid: AccountSid = tenant.sid.parse().unwrap();
+    api.world.store.modify::<AccountRow>("test", sid, |row| row.status = Status::Suspended).await.unwrap();
+    assert_eq!(ask("x-auth-token", token(&tenant), &tenant.numbers()).await, 403);
 }

@@ -66,6 +66,7 @@ pub fn request(
     body: Option<(&str, String)>,
 ) -> Request<Full<Bytes>> {
     let mut request = Request::builder().method(method).uri(path).header("host", "callgate.test");
+    request = request.header("accept", "application/json");
     if let Some((user, password)) = &who.0 {
         let encoded = STANDARD.encode(format!("{user}:{password}"));
         request = request.header("authorization", format!("Basic {encoded}"));

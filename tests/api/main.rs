@@ -9,6 +9,7 @@ mod numbers;
 mod openapi;
 mod tenants;
 mod world;
+mod xml;
 
 // The store's own tests know how to start both servers.
 #[expect(dead_code, reason = "the store's tests use more of it")]

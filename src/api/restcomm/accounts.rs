@@ -13,7 +13,7 @@ use crate::store::{AccountRow, Page as Rows};
 
 use super::params::Params;
 use super::tenant::{ACCOUNT, PrintedAccount, apply_account, print_account};
-use super::{Base, Owner, refuse};
+use super::{Base, Owner, refuse, show};
 
 /// The most accounts of one list, which has no pages.
 const MOST: u64 = 10_000;
@@ -28,7 +28,7 @@ pub(super) async fn list(
     let listed = api.service.accounts(&who, Rows::first(MOST)).await.map_err(refuse)?;
     let printed: Result<Vec<_>, ApiError> =
         listed.rows.into_iter().map(|row| print(&api, row, &base)).collect();
-    let mut response = reply::json(&printed?);
+    let mut response = show("Accounts", &printed?);
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
@@ -69,7 +69,7 @@ pub(super) async fn read(
     Base(base): Base,
 ) -> Result<Response, ApiError> {
     let row = api.service.account_for(&who, account).await.map_err(refuse)?;
-    Ok(reply::json(&print(&api, row, &base)?))
+    Ok(show("Account", &print(&api, row, &base)?))
 }
 
 pub(super) async fn update(
@@ -113,7 +113,7 @@ fn answer(
     let Written { value, generation, warnings: remarks } = written;
     let printed = print(api, value, base)?;
     let written = Written { value: printed, generation, warnings: remarks };
-    Ok(reply::written(written, warnings, |printed| reply::json(&printed)))
+    Ok(reply::written(written, warnings, |printed| show("Account", &printed)))
 }
 
 fn print(api: &Api, row: AccountRow, base: &str) -> Result<PrintedAccount, ApiError> {

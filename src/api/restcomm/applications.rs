@@ -13,7 +13,7 @@ use crate::store::{ApplicationRow, Page as Rows};
 
 use super::application::{self, KNOWN, Printed};
 use super::params::Params;
-use super::{Base, Owner, refuse, sid};
+use super::{Base, Owner, refuse, show, sid};
 
 /// The most applications of one list, which has no pages.
 const MOST: u64 = 10_000;
@@ -55,7 +55,7 @@ pub(super) async fn list(
         let numbers = if with_numbers { Some(numbers(&api, &row).await?) } else { None };
         printed.push(WithNumbers { application: application::print(row, &base), numbers });
     }
-    let mut response = reply::json(&printed);
+    let mut response = show("Applications", &printed);
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
@@ -73,7 +73,7 @@ pub(super) async fn create(
     }
     let edit = |row: &mut ApplicationRow| application::apply(&params, row);
     let written = api.service.create_application(&who, account, edit).await?;
-    Ok(reply::written(written, params.warnings, |row| reply::json(&application::print(row, &base))))
+    Ok(reply::written(written, params.warnings, |row| show("Application", &application::print(row, &base))))
 }
 
 pub(super) async fn read(
@@ -84,7 +84,7 @@ pub(super) async fn read(
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let row = api.service.application(&who, account, sid("application", &id)?).await.map_err(refuse)?;
-    Ok(reply::json(&application::print(row, &base)))
+    Ok(show("Application", &application::print(row, &base)))
 }
 
 pub(super) async fn update(
@@ -98,7 +98,7 @@ pub(super) async fn update(
     let params = Params::parse(&body, KNOWN);
     let edit = |row: &mut ApplicationRow| application::apply(&params, row);
     let written = api.service.update_application(&who, account, sid("application", &id)?, edit).await?;
-    Ok(reply::written(written, params.warnings, |row| reply::json(&application::print(row, &base))))
+    Ok(reply::written(written, params.warnings, |row| show("Application", &application::print(row, &base))))
 }
 
 /// 200 without a body, as documented.

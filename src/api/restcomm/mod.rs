@@ -2,7 +2,7 @@
 //!
 //! - `number`, `application`, `tenant`: what clients may send and how rows are printed.
 //! - `numbers`, `applications`, `organizations`, `accounts`: the handlers.
-//! - `params`: what clients send. `paging`: the list object. `date`: dates as documented.
+//! - `params`: what clients send. `paging`: the list object. `date`: dates as documented. `xml`: answers as XML.
 
 mod accounts;
 mod application;
@@ -14,6 +14,7 @@ mod organizations;
 pub(crate) mod paging;
 pub(crate) mod params;
 mod tenant;
+pub(crate) mod xml;
 
 use std::sync::Arc;
 
@@ -22,10 +23,12 @@ use axum::extract::{FromRequestParts, NestedPath, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{get, put};
 
 use super::error::ApiError;
 use super::gate;
+use super::reply;
 use super::service::ServiceError;
 use super::state::Api;
 use crate::ids::AccountSid;
@@ -93,6 +96,13 @@ impl FromRequestParts<Api> for Owner {
         let unknown = |_| ApiError::forbidden(format!("there is no account `{}` here", params::shown(&text)));
         text.parse().map(Self).map_err(unknown)
     }
+}
+
+/// 200 with a body whose element in XML is `root`.
+pub(super) fn show(root: &'static str, body: &impl serde::Serialize) -> Response {
+    let mut response = reply::json(body);
+    response.extensions_mut().insert(xml::Root(root));
+    response
 }
 
 /// The last part of the path as a sid; what is none is not there.

@@ -1,6 +1,6 @@
 //! `IncomingPhoneNumbers`.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -16,7 +16,8 @@ use crate::store::{NumberFilter, NumberRow, NumberState, Page as Rows};
 use super::number::{self, ApplicationNames, FILTERS, KNOWN, Printed};
 use super::paging::{Page, Position};
 use super::params::{Params, shown};
-use super::{Base, Owner, refuse, sid};
+use super::xml::Wire;
+use super::{Base, Owner, refuse, show, sid};
 
 /// The list object.
 #[derive(Serialize)]
@@ -32,6 +33,7 @@ pub(super) async fn list(
     who: Principal,
     Owner(account): Owner,
     Base(base): Base,
+    Extension(wire): Extension<Wire>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
@@ -44,7 +46,7 @@ pub(super) async fn list(
         NumberFilter { number_part: number.clone(), friendly_name: name.clone(), ..NumberFilter::default() };
     let rows = Rows { offset: page.offset(), limit: page.size };
     let listed = api.service.numbers(&who, account, filter, rows).await.map_err(refuse)?;
-    let uri = format!("{base}/Accounts/{account}/IncomingPhoneNumbers");
+    let uri = format!("{base}/Accounts/{account}/IncomingPhoneNumbers{}", wire.suffix);
     let given = [("PhoneNumber", &number), ("FriendlyName", &name)];
     let filters: Vec<(&str, &str)> =
         given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value))).collect();
@@ -54,7 +56,7 @@ pub(super) async fn list(
     for row in listed.rows {
         numbers.push(print(&api, row, &base).await?);
     }
-    let mut response = reply::json(&List { position, numbers });
+    let mut response = show("IncomingPhoneNumbers", &List { position, numbers });
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
@@ -83,7 +85,7 @@ pub(super) async fn read(
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let row = api.service.number(&who, account, sid("number", &id)?).await.map_err(refuse)?;
-    Ok(reply::json(&print(&api, row, &base).await?))
+    Ok(show("IncomingPhoneNumber", &print(&api, row, &base).await?))
 }
 
 pub(super) async fn update(
@@ -172,7 +174,7 @@ async fn answer(
     let Written { value, generation, warnings: remarks } = written;
     let printed = print(api, value, base).await?;
     let written = Written { value: printed, generation, warnings: remarks };
-    Ok(reply::written(written, warnings, |printed| reply::json(&printed)))
+    Ok(reply::written(written, warnings, |printed| show("IncomingPhoneNumber", &printed)))
 }
 
 async fn print(api: &Api, row: NumberRow, base: &str) -> Result<Printed, ApiError> {

@@ -12,7 +12,7 @@ use crate::store::Page as Rows;
 
 use super::params::Params;
 use super::tenant::{ORGANIZATION, apply_organization, print_organization, status};
-use super::{Base, refuse, sid};
+use super::{Base, refuse, show, sid};
 
 /// The most organizations of one list, which has no pages.
 const MOST: u64 = 10_000;
@@ -27,7 +27,7 @@ pub(super) async fn list(
     let listed =
         api.service.organizations(&who, status(&params)?, Rows::first(MOST)).await.map_err(refuse)?;
     let printed: Vec<_> = listed.rows.into_iter().map(|row| print_organization(row, &base)).collect();
-    let mut response = reply::json(&printed);
+    let mut response = show("Organizations", &printed);
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
@@ -43,7 +43,7 @@ pub(super) async fn create(
     let params = Params::parse(&body, ORGANIZATION);
     let edit = |row: &mut _| apply_organization(&params, row);
     let written = api.service.create_organization(&who, &domain, edit).await.map_err(refuse)?;
-    Ok(reply::written(written, params.warnings, |row| reply::json(&print_organization(row, &base))))
+    Ok(reply::written(written, params.warnings, |row| show("Organization", &print_organization(row, &base))))
 }
 
 pub(super) async fn read(
@@ -53,7 +53,7 @@ pub(super) async fn read(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let row = api.service.organization(&who, sid("organization", &id)?).await.map_err(refuse)?;
-    Ok(reply::json(&print_organization(row, &base)))
+    Ok(show("Organization", &print_organization(row, &base)))
 }
 
 pub(super) async fn update(
@@ -67,5 +67,5 @@ pub(super) async fn update(
     let edit = |row: &mut _| apply_organization(&params, row);
     let id = sid("organization", &id)?;
     let written = api.service.update_organization(&who, id, edit).await.map_err(refuse)?;
-    Ok(reply::written(written, params.warnings, |row| reply::json(&print_organization(row, &base))))
+    Ok(reply::written(written, params.warnings, |row| show("Organization", &print_organization(row, &base))))
 }
