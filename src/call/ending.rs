@@ -31,7 +31,7 @@ impl Call {
                 Side::B => return self.pairs[pair].alive = [false; 2],
             }
         }
-        self.stop_answering(desk, pair, side);
+        self.left_unacknowledged(desk, pair, side);
         let mut extra = Vec::new();
         let mut writer = Writer::append(&mut extra);
         compose::reasons(&mut writer, bye);
@@ -146,12 +146,14 @@ impl Call {
         self.byes = self.byes.saturating_sub(1);
     }
 
-    /// Our 2xx toward a side needs no ACK any more: it sent BYE.
-    fn stop_answering(&mut self, desk: &mut Desk, pair: usize, side: Side) {
-        let Some(mut answering) = self.pairs[pair].answering.take_if(|answering| answering.side == side) else { return };
-        desk.stop(&mut answering.timer);
+    /// A side sends BYE and owes us an ACK. Our 2xx is repeated all the same, as it may never have
+    /// come and then its INVITE still waits (13.3.1.4); no BYE of ours waits any more.
+    fn left_unacknowledged(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        self.pairs[pair].held_bye.take_if(|(waits_for, _)| *waits_for == side);
+        let Some(answering) = self.pairs[pair].answering.as_ref().filter(|answering| answering.side == side) else { return };
         // The far side's 2xx is acknowledged before its BYE leaves.
-        self.ensure_ack(desk, pair, side.other(), answering.far_cseq);
+        let far_cseq = answering.far_cseq;
+        self.ensure_ack(desk, pair, side.other(), far_cseq);
     }
 
     /// The terminal record of an answered call.

@@ -50,6 +50,7 @@ dialogues! {
     fork_single_early_dialog
     fork_timeout
     hangup_from_outside
+    held_bye_meets_bye
     hold_bye_until_ack
     in_dialog_requests
     large_invite
