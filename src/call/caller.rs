@@ -145,8 +145,8 @@ impl Call {
         let tag = self.pairs[pair].a_tag;
         let code = response.code().unwrap_or(200);
         self.write_response(desk, code, tag, Some(response), None);
-        let flow = desk.table.flow(server).unwrap_or(self.flow);
         desk.respond(server, code);
+        let flow = desk.table.flow(server).unwrap_or(self.flow);
         desk.trace_sent(self.facts.call, None);
         desk.stop(&mut self.ringing_timer);
         self.last_ringing = None;
@@ -181,7 +181,7 @@ impl Call {
         let interval = desk.config.timers.t1;
         let timer = Some(desk.start(interval, self.key, What::Answer(pair)));
         let give_up = desk.now + desk.give_up();
-        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer }
+        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries: 0 }
     }
 
     /// The ACK of a 2xx of ours did not come in time: once more, or the end.

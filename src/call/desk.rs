@@ -1,7 +1,7 @@
 //! The desk a call works at: the layers below it, the effects it leaves behind, and the tables that
 //! find it again. One per engine; no call knows another.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::call::generator::Generator;
 use crate::call::mint::{Branch, Tag};
 use crate::call::record::Record;
 use crate::call::trace::TraceItem;
-use crate::flow::Flow;
+use crate::flow::{ConnectionId, Flow};
 use crate::ids::{AccountSid, CallSid, OrganizationSid, VirtualShard};
 use crate::routing::model::{Gateway, Organization};
 use crate::sip::Message;
@@ -152,6 +152,11 @@ pub struct Desk {
     pub asks: Map<AskId, (CallKey, TimerId)>,
     /// Targets that refused TCP, until when.
     pub no_tcp: Map<SocketAddr, Instant>,
+    /// The calls that would send something over a connection.
+    pub riders: Map<ConnectionId, BTreeSet<CallKey>>,
+    /// Connections that closed within about 64*T1: answers to what came over them go elsewhere.
+    closed: BTreeSet<ConnectionId>,
+    closed_at: VecDeque<(Instant, ConnectionId)>,
     /// What is to be done.
     pub effects: VecDeque<Effect>,
     /// What is to be sent.
@@ -170,8 +175,9 @@ impl Desk {
         let mut state = || FixedState::with_seed(generator.next_u64());
         let timers = &config.timers;
         let base = Base { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
-        let (table, tags, asks, no_tcp) = (
+        let (table, tags, asks, no_tcp, riders) = (
             Table::new(base, state()),
+            Map::with_hasher(state()),
             Map::with_hasher(state()),
             Map::with_hasher(state()),
             Map::with_hasher(state()),
@@ -186,6 +192,9 @@ impl Desk {
             tags,
             asks,
             no_tcp,
+            riders,
+            closed: BTreeSet::new(),
+            closed_at: VecDeque::new(),
             effects: VecDeque::new(),
             print: Vec::new(),
             paper: Vec::new(),
@@ -210,6 +219,23 @@ impl Desk {
     /// A branch.
     pub fn mint_branch(&mut self, shard: VirtualShard) -> Branch {
         Branch::mint(shard, &mut self.generator)
+    }
+
+    /// A connection closed. The calls that ride on it.
+    pub fn close(&mut self, connection: ConnectionId) -> BTreeSet<CallKey> {
+        let (now, lasts) = (self.now, self.give_up());
+        while let Some((_, old)) = self.closed_at.pop_front_if(|(at, _)| now.since(*at) > lasts) {
+            self.closed.remove(&old);
+        }
+        self.closed_at.push_back((now, connection));
+        self.closed.insert(connection);
+        self.riders.remove(&connection).unwrap_or_default()
+    }
+
+    /// Whether a connection closed not long ago.
+    #[must_use]
+    pub fn is_closed(&self, flow: &Flow) -> bool {
+        flow.connection.is_some_and(|connection| self.closed.contains(&connection))
     }
 
     /// 64*T1.
@@ -256,6 +282,9 @@ impl Desk {
 
     /// Gives a transaction the response on the paper and sends it. False: it must not leave.
     pub fn respond(&mut self, id: TransactionId, status: u16) -> bool {
+        if self.table.flow(id).is_some_and(|flow| self.is_closed(&flow)) {
+            self.table.leave_connection(id);
+        }
         let paper = std::mem::take(&mut self.paper);
         let responded = self.table.respond(self.now, id, status, &paper, &mut self.timers);
         let left = match responded {

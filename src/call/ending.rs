@@ -124,7 +124,7 @@ impl Call {
         self.send_bye(desk, pair, side, &tail);
     }
 
-    fn send_bye(&mut self, desk: &mut Desk, pair: usize, side: Side, tail: &[u8]) {
+    pub(super) fn send_bye(&mut self, desk: &mut Desk, pair: usize, side: Side, tail: &[u8]) {
         let branch = desk.mint_branch(self.shard);
         let cseq = self.pairs[pair].dialog_mut(side).next_cseq();
         let known = self.flow.local;

@@ -8,7 +8,7 @@ use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::{HangupSource, Terminal};
 use crate::call::program::{Failure, Program};
-use crate::call::state::{Call, LegState, Phase, Side};
+use crate::call::state::{Answering, Call, LegState, Phase, Side};
 use crate::flow::Flow;
 use crate::ids::VirtualShard;
 use crate::reason::Reason;
@@ -16,6 +16,7 @@ use crate::routing::model::{Gateway, Trunk};
 use crate::sip::{Kept, Message};
 use crate::transaction::step::Tell;
 use crate::transaction::table::{Kind, TransactionId};
+use crate::transport::response;
 
 /// What a call is born from.
 pub struct Birth {
@@ -49,7 +50,8 @@ impl Call {
             let fits = program.load(emergency_document(&birth.facts.to));
             debug_assert!(fits, "the first document of a call is never one too many");
         }
-        Self {
+        let flow = birth.flow;
+        let mut call = Self {
             key: birth.key,
             shard: birth.shard,
             facts: birth.facts,
@@ -81,7 +83,10 @@ impl Call {
             cancel_reason: Vec::new(),
             resolving: Vec::new(),
             next_relay: 0,
-        }
+            connections: Vec::new(),
+        };
+        call.ride(desk, &flow);
+        call
     }
 
     /// A response to a request of ours.
@@ -104,6 +109,7 @@ impl Call {
             (Kind::ClientInvite, Role::Leg(leg), Tell::TransportError) => self.leg_unreachable(desk, leg),
             (_, Role::RelayClient(id), Tell::TimedOut(_)) => self.relay_timed_out(desk, id),
             (_, Role::RelayClient(id), Tell::TransportError) => self.relay_unreachable(desk, id),
+            (Kind::ServerInvite, _, Tell::TransportError) => self.answer_elsewhere(desk),
             (_, Role::Bye(..) | Role::LoserBye, Tell::TimedOut(_) | Tell::TransportError) => self.bye_over(),
             (_, Role::Liveness(pair, caller), Tell::TimedOut(_)) => {
                 self.liveness_answered(desk, pair, side_of(caller), 408);
@@ -191,9 +197,34 @@ impl Call {
         }
     }
 
+    /// Something may be sent over the connection of `flow` later: its end is of interest.
+    pub(super) fn ride(&mut self, desk: &mut Desk, flow: &Flow) {
+        if let Some(connection) = flow.connection
+            && !self.connections.contains(&connection)
+        {
+            self.connections.push(connection);
+            desk.riders.entry(connection).or_default().insert(self.key);
+        }
+    }
+
+    /// A message of a transaction of this call could not be sent over its connection: nothing else is
+    /// tried over it. A BYE is sent once more the way that is left (18.4 leaves that to us, and a peer
+    /// that hears none stays in the call).
+    pub fn connection_failed(&mut self, desk: &mut Desk, role: Role, flow: &Flow) {
+        self.connection_closed(desk, flow);
+        if let Role::Bye(pair, caller) = role {
+            let mut tail = Vec::new();
+            crate::sip::Writer::append(&mut tail).finish();
+            self.send_bye(desk, pair, side_of(caller), &tail);
+        }
+    }
+
     /// A stream connection is gone. It ends nothing; what would have used it goes to the address the
     /// peer named instead, over a connection to be opened.
     pub fn connection_closed(&mut self, desk: &mut Desk, closed: &Flow) {
+        if let Some(connection) = closed.connection {
+            self.leave(desk, connection);
+        }
         let gone = |flow: &Flow| flow.connection.is_some() && flow.connection == closed.connection;
         for pair in 0..self.pairs.len() {
             for side in [Side::A, Side::B] {
@@ -205,10 +236,41 @@ impl Call {
         if gone(&self.flow) {
             self.flow.connection = None;
         }
+        for answering in self.pairs.iter_mut().filter_map(|pair| pair.answering.as_mut()) {
+            if gone(&answering.flow) {
+                answering.flow = elsewhere(answering);
+            }
+        }
+    }
+
+    fn leave(&mut self, desk: &mut Desk, connection: crate::flow::ConnectionId) {
+        self.connections.retain(|known| *known != connection);
+        if let Some(riders) = desk.riders.get_mut(&connection) {
+            riders.remove(&self.key);
+            if riders.is_empty() {
+                desk.riders.remove(&connection);
+            }
+        }
+    }
+
+    /// A 2xx of ours could not be sent: at once where 18.2.2 says it goes then.
+    fn answer_elsewhere(&mut self, desk: &mut Desk) {
+        for answering in self.pairs.iter_mut().filter_map(|pair| pair.answering.as_mut()) {
+            if answering.flow.connection.is_some() {
+                answering.flow = elsewhere(answering);
+            }
+            if answering.flow.transport.is_reliable() && answering.retries == 0 {
+                answering.retries += 1;
+                desk.send(answering.flow, &answering.bytes, crate::call::ask::SendToken::default());
+            }
+        }
     }
 
     /// Takes back all that leads to this call: its tags, its timers.
     pub fn forget(&mut self, desk: &mut Desk) {
+        for connection in std::mem::take(&mut self.connections) {
+            self.leave(desk, connection);
+        }
         desk.tags.remove(&self.own_tag);
         for leg in &mut self.legs {
             desk.tags.remove(&leg.tag);
@@ -290,6 +352,12 @@ impl Call {
             _ => None,
         }
     }
+}
+
+/// Where a 2xx goes whose connection is gone: the sent-by of its Via (18.2.2).
+fn elsewhere(answering: &Answering) -> Flow {
+    let found = Message::scan(&answering.bytes).ok().and_then(|ok| response::fallback(answering.flow, &ok.top_via()));
+    found.unwrap_or(answering.flow)
 }
 
 const fn side_of(caller: bool) -> Side {

@@ -44,6 +44,7 @@ impl Call {
             return self.refuse_request(desk, server, flow, request, 500, Some(Reason::BadRequest));
         }
         self.pairs[pair].stirred = true;
+        self.ride(desk, flow);
         match method {
             Method::Bye => self.hung_up(desk, pair, side, server, flow, request),
             Method::Refer => self.refuse_request(desk, server, flow, request, 501, Some(Reason::MethodNotAllowed)),
@@ -81,7 +82,7 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, request, flow, code, None);
         compose::own_reason(&mut writer, reason);
-        if code == 500 {
+        if code == 500 && reason == Some(Reason::RequestPending) {
             // 14.2: a second INVITE while the first is pending comes back between 0 and 10 seconds.
             writer.numeric(Name::RetryAfter, u64::from(desk.generator.next_u32() % 10));
         }
@@ -91,7 +92,8 @@ impl Call {
         writer.finish();
         desk.paper = paper;
         desk.respond(server, code);
-        desk.trace_sent(self.facts.call, None);
+        let leg = self.find_pair(request).and_then(|(pair, side)| self.leg_of(pair, side));
+        desk.trace_sent(self.facts.call, leg);
     }
 
     fn relay(&mut self, desk: &mut Desk, pair: usize, from: Side, server: TransactionId, flow: &Flow, request: &Message<'_>) {

@@ -13,7 +13,7 @@ use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
 use crate::call::target::Unresolved;
 use crate::dialog::Dialog;
-use crate::flow::{Flow, Transport};
+use crate::flow::{ConnectionId, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
 use crate::routing::model::{Gateway, Trunk};
 use crate::sip::Kept;
@@ -69,6 +69,8 @@ pub struct Call {
     /// Next hops of dialogs whose names are being resolved.
     pub(super) resolving: Vec<(AskId, usize, Side, Unresolved)>,
     pub(super) next_relay: u32,
+    /// The connections it would send something over.
+    pub(super) connections: Vec<ConnectionId>,
 }
 
 /// How far the call is.
@@ -255,6 +257,8 @@ pub(super) struct Answering {
     pub interval: std::time::Duration,
     pub give_up: Instant,
     pub timer: Option<TimerId>,
+    /// Tries over another connection, as the first could not be sent.
+    pub retries: u8,
 }
 
 /// A request on its way through a dialog.

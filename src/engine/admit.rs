@@ -56,7 +56,7 @@ impl Engine {
                 UnknownSource::Reject if self.directory.is_none() => None,
                 UnknownSource::Reject => {
                     self.desk.count(Counter::UnknownSource);
-                    return self.refuse_stateless(flow, message, 403, None);
+                    return self.refuse_from(None, flow, message, 403, None);
                 }
                 UnknownSource::Drop => return self.desk.count(Counter::UnknownSource),
             },

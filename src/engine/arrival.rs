@@ -170,7 +170,8 @@ impl Engine {
 
     /// "Are you there, and do you take calls?": for any user, and with Max-Forwards 0 too (11.2).
     fn options(&mut self, flow: Flow, message: &Message<'_>) {
-        if self.is_silent_toward(&flow, message) {
+        let trunk = self.trunk_of(&flow, message);
+        if self.is_silent(trunk.as_deref()) {
             return;
         }
         let serves = self.directory.is_some() && !self.draining;
@@ -182,7 +183,7 @@ impl Engine {
         writer.header(Name::AcceptLanguage, &[b"en"]).header(Name::Supported, &[]);
         writer.header(Name::Server, &[desk.config.product.as_bytes()]);
         writer.finish();
-        self.send_stateless(flow, message);
+        self.send_stateless(trunk.as_deref(), flow, message);
     }
 
     /// Makes the server transaction of a request.
@@ -194,17 +195,33 @@ impl Engine {
         force_rport: bool,
         owner: Owner,
     ) -> TransactionId {
-        let reply = response::flow(flow, &message.top_via(), force_rport);
+        let via = message.top_via();
+        let reply = response::flow(flow, &via, force_rport);
         let desk = &mut self.desk;
-        desk.table.serve(desk.now, parts, reply, owner, &mut desk.timers)
+        let id = desk.table.serve(desk.now, parts, reply, owner, &mut desk.timers);
+        desk.table.set_fallback(id, response::fallback(flow, &via));
+        id
     }
 
     /// A response that leaves no state behind (8.2.7). The reason code is for sources we know.
     pub(super) fn refuse_stateless(&mut self, flow: Flow, message: &Message<'_>, code: u16, reason: Option<Reason>) {
-        if self.is_silent_toward(&flow, message) {
+        let trunk = self.trunk_of(&flow, message);
+        if self.is_silent(trunk.as_deref()) {
             return;
         }
-        let known = self.trunk_of(&flow, message).is_some();
+        self.refuse_from(trunk.as_deref(), flow, message, code, reason);
+    }
+
+    /// The same, the trunk of the source being looked up already.
+    pub(super) fn refuse_from(
+        &mut self,
+        trunk: Option<&Trunk>,
+        flow: Flow,
+        message: &Message<'_>,
+        code: u16,
+        reason: Option<Reason>,
+    ) {
+        let known = trunk.is_some();
         let tag = self.stateless_tag(message);
         let paper = &mut self.desk.paper;
         if code == 420 {
@@ -217,11 +234,11 @@ impl Engine {
         } else {
             compose::refusal(paper, message, &flow, code, Some(tag.as_bytes()), reason.filter(|_| known));
         }
-        self.send_stateless(flow, message);
+        self.send_stateless(trunk, flow, message);
     }
 
-    fn send_stateless(&mut self, flow: Flow, message: &Message<'_>) {
-        let force = self.trunk_of(&flow, message).is_some_and(|trunk| trunk.force_rport);
+    fn send_stateless(&mut self, trunk: Option<&Trunk>, flow: Flow, message: &Message<'_>) {
+        let force = trunk.is_some_and(|trunk| trunk.force_rport);
         self.desk.send_paper(response::flow(flow, &message.top_via(), force));
     }
 
@@ -252,8 +269,8 @@ impl Engine {
     }
 
     /// Whether the configuration says that this source gets no answer at all.
-    fn is_silent_toward(&mut self, flow: &Flow, message: &Message<'_>) -> bool {
-        let silent = self.desk.config.unknown_source == UnknownSource::Drop && self.trunk_of(flow, message).is_none();
+    fn is_silent(&mut self, trunk: Option<&Trunk>) -> bool {
+        let silent = self.desk.config.unknown_source == UnknownSource::Drop && trunk.is_none();
         if silent {
             self.desk.count(Counter::UnknownSource);
         }
@@ -261,11 +278,10 @@ impl Engine {
     }
 
     fn malformed(&mut self, flow: Flow, malformed: &Malformed<'_>) {
-        self.desk.count(Counter::Unreadable);
-        let Some(answerable) = malformed.answerable() else { return };
-        if self.desk.config.unknown_source == UnknownSource::Drop && !self.is_trunk_address(&flow) {
-            return;
-        }
+        let silent = self.desk.config.unknown_source == UnknownSource::Drop && !self.is_trunk_address(&flow);
+        let Some(answerable) = malformed.answerable().filter(|_| !silent) else {
+            return self.desk.count(Counter::Unreadable);
+        };
         let key = &self.desk.config.shard_key;
         let via = answerable.top_via();
         let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();

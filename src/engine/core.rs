@@ -170,14 +170,19 @@ impl Engine {
 
     fn send_failed(&mut self, token: SendToken) {
         let Some(id) = TransactionId::from_u64(token.0) else { return };
+        let stale = self.desk.table.flow(id).filter(|flow| flow.connection.is_some());
+        if let (Some(flow), Some(owner)) = (stale, self.desk.table.owner(id)) {
+            self.with(owner.call, |call, desk| call.connection_failed(desk, owner.role, &flow));
+        }
         let desk = &mut self.desk;
         let followed = desk.table.failed(desk.now, id, &mut desk.timers).map(Followed::of);
         self.follow(followed, None);
     }
 
     fn flow_closed(&mut self, flow: crate::flow::Flow) {
-        for entry in self.calls.values_mut() {
-            entry.call.connection_closed(&mut self.desk, &flow);
+        let Some(connection) = flow.connection else { return };
+        for key in self.desk.close(connection) {
+            self.with(key, |call, desk| call.connection_closed(desk, &flow));
         }
     }
 

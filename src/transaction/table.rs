@@ -135,6 +135,8 @@ pub(super) struct Transaction<U> {
     repeat: Option<TimerId>,
     end: Option<TimerId>,
     pub(super) cancel: Cancel,
+    /// Where responses go when the connection of the request is gone (18.2.2).
+    fallback: Option<Flow>,
 }
 
 #[derive(Debug)]
@@ -215,6 +217,22 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     #[must_use]
     pub fn flow(&self, id: TransactionId) -> Option<Flow> {
         self.slots.get(id).map(|transaction| transaction.flow)
+    }
+
+    /// Names where the responses of a server transaction go once its connection is gone.
+    pub fn set_fallback(&mut self, id: TransactionId, fallback: Option<Flow>) {
+        if let Some(transaction) = self.slots.get_mut(id) {
+            transaction.fallback = fallback;
+        }
+    }
+
+    /// The connection of a server transaction is gone: its responses go to the fallback from now on.
+    pub fn leave_connection(&mut self, id: TransactionId) {
+        if let Some(transaction) = self.slots.get_mut(id)
+            && let Some(fallback) = transaction.fallback.take()
+        {
+            transaction.flow = fallback;
+        }
     }
 
     /// Whether a server transaction still waits for a final response.
@@ -388,13 +406,22 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         self.run(now, due.transaction, timers, |machine| machine.expired(due.timer))
     }
 
-    /// What a transaction sent could not be sent; `None`: it is over already.
+    /// What a transaction sent could not be sent; `None`: it is over already. A response is sent once
+    /// more where the fallback leads; one that the transaction does not keep (a 2xx to INVITE) is its
+    /// owner's matter, who hears of a transport error.
     pub fn failed<K: From<Due>>(
         &mut self,
         now: Instant,
         id: TransactionId,
         timers: &mut Timers<K>,
     ) -> Option<Outcome<'_, U>> {
+        let transaction = self.slots.get_mut(id)?;
+        if let Some(fallback) = transaction.fallback.take() {
+            transaction.flow = fallback;
+            if !transaction.kept.is_empty() {
+                return self.finish(now, id, Step::send(Send::Again), timers);
+            }
+        }
         self.run(now, id, timers, Machine::transport_failed)
     }
 
@@ -431,6 +458,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             repeat: None,
             end: None,
             cancel: Cancel::No,
+            fallback: None,
         };
         let id = self.slots.insert(transaction);
         self.index.insert(key, id);

@@ -66,13 +66,18 @@ dialogues! {
     redirects_and_pauses
     refusals
     reinvite_from_both_sides
+    relay_not_sent
     serial_retry_after_183
     silent_target
     spiral
     target_302
     target_407
     target_503
+    tcp_2xx_not_sent
+    tcp_bye_not_sent
+    tcp_closed_before_answer
     tcp_closed_in_mid_call
+    tcp_response_not_sent
     time_limit
     two_successes
     unknown_source
