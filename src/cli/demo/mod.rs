@@ -98,7 +98,7 @@ fn provision(router: &Router, application: SocketAddr) -> Result<(), DemoError> 
     };
     let trunk = r#"{"name":"demo","sources":["127.0.0.0/8"]}"#;
     ask("the trunk", "POST /admin/v1/trunks", "application/json", trunk)?;
-    let numbers = format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers.json", router.sid);
+    let numbers = format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers", router.sid);
     let urls = form_urlencoded::Serializer::new(String::new())
         .append_pair("VoiceUrl", &format!("http://{application}/voice"))
         .append_pair("StatusCallback", &format!("http://{application}/status"))
