@@ -22,9 +22,10 @@ proof:
 bench:
 	@tests/tools/bench
 
+# BINARY names one that is built already.
 install:
-	cargo build --release --locked
-	install -D -m 0755 target/release/callgate $(DESTDIR)$(PREFIX)/bin/callgate
+	$(if $(BINARY),,cargo build --release --locked)
+	install -D -m 0755 $(or $(BINARY),target/release/callgate) $(DESTDIR)$(PREFIX)/bin/callgate
 	install -D -m 0644 systemd/callgate.service $(DESTDIR)/etc/systemd/system/callgate.service
 	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/callgate/README.md
 	test -e $(DESTDIR)/etc/callgate/callgate.toml || install -D -m 0644 config/callgate.toml $(DESTDIR)/etc/callgate/callgate.toml

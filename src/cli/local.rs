@@ -64,21 +64,29 @@ pub(crate) fn migrate(file: Option<&Path>) -> Result<Value> {
 /// binds nor writes.
 pub(crate) fn check(file: Option<&Path>) -> Result<Value> {
     let config = config(file)?;
-    let (store, directory, bad) = runtime()?.block_on(async {
-        let store = Store::open(config.store.opening(&config.secrets))?;
-        let loaded = load(&store).await;
-        store.close().await;
-        loaded.map(|(directory, bad)| (store, directory, bad))
-    })?;
+    let opening = config.store.opening(&config.secrets);
+    let mut warnings: Vec<String> = config.unwise().iter().map(ToString::to_string).collect();
+    let (kind, directory, bad) = if opening.is_new() {
+        warnings.push(format!("the store `{}` is not there yet: the first start makes it", opening.url));
+        ("sqlite", Directory::default(), Vec::new())
+    } else {
+        runtime()?.block_on(async {
+            let store = Store::open(opening)?;
+            let loaded = load(&store).await;
+            store.close().await;
+            loaded.map(|(directory, bad)| (store_kind(&store), directory, bad))
+        })?
+    };
+    warnings.extend(doubts(&directory, &bad));
     Ok(json!({
         "configuration": file.map_or("defaults".into(), |file| file.display().to_string()),
-        "store": store_kind(&store),
+        "store": kind,
         "generation": directory.generation(),
         "numbers": directory.len(),
         "patterns": directory.pattern_count(),
         "trunks": directory.trunks().all().len(),
         "gateways": directory.gateways().len(),
-        "warnings": doubts(&directory, &bad),
+        "warnings": warnings,
     }))
 }
 

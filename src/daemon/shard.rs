@@ -135,10 +135,11 @@ impl Shard {
         }
     }
 
-    /// Once per wake-up: a new generation is one more input.
+    /// Once per wake-up: a new generation is one more input. Generation 0 is none: until there is a
+    /// directory the engine answers 503, not that nobody is known.
     fn compare_directory(&mut self) {
         let live = self.directory.load();
-        if self.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, live)) {
+        if live.generation() == 0 || self.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, live)) {
             return;
         }
         let live = live.clone();

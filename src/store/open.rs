@@ -30,6 +30,12 @@ impl StoreConfig {
     pub fn new(url: impl Into<String>, key_file: impl Into<PathBuf>) -> Self {
         Self { url: url.into(), key_file: key_file.into(), connections: 8 }
     }
+
+    /// Whether opening it would make it: a SQLite file that is not there yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        sqlite_path(&self.url).is_some_and(|path| !path.exists())
+    }
 }
 
 /// The store: what people edit, and the projection of the journal. Cheap to clone.

@@ -1,6 +1,15 @@
 //! The real binary on free ports: calls, signals, restarts, limits, and what it says when it cannot.
 
+mod away;
+mod by_hand;
+mod commands;
+mod lifecycle;
+mod listeners;
 mod node;
+mod readme;
+#[allow(dead_code, reason = "the store's own tests use all of it")]
+#[path = "../store/servers.rs"]
+mod servers;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

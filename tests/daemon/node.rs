@@ -58,11 +58,23 @@ impl Node {
     }
 
     pub fn start_in(folder: PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::start_as(folder, listen, settings, |_| {})
+    }
+
+    /// With whatever else `configure` does to the command.
+    pub fn start_as(
+        folder: PathBuf,
+        listen: &[&str],
+        settings: &[(&str, &str)],
+        configure: impl FnOnce(&mut Command),
+    ) -> Self {
         let ready = folder.join("ready.json");
         if ready.exists() {
             std::fs::remove_file(&ready).unwrap();
         }
-        let mut child = command(&folder, listen, settings).spawn().unwrap();
+        let mut command = command(&folder, listen, settings);
+        configure(&mut command);
+        let mut child = command.spawn().unwrap();
         let until = Instant::now() + PATIENCE;
         let text = loop {
             if let Ok(text) = std::fs::read_to_string(&ready) {
@@ -101,6 +113,21 @@ impl Node {
         assert!(matches!(answer.status(), 200 | 201), "{answer:?}");
         let generation = answer.header("x-callgate-generation").unwrap();
         self.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    }
+
+    /// Waits until `holds`, and tells what else it was.
+    pub fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(Instant::now() < until, "{what} does not come: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The status and body of `/ready`.
+    pub fn ready(&self) -> (u16, String) {
+        let answer = self.ask("GET /ready", "text/plain", "");
+        (answer.status(), answer.body)
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -126,6 +126,12 @@ fn answer(path: &str) -> (&'static str, String) {
         ["", "dial", port] | ["", "slow", _, port] => dial(port, ""),
         ["", "dial", port, "tcp"] => dial(port, ";transport=tcp"),
         ["", "quick", port] => dial(port, "").replace("\"20\"", "\"1\""),
+        ["", "serial", first, then] => {
+            let noun = |port| format!("<Sip>sip:bob@127.0.0.1:{port}</Sip>");
+            format!("<Dial timeout=\"20\">{}{}</Dial>", noun(first), noun(then))
+        }
+        // Back to the router, to another of its numbers.
+        ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),

@@ -6,7 +6,9 @@
 mod app;
 mod calls;
 mod hand;
+mod legs;
 mod load;
+mod peers;
 mod phone;
 mod relay;
 mod router;

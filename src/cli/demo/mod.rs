@@ -189,6 +189,8 @@ fn print_exchange(exchange: &Exchange) {
 
 fn what_next(router: &Router, application: SocketAddr) {
     let Router { sip, http, sid, token, .. } = router;
+    // As it was called, so that the words work without a PATH.
+    let callgate = std::env::args().next().unwrap_or_else(|| "callgate".into());
     println!(
         "
 It goes on serving; Ctrl-C ends it. Try next, in another terminal:
@@ -201,8 +203,8 @@ It goes on serving; Ctrl-C ends it. Try next, in another terminal:
   sipp -sn uac {sip} -s 16508251255 -i 127.0.0.1 -m 10 -d 500
 
   # why a number goes where it goes; the last calls
-  callgate explain {NUMBER}
-  callgate calls list
+  {callgate} explain {NUMBER}
+  {callgate} calls list
 "
     );
 }

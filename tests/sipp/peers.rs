@@ -1,0 +1,210 @@
+//! Other people's implementations on the line: Kamailio as a record-routing proxy, baresip as the
+//! telephone that answers.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::app::App;
+use crate::legs::local;
+use crate::router::Router;
+use crate::sipp::{Sipp, free_port};
+
+/// Calls of each kind.
+const CALLS: u32 = 10;
+
+/// A peer's process group, and its folder.
+struct Peer {
+    child: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Peer {
+    fn start(name: &str, program: &str, package: &str, port: u16, files: &[(&str, String)], words: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("callgate-{name}-{}-{port}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        for (file, text) in files {
+            fs::write(folder.join(file), text).expect("written");
+        }
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        let child = Command::new(program)
+            .args(words)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{program} cannot be run ({error}): `make test` installs it (apt-get install {package})")
+            });
+        let mut peer = Self { child, folder, port };
+        peer.wait();
+        peer
+    }
+
+    /// Until it answers an OPTIONS, whatever it says.
+    fn wait(&mut self) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        let (own, until) = (socket.local_addr().expect("bound"), Instant::now() + Duration::from_secs(15));
+        for count in 0.. {
+            let options = format!(
+                "OPTIONS sip:bob@127.0.0.1:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKready{count}\r\nMax-Forwards: 0\r\n\
+                 From: <sip:t@{own}>;tag=1\r\nTo: <sip:bob@127.0.0.1:{0}>\r\nCall-ID: ready{count}\r\nCSeq: 1 OPTIONS\r\n\
+                 Content-Length: 0\r\n\r\n",
+                self.port
+            );
+            let answered = socket.send_to(options.as_bytes(), local(self.port)).is_ok()
+                && socket.recv(&mut [0; 4096]).is_ok();
+            if answered {
+                return;
+            }
+            let ended = self.child.try_wait().expect("a child");
+            assert!(ended.is_none() && Instant::now() < until, "it does not answer:\n{}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the peer's log ---\n{}", self.log());
+        }
+        let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        if let Err(error) = killpg(group, Signal::SIGKILL) {
+            eprintln!("a peer could not be stopped: {error}");
+        }
+        if let Err(error) = self.child.wait().and_then(|_| fs::remove_dir_all(&self.folder)) {
+            eprintln!("{} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+/// Kamailio, which sends what begins to `next` and stays in the dialog's path.
+fn kamailio(next: u16) -> Peer {
+    let port = free_port();
+    let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"].map(|name| format!("loadmodule \"{name}.so\"\n"));
+    let config = format!(
+        r#"#!KAMAILIO
+debug=1
+log_stderror=yes
+children=1
+disable_tcp=yes
+auto_aliases=no
+listen=udp:127.0.0.1:{port}
+{}
+request_route {{
+    if (!mf_process_maxfwd_header("20")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    if (has_totag()) {{
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (is_method("ACK")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+        sl_send_reply("404", "Not here");
+        exit;
+    }}
+    record_route();
+    $du = "sip:127.0.0.1:{next}";
+    t_relay();
+}}
+"#,
+        modules.concat()
+    );
+    let words =
+        ["-f", "kamailio.cfg", "-DD", "-E", "-m", "32", "-M", "4", "-Y", ".", "-P", "pid", "-w", "."];
+    Peer::start("kamailio", "/usr/sbin/kamailio", "kamailio", port, &[("kamailio.cfg", config)], &words)
+}
+
+/// baresip, which answers everything and sends back what it hears.
+fn baresip() -> Peer {
+    let port = free_port();
+    let modules = ["module g711.so", "module aubridge.so", "module_tmp account.so", "module_app menu.so"].join("\n");
+    let audio = ["player", "source", "alert"].map(|what| format!("audio_{what} aubridge,loop\n")).concat();
+    let config =
+        format!("sip_listen 127.0.0.1:{port}\nmodule_path /usr/lib/baresip/modules\n{audio}{modules}\n");
+    let account = format!("<sip:bob@127.0.0.1:{port}>;regint=0;answermode=auto\n");
+    let files = [("config", config), ("accounts", account), ("contacts", String::new())];
+    Peer::start("baresip", "/usr/bin/baresip", "baresip-core", port, &files, &["-f", "."])
+}
+
+fn completed(app: &App, calls: u32) {
+    let until = Instant::now() + Duration::from_secs(15);
+    let count = || app.told().iter().filter(|one| one.get("CallStatus") == "completed").count();
+    while count() < calls as usize {
+        assert!(Instant::now() < until, "{} of {calls} completed", count());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(count(), calls as usize);
+}
+
+#[test]
+fn behind_a_record_routing_proxy() {
+    let (router, app, callee) = (Router::start(), App::start(), free_port());
+    let proxy = kamailio(router.udp.port());
+    router.number("1", &app.url(&format!("/dial/{callee}")), &app.url("/status"));
+    let uas = Sipp::new(&router, "callee").port(callee).calls(CALLS, 10).start();
+    Sipp::new(&router, "caller").dials("1").calls(CALLS, 10).toward(local(proxy.port)).run();
+    uas.success();
+    completed(&app, CALLS);
+    // The BYE from the other side finds its way back through the proxy as well.
+    let uas = Sipp::new(&router, "callee-hangs-up").port(callee).start();
+    Sipp::new(&router, "caller-waits").dials("1").toward(local(proxy.port)).run();
+    uas.success();
+    completed(&app, CALLS + 1);
+}
+
+#[test]
+fn before_a_record_routing_proxy() {
+    let (router, app, callee) = (Router::start(), App::start(), free_port());
+    let proxy = kamailio(callee);
+    router.number("1", &app.url(&format!("/dial/{}", proxy.port)), &app.url("/status"));
+    let uas = Sipp::new(&router, "callee").port(callee).calls(CALLS, 10).start();
+    Sipp::new(&router, "caller").dials("1").calls(CALLS, 10).run();
+    uas.success();
+    completed(&app, CALLS);
+    let uas = Sipp::new(&router, "callee-hangs-up").port(callee).start();
+    Sipp::new(&router, "caller-waits").dials("1").run();
+    uas.success();
+    completed(&app, CALLS + 1);
+    // A CANCEL goes through it too.
+    router.sql("UPDATE trunks SET ring_at_once = FALSE");
+    let uas = Sipp::new(&router, "callee-is-cancelled").port(callee).start();
+    Sipp::new(&router, "caller-cancels").dials("1").with("TALK", 500).run();
+    uas.success();
+}
+
+#[test]
+fn between_two_record_routing_proxies() {
+    let (router, app, callee) = (Router::start(), App::start(), free_port());
+    let (before, behind) = (kamailio(router.udp.port()), kamailio(callee));
+    router.number("1", &app.url(&format!("/dial/{}", behind.port)), &app.url("/status"));
+    let uas = Sipp::new(&router, "callee-is-reinvited").port(callee).start();
+    Sipp::new(&router, "caller-reinvites").dials("1").toward(local(before.port)).run();
+    uas.success();
+    completed(&app, 1);
+}
+
+#[test]
+fn baresip_answers() {
+    let (router, app) = (Router::start(), App::start());
+    let telephone = baresip();
+    router.number("1", &app.url(&format!("/dial/{}", telephone.port)), &app.url("/status"));
+    for _ in 0..3 {
+        Sipp::new(&router, "caller").dials("1").run();
+    }
+    completed(&app, 3);
+    assert!(telephone.log().contains("Call established"), "{}", telephone.log());
+}
