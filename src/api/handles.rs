@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::ids::AccountSid;
 use crate::routing::Directory;
 use crate::telemetry::{Calls, Health, Metrics};
 
@@ -26,6 +27,10 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// Readiness and what is degraded.
     pub health: Arc<Health>,
+    /// Those who are told of calls.
+    pub receivers: Arc<dyn Receivers>,
+    /// Brings those metrics up to the moment that are not counted as they happen.
+    pub sample: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl std::fmt::Debug for Handles {
@@ -45,6 +50,15 @@ pub trait Follower: Send + Sync {
 
     /// The last generations that went live on this node, newest first, few in number.
     fn history(&self) -> Vec<GenerationNote>;
+}
+
+/// The receivers of status callbacks; the daemon implements it over its queue and journal.
+pub trait Receivers: Send + Sync {
+    /// Those that answered 410 and get nothing, by account and URL.
+    fn disabled(&self) -> Vec<(AccountSid, Arc<str>)>;
+
+    /// Sends to `url` again, for this account or for all it is disabled for; answers which.
+    fn enable(&self, account: Option<AccountSid>, url: &str) -> Vec<AccountSid>;
 }
 
 /// How to reload.

@@ -26,7 +26,9 @@ mod state;
 
 pub use config::HttpConfig;
 pub use error::ApiError;
-pub use handles::{BoxFuture, Follower, GenerationNote, Handles, ReloadError, ReloadOptions, ReloadReport};
+pub use handles::{
+    BoxFuture, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions, ReloadReport,
+};
 pub use router::router;
 pub use server::{Peer, bind_unix, serve_tcp, serve_unix};
 pub use service::Service;

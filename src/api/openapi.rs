@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::admin::{GATEWAY_FIELDS, NUMBER_FIELDS, TRUNK_FIELDS};
+use super::admin::{ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, TRUNK_FIELDS};
 use super::restcomm::{ACCOUNT, APPLICATION, BASES, NUMBER, NUMBER_FILTERS, ORGANIZATION};
 
 /// How a request carries its parameters.
@@ -100,6 +100,8 @@ const ADMIN: &[Operation] = &[
         Query(&["state", "call", "account", "url", "limit", "offset"]),
         200,
     ),
+    ("get", "/deliveries/disabled", "Receivers that answered 410 and get nothing", Nothing, 200),
+    ("post", "/deliveries/enable", "Send to a URL again that answered 410", Json(ENABLE_FIELDS), 200),
     ("get", "/numbers", "Numbers of any account", Query(&["number", "account", "limit", "offset"]), 200),
     ("post", "/numbers", "Create a number or pattern", Json(NUMBER_FIELDS), 201),
     ("get", "/numbers/{id}", "One number, by sid or text", Nothing, 200),

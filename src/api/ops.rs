@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Api> {
 async fn metrics(State(api): State<Api>) -> Response {
     let metrics = &api.handles.metrics;
     let directory = api.handles.directory.load();
+    (api.handles.sample)();
     let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     metrics.directory.generation.set(gauge(directory.generation()));
     metrics.directory.numbers.set(gauge(directory.len() as u64));

@@ -121,6 +121,12 @@ impl Feed {
         self.shared.with(|queue, _| queue.enable(&receiver));
     }
 
+    /// Receivers that nothing is sent to, by account and URL.
+    #[must_use]
+    pub fn disabled(&self) -> Vec<(AccountSid, Arc<str>)> {
+        self.shared.lock().disabled()
+    }
+
     /// Events in memory, and events known to wait in the backlog.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::notice::{Notice, Receiver};
 use super::outcomes::Dead;
 use super::receiver::{End, Lines, Result};
+use crate::ids::AccountSid;
 use crate::time::Instant;
 
 /// One HTTP request that is to be made now.
@@ -109,6 +110,11 @@ impl Queue {
 
     pub(super) fn enable(&mut self, receiver: &Receiver) {
         self.disabled.remove(receiver);
+    }
+
+    /// Receivers that nothing is sent to.
+    pub(super) fn disabled(&self) -> Vec<(AccountSid, Arc<str>)> {
+        self.disabled.iter().map(|receiver| (receiver.account, receiver.url.clone())).collect()
     }
 
     /// When something is to be done next.

@@ -131,6 +131,16 @@ pub(crate) enum Deliveries {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// Receivers that answered 410 and get nothing
+    Disabled,
+    /// Send to a URL again that answered 410
+    Enable {
+        /// The URL as its row has it
+        url: String,
+        /// For this account only
+        #[arg(long, value_name = "AC…")]
+        account: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

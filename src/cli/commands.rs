@@ -77,7 +77,21 @@ pub(crate) fn calls(socket: &Path, args: &Calls) -> Result<Printed> {
 }
 
 pub(crate) fn deliveries(socket: &Path, args: &Deliveries) -> Result<Printed> {
-    let Deliveries::List { pending, limit } = args;
+    let (pending, limit) = match args {
+        Deliveries::List { pending, limit } => (pending, limit),
+        Deliveries::Disabled => {
+            let reply = get(socket, "/admin/v1/deliveries/disabled", &[])?;
+            let text = print::table(items(&reply.body, "disabled"), &["account_sid", "url"]);
+            return Ok(Printed { reply, text });
+        }
+        Deliveries::Enable { url, account } => {
+            let mut fields = Map::from_iter([("url".to_owned(), json!(url))]);
+            fields.extend(account.as_ref().map(|account| ("account".to_owned(), json!(account))));
+            let reply = request(socket, Method::POST, "/admin/v1/deliveries/enable", Some(&fields.into()))?;
+            let text = print::fields(&reply.body, 0);
+            return Ok(Printed { reply, text });
+        }
+    };
     let limit = limit.to_string();
     let state = if *pending { "pending" } else { "dead" };
     let reply = get(socket, "/admin/v1/deliveries", &[("state", state), ("limit", &limit)])?;

@@ -17,6 +17,7 @@ use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadRe
 use crate::daemon::first::{FirstStart, FirstStartError};
 use crate::daemon::full_load::{self, Built, Kept};
 use crate::routing::Directory;
+use crate::routing::model::Delta;
 use crate::store::{Changes, Step, Store, StoreError};
 use crate::telemetry::health::Severity;
 use crate::telemetry::{Health, Metrics};
@@ -68,7 +69,11 @@ pub struct Following {
     migrated: bool,
     /// What an empty store is to be given, until it has been.
     owed: Option<FirstStart>,
+    heard: Option<Heard>,
 }
+
+/// Hears of rows that were written, with the directories before and after.
+pub type Heard = Box<dyn Fn(&Delta, &Directory, &Directory) + Send>;
 
 impl std::fmt::Debug for Following {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,6 +123,7 @@ impl Following {
             begun: false,
             migrated: false,
             owed: None,
+            heard: None,
         };
         (Follower { shared, orders }, following)
     }
@@ -126,6 +132,11 @@ impl Following {
     #[must_use]
     pub fn owing(self, first: FirstStart) -> Self {
         Self { owed: Some(first), ..self }
+    }
+
+    /// Tells `heard` of every change that is not a full load, once it is live.
+    pub fn tell(&mut self, heard: Heard) {
+        self.heard = Some(heard);
     }
 
     /// The first directory: from the store, else the last good one from disk. True: from the
@@ -228,6 +239,7 @@ impl Following {
         let live = self.shared.directory.load_full();
         match self.store.changes_since(live.generation()).await? {
             Changes::None => {
+                self.metrics.store.up.set(1);
                 self.health.clear("store");
                 Ok(())
             }
@@ -260,6 +272,9 @@ impl Following {
         let (written, removed) = (delta.written.len() as u64, delta.removed.len() as u64);
         let next = live.apply(&delta, generation);
         self.publish(next, "delta", written, removed);
+        if let Some(heard) = &self.heard {
+            heard(&delta, live, &self.shared.directory.load());
+        }
         full_load::keep_step(&mut self.kept, generation, &delta, frame.as_ref(), &self.health);
     }
 
@@ -303,6 +318,7 @@ impl Following {
         }
         self.retired.push(self.shared.directory.swap(Arc::new(directory)));
         self.begun = true;
+        self.metrics.store.up.set(i64::from(kind != "last_good"));
         self.health.clear("store");
         self.health.clear("directory");
         let note =
@@ -318,6 +334,8 @@ impl Following {
     /// The database is away: what is live goes on; at the start, the last good directory.
     fn away(&mut self, error: &StoreError) {
         self.metrics.directory.loads.inc("failed");
+        self.metrics.store.failures.inc();
+        self.metrics.store.up.set(0);
         tracing::debug!(error = %full_load::chain(error), "the database is away");
         if self.begun {
             self.health.raise(

@@ -6,6 +6,7 @@
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
+//! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
 
 mod clock;
 mod config;
@@ -19,12 +20,14 @@ mod listeners;
 mod notify;
 mod projection;
 mod questions;
+mod receivers;
 mod reload;
 mod reports;
 mod run;
 mod shard;
 mod shards;
 mod start;
+mod traces;
 
 pub use clock::Clock;
 pub use config::{JournalSection, LimitsConfig, NodeConfig};

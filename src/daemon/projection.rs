@@ -98,7 +98,10 @@ impl<S: Sink> Projection<S> {
         let mut wait = PATIENCE.0;
         loop {
             match self.sink.projected(self.node).await {
-                Ok(position) => return position.unwrap_or(0),
+                Ok(position) => {
+                    self.metrics.store.up.set(1);
+                    return position.unwrap_or(0);
+                }
                 Err(error) => self.complain(&error, &mut wait).await,
             }
         }
@@ -178,7 +181,6 @@ struct Rows {
 struct Standing {
     row: CallRow,
     deliveries: Vec<DeliveryRow>,
-    lines: u32,
 }
 
 impl Standing {
@@ -200,13 +202,8 @@ impl Rows {
                 self.outcome(outcome, fed.at, wanted);
                 outcome.call
             }
-            Entry::Trace { call, text } => {
-                if let Some(standing) = self.calls.get_mut(call) {
-                    standing.lines += 1;
-                    let (line, text) = (standing.lines, text.as_ref().to_owned());
-                    let row = TraceRow { call_id: *call, line, at: stamp(fed.at), text };
-                    self.batch.trace.extend(wanted.then_some(row));
-                }
+            Entry::Trace { call, lines } => {
+                self.batch.trace.extend(TraceRow::of(*call, lines).filter(|_| wanted));
                 return;
             }
             Entry::Disabled { .. } | Entry::Enabled { .. } => return,
@@ -223,7 +220,6 @@ impl Rows {
         let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
             row: call_row(node, known, stamp(known.started)),
             deliveries: Vec::new(),
-            lines: 0,
         });
         advance(&mut standing.row, record, at);
         let (kind, detail) = words(&record.change);

@@ -56,13 +56,14 @@ impl Questions {
         in_flight.done();
         let took = self.clock.now().since(began);
         self.metrics.webhook.seconds.observe(took.as_secs_f64());
-        for (at, tried) in tries.iter().enumerate() {
-            self.note(id, call, tried, at > 0);
+        self.metrics.webhook.fallbacks.inc_by(u64::from(tries.iter().any(|tried| tried.fallback)));
+        for tried in &tries {
+            self.note(id, call, tried);
         }
         answer
     }
 
-    fn note(&self, id: AskId, call: CallSid, tried: &Try, later: bool) {
+    fn note(&self, id: AskId, call: CallSid, tried: &Try) {
         let webhook = &self.metrics.webhook;
         webhook.requests.inc(match tried.failed {
             None => "document",
@@ -70,9 +71,6 @@ impl Questions {
         });
         if tried.repeated {
             webhook.retries.inc();
-        }
-        if later {
-            webhook.fallbacks.inc();
         }
         if let Some(reason) = tried.failed {
             tracing::warn!(sid = %call, url = %tried.url, %reason, detail = tried.detail.as_deref(), "a webhook failed");

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::ledger::Deliveries;
 use super::shard::Command;
-use crate::callback::{Attempt, Dead, Delivery, Outcomes};
+use crate::callback::{self, Attempt, Dead, Delivery, Outcomes};
 use crate::ids::AccountSid;
-use crate::journal::Gauge;
+use crate::journal::{self, Gauge};
+use crate::outbound::Urls;
 use crate::telemetry::health::Severity;
 use crate::telemetry::{Health, Metrics};
 
@@ -18,13 +19,11 @@ const LOOK: Duration = Duration::from_millis(50);
 pub async fn watch_journal(
     gauge: Gauge,
     shards: Vec<tokio::sync::mpsc::Sender<Command>>,
-    metrics: Arc<Metrics>,
     health: Arc<Health>,
 ) {
     let mut full = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        show(&gauge, &metrics);
         if gauge.is_full() == full {
             continue;
         }
@@ -34,7 +33,6 @@ pub async fn watch_journal(
                 return;
             }
         }
-        metrics.journal.full.set(i64::from(full));
         if full {
             let sentence = "the disk is full or too slow: new calls get 503 until the journal can be written";
             health.raise("journal", Severity::NotReady, sentence);
@@ -44,26 +42,41 @@ pub async fn watch_journal(
     }
 }
 
-fn show(gauge: &Gauge, metrics: &Metrics) {
+/// Brings what is only asked for, not counted as it happens, up to this moment.
+pub fn sample(gauge: &Gauge, callbacks: &callback::Feed, urls: &Urls, metrics: &Metrics) {
     let number = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
     let journal = &metrics.journal;
     journal.oldest_unwritten_ms.set(number(gauge.oldest_unwritten().as_millis()));
     journal.reserved_bytes.set(number(gauge.reserved().into()));
     journal.segments.set(number(gauge.segments() as u128));
+    journal.full.set(i64::from(gauge.is_full()));
     journal.records.inc_by(gauge.records().saturating_sub(journal.records.get()));
+    journal.bytes.inc_by(gauge.bytes().saturating_sub(journal.bytes.get()));
     journal.failures.inc_by(gauge.failures().saturating_sub(journal.failures.get()));
+    let (held, spilled) = callbacks.size();
+    metrics.callback.pending.set(number((held + spilled) as u128));
+    metrics.webhook.breakers_open.set(number(urls.open().len() as u128));
+}
+
+/// Where the journal's times are counted.
+pub fn observer(metrics: &Metrics) -> journal::Observer {
+    let (write, sync) = (metrics.journal.write_seconds.clone(), metrics.journal.sync_seconds.clone());
+    Box::new(move |work, took| match work {
+        journal::Work::Write => write.observe(took.as_secs_f64()),
+        journal::Work::Sync => sync.observe(took.as_secs_f64()),
+    })
 }
 
 /// Counts and logs what became of deliveries on its way into the journal.
 pub struct Reported {
-    deliveries: Deliveries,
+    deliveries: Arc<Deliveries>,
     metrics: Arc<Metrics>,
 }
 
 impl Reported {
     /// Before `deliveries`.
     #[must_use]
-    pub fn new(deliveries: Deliveries, metrics: Arc<Metrics>) -> Self {
+    pub fn new(deliveries: Arc<Deliveries>, metrics: Arc<Metrics>) -> Self {
         Self { deliveries, metrics }
     }
 
@@ -112,7 +125,12 @@ impl Outcomes for Reported {
     }
 
     fn disabled(&self, account: AccountSid, url: &str) {
-        tracing::warn!(%account, url, "the receiver answered 410: nothing is sent to its URL any more");
+        tracing::warn!(
+            %account,
+            url,
+            "the receiver answered 410: its events are dead letters from here on, until its row is written again \
+             or `callgate deliveries enable URL`"
+        );
         self.deliveries.disabled(account, url);
     }
 }

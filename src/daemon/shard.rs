@@ -249,12 +249,15 @@ impl Shard {
             match engine.poll() {
                 Output::Send { flow, bytes, token } => {
                     let sent = match flow.transport {
+                        // The port counts what leaves it.
                         Transport::Udp => send_datagram(ports, &flow, bytes),
-                        Transport::Tcp | Transport::Tls => streams.send(&flow, bytes, token, &mut self.dirty),
+                        Transport::Tcp | Transport::Tls => {
+                            let sent = streams.send(&flow, bytes, token, &mut self.dirty);
+                            metrics.sip.sent.inc_by(u64::from(sent));
+                            sent
+                        }
                     };
-                    if sent {
-                        metrics.sip.sent.inc();
-                    } else {
+                    if !sent {
                         metrics.sip.send_failed.inc();
                         if token != SendToken(0) {
                             self.failed.push(token);
@@ -346,7 +349,11 @@ fn note(calls: &Calls, metrics: &Metrics, shard: u16, record: &Record) {
         Change::Admitted { facts, .. } => {
             calls.begin(facts, shard);
             metrics.calls.admitted.inc();
-            metrics.calls.active.inc();
+        }
+        Change::Invited(_) => {
+            if let Some(took) = calls.invited(record.call, record.at) {
+                metrics.calls.setup_seconds.observe(took.as_secs_f64());
+            }
         }
         Change::Answered { .. } => {
             calls.answered(record.call, record.at);
@@ -354,7 +361,6 @@ fn note(calls: &Calls, metrics: &Metrics, shard: u16, record: &Record) {
         }
         Change::Ended(terminal) => {
             calls.end(record.call, *terminal);
-            metrics.calls.active.dec();
         }
         _ => {}
     }

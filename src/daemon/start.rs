@@ -26,9 +26,11 @@ use super::follow::{FollowConfig, Follower, Following};
 use super::ledger::{Deliveries, Unread, pump, restore};
 use super::listeners::{BadAdvertise, for_engine};
 use super::projection::Projection;
+use super::receivers::Receivers;
 use super::reload::Levers;
-use super::reports::{Reported, watch_journal};
+use super::reports::{Reported, observer, sample, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
+use super::traces::Traces;
 use crate::api::{Api, Handles, Service, bind_unix, router, serve_tcp, serve_unix};
 use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
@@ -201,9 +203,10 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let shards = Shards::start(&heritage, births, owner).await?;
 
     let mut tasks = JoinSet::new();
-    tasks.spawn_local(following.run());
-    let outcomes = Arc::new(Reported::new(Deliveries::new(journal.pen()), metrics.clone()));
+    let deliveries = Arc::new(Deliveries::new(journal.pen()));
+    let outcomes = Arc::new(Reported::new(deliveries.clone(), metrics.clone()));
     let backlog = Arc::new(Unread::new(journal.archive()));
+    let urls = client.urls().clone();
     let (feed, callbacks) = Callbacks::new(callback::Setup {
         config: callback::Config::default(),
         instance,
@@ -219,7 +222,15 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     metrics.calls.recovered.inc_by(ended as u64);
     restore(replay, &feed);
     tasks.spawn_local(callbacks.run());
+    let receivers = Arc::new(Receivers::new(feed.clone(), deliveries));
+    let written = receivers.clone();
+    following.tell(Box::new(move |delta, before, after| written.written(delta, before, after)));
+    tasks.spawn_local(following.run());
+    let (gauge, waiting, counted) = (journal.gauge(), feed.clone(), metrics.clone());
+    let sample = Arc::new(move || sample(&gauge, &waiting, &urls, &counted));
+    journal.observe(observer(&metrics));
     tasks.spawn_local(pump(journal.feed(), feed));
+    tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge()).run());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
     let projection = Projection::new(
         instance,
@@ -230,7 +241,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         Box::new(body),
     );
     tasks.spawn_local(projection.run());
-    tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), metrics.clone(), health.clone()));
+    tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 
     let (stop_api, stop) = watch::channel(false);
     let service = Service::new(
@@ -239,7 +250,15 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         guard.clone(),
     );
     let follower_handle = Arc::new(follower.clone());
-    let handles = Handles { directory, follower: follower_handle, calls, metrics, health: health.clone() };
+    let handles = Handles {
+        directory,
+        follower: follower_handle,
+        calls,
+        metrics,
+        health: health.clone(),
+        receivers,
+        sample,
+    };
     let api = Api::new(handles, service, config.http.clone());
     let http_at =
         http.local_addr().map_err(|source| StartError::Http { listen: config.http.listen, source })?;

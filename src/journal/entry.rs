@@ -27,12 +27,12 @@ pub enum Entry {
         /// The URL as stored.
         url: Arc<str>,
     },
-    /// A line of a call's trace.
+    /// A call's trace.
     Trace {
         /// Whose.
         call: CallSid,
-        /// In words.
-        text: Arc<str>,
+        /// Its lines in order, each with its wall time in microseconds.
+        lines: Vec<(u64, Arc<str>)>,
     },
 }
 

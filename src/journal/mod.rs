@@ -31,3 +31,4 @@ pub use open::{Archive, Config, Gauge, Journal, JournalError};
 pub use pen::Pen;
 pub use replay::{Replay, Undelivered};
 pub use segment::{Allocate, Disk};
+pub use shared::{Observer, Work};

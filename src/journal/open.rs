@@ -12,7 +12,7 @@ use super::feed::{Feed, Known};
 use super::pen::{Pen, now};
 use super::replay::{Replay, Scan, Undelivered};
 use super::segment::{Allocate, Disk, Folder, HEADER};
-use super::shared::{Shared, lock};
+use super::shared::{Observer, Shared, lock};
 use super::thread::{Writer, sync};
 use crate::ids::{AccountSid, CallSid};
 use crate::time::Instant;
@@ -97,6 +97,7 @@ impl Journal {
             Err(_) if spare || !scan.segments.is_empty() => shared.disk_full.store(true, Ordering::Relaxed),
             Err(error) => return Err(JournalError::Write(error)),
         }
+        let disabled = scan.disabled_frames(origin);
         let writer = Writer {
             shared: Arc::clone(&shared),
             folder,
@@ -104,6 +105,7 @@ impl Journal {
             base: start,
             offset: HEADER,
             track: scan.track(),
+            disabled,
             looked_at: u64::MAX,
         };
         let threads = start_threads(&shared, writer).map_err(JournalError::Thread)?;
@@ -137,6 +139,11 @@ impl Journal {
     #[must_use]
     pub fn archive(&self) -> Archive {
         Archive { path: self.path.clone(), origin: self.shared.origin }
+    }
+
+    /// Lets `observer` hear how long writes and syncs take; the first one stays.
+    pub fn observe(&self, observer: Observer) {
+        self.shared.observer.get_or_init(|| observer);
     }
 
     /// What can be asked of the journal from any thread.
@@ -222,6 +229,12 @@ impl Gauge {
     #[must_use]
     pub fn records(&self) -> u64 {
         self.0.records.load(Ordering::Relaxed)
+    }
+
+    /// Bytes written by this process.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// Writes and syncs that failed.

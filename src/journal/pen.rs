@@ -82,6 +82,7 @@ impl Note {
                 },
             },
             Entry::Outcome(outcome) if outcome.fate.is_final() => What::Settled,
+            Entry::Disabled { .. } | Entry::Enabled { .. } => What::Receiver,
             _ => What::Other,
         };
         Self { call, what }

@@ -173,6 +173,18 @@ impl Scan {
         track
     }
 
+    /// Receivers that get nothing, each with a frame that says so again.
+    pub fn disabled_frames(&self, origin: u64) -> BTreeMap<(AccountSid, Arc<str>), Vec<u8>> {
+        let framed = |(account, url): &(AccountSid, Arc<str>)| {
+            let (mut first, mut carried) = (Vec::new(), Vec::new());
+            let entry = Entry::Disabled { account: *account, url: Arc::clone(url) };
+            frame::append(&mut first, &entry, self.last_at, origin);
+            frame::carry(&mut carried, &first);
+            ((*account, Arc::clone(url)), carried)
+        };
+        self.disabled.iter().map(framed).collect()
+    }
+
     /// What the rooms above are told.
     pub fn replay(&self, ended: usize) -> Replay {
         let mut undelivered: Vec<_> = self.calls.values().flat_map(Seen::undelivered).collect();

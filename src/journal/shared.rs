@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::Notify;
@@ -47,8 +47,22 @@ pub(super) struct Shared {
     /// What is allocated for them.
     pub reserve: u64,
     pub records: AtomicU64,
+    pub bytes: AtomicU64,
     pub failures: AtomicU64,
+    pub observer: OnceLock<Observer>,
 }
+
+/// What takes the journal its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A batch on its way to the kernel.
+    Write,
+    /// A sync to the disk.
+    Sync,
+}
+
+/// Hears how long each piece of work took, on the journal's own threads.
+pub type Observer = Box<dyn Fn(Work, Duration) + Send + Sync>;
 
 /// What waits to be written.
 #[derive(Default)]
@@ -83,6 +97,8 @@ pub(super) enum What {
     Record { event: bool, answered: bool, ended: bool },
     /// An event needs no more tries.
     Settled,
+    /// A receiver gets nothing more, or everything again.
+    Receiver,
     /// Nothing to keep book of.
     Other,
 }
@@ -114,6 +130,8 @@ impl Shared {
             reserved: AtomicU64::new(0),
             reserve,
             records: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            observer: OnceLock::new(),
             failures: AtomicU64::new(0),
         }
     }
@@ -133,6 +151,13 @@ impl Shared {
         pending.marks.extend(mark.map(|(mark, count)| (Arc::clone(mark), count)));
         drop(pending);
         self.wake.notify_one();
+    }
+
+    /// Tells whoever observes how long `work` took since `began`.
+    pub fn took(&self, work: Work, began: Clock) {
+        if let Some(observer) = self.observer.get() {
+            observer(work, began.elapsed());
+        }
     }
 
     pub fn scale(&self, at: Clock) -> u64 {

@@ -172,7 +172,7 @@ fn others() -> Vec<Entry> {
         outcome(1, 2, 1, Fate::Delivered),
         Entry::Disabled { account: AccountSid(2), url: "https://gone.example".into() },
         Entry::Enabled { account: AccountSid(2), url: "https://gone.example".into() },
-        Entry::Trace { call: CallSid(1), text: "12:00 INVITE".into() },
+        Entry::Trace { call: CallSid(1), lines: vec![(12, "INVITE".into()), (13, "180 Ringing".into())] },
     ]
 }
 
@@ -409,11 +409,11 @@ fn segments_go_when_all_in_them_is_ended_taken_and_in_the_store_and_not_before()
     assert_eq!(gauge.segments().cmp(&many), std::cmp::Ordering::Greater, "the last event is not taken");
     pen.note((0..200).map(|n| outcome(n * 10, 2, 1, Fate::Delivered)));
     settle(&pen, count + 600);
-    pen.note([Entry::Trace { call: CallSid(999_999), text: "on".into() }]);
+    pen.note([Entry::Trace { call: CallSid(999_999), lines: Vec::new() }]);
     settle(&pen, count + 601);
     assert!(gauge.segments() >= many, "the store does not have it");
     gauge.projected(gauge.written());
-    pen.note([Entry::Trace { call: CallSid(999_999), text: "on".into() }]);
+    pen.note([Entry::Trace { call: CallSid(999_999), lines: Vec::new() }]);
     wait_for(|| gauge.segments() == 1);
     drop(pen);
     drop(journal);

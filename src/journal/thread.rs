@@ -1,17 +1,19 @@
 //! The two threads: one writes what has gathered, one syncs what was written.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::entry::Entry;
 use super::frame;
 use super::segment::{Folder, HEADER};
-use super::shared::{Mark, Note, Shared, What, lock};
+use super::shared::{Mark, Note, Shared, What, Work, lock};
 use super::track::Track;
-use crate::ids::CallSid;
+use crate::ids::{AccountSid, CallSid};
 
 /// How long the syncer gathers before a sync; with the sync itself it stays within 10 ms.
 const GATHER: Duration = Duration::from_millis(4);
@@ -31,6 +33,9 @@ pub(super) struct Writer {
     /// Where the next frame goes, in the file.
     pub offset: u64,
     pub track: Track,
+    /// Receivers that get nothing, each with its frame: every segment begins with them, so that they
+    /// outlive the segment they were written in.
+    pub disabled: BTreeMap<(AccountSid, Arc<str>), Vec<u8>>,
     /// The newest segment when it was last looked whether what holds the oldest can be moved.
     pub looked_at: u64,
 }
@@ -39,6 +44,9 @@ impl Writer {
     /// Until told to stop, with everything written.
     pub fn run(mut self) {
         let (mut bytes, mut notes, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        if !self.carry_receivers() {
+            tracing::error!("stopped on a disk that takes nothing");
+        }
         loop {
             let stop = self.take(&mut bytes, &mut notes, &mut marks);
             if !notes.is_empty() {
@@ -89,8 +97,12 @@ impl Writer {
             let room = self.folder.size.saturating_sub(self.offset);
             let (mut fits, start) = (0, self.base + self.offset);
             while let Some(frame) = frame_len(&rest[fits..]).filter(|len| (fits + len) as u64 <= room) {
+                let bytes = &rest[fits..fits + frame];
                 fits += frame;
                 if let Some(note) = notes.next() {
+                    if note.what == What::Receiver {
+                        self.receiver(bytes);
+                    }
                     self.track.note(*note, self.base, start + fits as u64);
                 }
             }
@@ -104,10 +116,12 @@ impl Writer {
     }
 
     fn append(&mut self, bytes: &[u8]) -> bool {
-        let (file, offset) = (Arc::clone(&self.file), self.offset);
+        let (file, offset, began) = (Arc::clone(&self.file), self.offset, Instant::now());
         if !self.persist("journal write failed", |_| file.write_all_at(bytes, offset)) {
             return false;
         }
+        self.shared.took(Work::Write, began);
+        self.shared.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.offset += bytes.len() as u64;
         let end = self.base + self.offset;
         self.shared.written.store(end, Ordering::Release);
@@ -121,8 +135,30 @@ impl Writer {
         true
     }
 
+    /// Keeps book of a receiver that was disabled or enabled.
+    fn receiver(&mut self, frame: &[u8]) {
+        match frame::read(frame, self.shared.origin).map(|framed| framed.entry) {
+            Some(Entry::Disabled { account, url }) => {
+                let mut carried = Vec::new();
+                frame::carry(&mut carried, frame);
+                self.disabled.insert((account, url), carried);
+            }
+            Some(Entry::Enabled { account, url }) => drop(self.disabled.remove(&(account, url))),
+            _ => {}
+        }
+    }
+
     /// Begins the next segment.
     fn roll(&mut self) -> bool {
+        self.begin_segment() && self.carry_receivers()
+    }
+
+    fn carry_receivers(&mut self) -> bool {
+        let disabled = self.disabled.values().flatten().copied().collect::<Vec<u8>>();
+        disabled.is_empty() || self.append(&disabled)
+    }
+
+    fn begin_segment(&mut self) -> bool {
         self.persist("no room for the next segment of the journal", |writer| {
             let end = writer.base + writer.offset;
             let (file, spare) = writer.folder.create(end)?;
@@ -259,8 +295,10 @@ pub(super) fn sync(shared: &Shared) {
             return;
         }
         for (file, until) in files {
+            let began = Instant::now();
             match file.sync_data() {
                 Ok(()) => {
+                    shared.took(Work::Sync, began);
                     shared.synced.store(until, Ordering::Release);
                     shared.sick.store(false, Ordering::Relaxed);
                 }

@@ -59,7 +59,7 @@ impl Track {
                 self.reserved += call.need();
             }
             What::Settled => call.unsettled = call.unsettled.saturating_sub(1),
-            What::Admitted { .. } | What::Other => {}
+            What::Admitted { .. } | What::Receiver | What::Other => {}
         }
         if waited {
             self.waiting.remove(&(call.last, note.call));

@@ -173,10 +173,10 @@ impl Wire for Entry {
                 account.put(out);
                 url.put(out);
             }
-            Self::Trace { call, text } => {
+            Self::Trace { call, lines } => {
                 5_u8.put(out);
                 call.put(out);
-                text.put(out);
+                lines.put(out);
             }
         }
     }
@@ -187,7 +187,7 @@ impl Wire for Entry {
             1 => Self::Outcome(Wire::get(from)?),
             3 => Self::Disabled { account: Wire::get(from)?, url: Wire::get(from)? },
             4 => Self::Enabled { account: Wire::get(from)?, url: Wire::get(from)? },
-            5 => Self::Trace { call: Wire::get(from)?, text: Wire::get(from)? },
+            5 => Self::Trace { call: Wire::get(from)?, lines: Wire::get(from)? },
             _ => return None,
         })
     }

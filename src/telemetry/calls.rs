@@ -18,6 +18,9 @@ use crate::time::Instant;
 /// Calls kept after their end.
 pub const RECENT: usize = 1_000;
 
+/// Ended calls whose trace waits to be taken; the trace of what ends beyond is not kept.
+const FINISHED: usize = 50_000;
+
 /// Lines kept of one call's trace; what follows is counted only.
 pub const LINES_PER_CALL: usize = 200;
 
@@ -29,6 +32,7 @@ pub struct Calls {
     by_sid: Map<CallSid, Entry>,
     by_call_id: Map<Arc<str>, CallSid>,
     recent: Mutex<VecDeque<CallSid>>,
+    finished: Mutex<Finished>,
     origin: SystemTime,
 }
 
@@ -71,15 +75,30 @@ pub struct Trace {
 struct Entry {
     view: CallView,
     trace: Trace,
-    /// How often the call stands in `recent`.
+    /// An INVITE left toward a target.
+    invited: bool,
+    /// How often the call stands in `recent` and `finished`.
     queued: u8,
+}
+
+/// Calls that ended since their traces were last taken, and those that had ended before.
+#[derive(Debug, Default)]
+struct Finished {
+    old: Vec<CallSid>,
+    new: Vec<CallSid>,
 }
 
 impl Calls {
     /// No calls. `origin` is what the wall clock showed at [`Instant::ZERO`] of the engines' scale.
     #[must_use]
     pub fn new(origin: SystemTime) -> Self {
-        Self { by_sid: Map::default(), by_call_id: Map::default(), recent: Mutex::default(), origin }
+        Self {
+            by_sid: Map::default(),
+            by_call_id: Map::default(),
+            recent: Mutex::default(),
+            finished: Mutex::default(),
+            origin,
+        }
     }
 
     /// What the wall clock showed at `at`.
@@ -105,16 +124,45 @@ impl Calls {
         }
     }
 
+    /// An INVITE left toward a target: with the first one, how long after the call's begin.
+    pub fn invited(&self, call: CallSid, at: Instant) -> Option<Duration> {
+        let mut entry = self.by_sid.get_mut(&call)?;
+        let first = !std::mem::replace(&mut entry.invited, true);
+        entry.view.facts.as_ref().filter(|_| first).map(|facts| at.since(facts.started))
+    }
+
     /// A call ended. Its trace may still grow by what trails in.
     pub fn end(&self, call: CallSid, terminal: Terminal) {
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = finished.new.len() < FINISHED;
         if let Some(mut entry) = self.by_sid.get_mut(&call) {
             entry.view.status = Some(terminal.status);
             entry.view.ended = Some(terminal);
-            entry.queued += 1;
+            entry.queued += 1 + u8::from(kept);
         } else {
             return;
         }
+        if kept {
+            finished.new.push(call);
+        }
+        drop(finished);
         self.remember(call);
+    }
+
+    /// The traces of the calls that had ended when this was last asked: what trails in after an end
+    /// is in them. Each trace is given once.
+    #[must_use]
+    pub fn finished(&self) -> Vec<(CallSid, Trace)> {
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = std::mem::take(&mut finished.new);
+        let old = std::mem::replace(&mut finished.old, new);
+        drop(finished);
+        let give = |call: CallSid| {
+            let trace = self.trace_of(call);
+            self.forget(call);
+            trace.map(|trace| (call, trace))
+        };
+        old.into_iter().filter_map(give).collect()
     }
 
     /// One line of a call's trace. Lines of a call that was not admitted (yet) are kept as well.
@@ -220,7 +268,7 @@ impl TraceLine {
 impl Entry {
     fn new(sid: CallSid) -> Self {
         let view = CallView { sid, facts: None, shard: 0, status: None, answered: None, ended: None };
-        Self { view, trace: Trace::default(), queued: 0 }
+        Self { view, trace: Trace::default(), invited: false, queued: 0 }
     }
 
     fn push(&mut self, at: Instant, item: TraceItem) {
@@ -287,6 +335,8 @@ mod tests {
         assert_eq!(calls.find_call_id("7@host"), Some(CallSid(7)));
         let view = calls.get(CallSid(7)).unwrap();
         assert_eq!((view.shard, view.status), (2, Some(CallStatus::InProgress)));
+        assert_eq!(calls.invited(CallSid(7), Instant::from_millis(11)), Some(Duration::from_millis(4)));
+        assert_eq!(calls.invited(CallSid(7), Instant::from_millis(12)), None, "only the first counts");
         assert_eq!(calls.trace_of(CallSid(7)).unwrap().lines.len(), 1);
         assert_eq!(calls.count(), 1);
     }
@@ -301,12 +351,19 @@ mod tests {
             calls.end(CallSid(call), terminal());
         }
         assert!(calls.get(CallSid(1)).is_some(), "still alive");
+        assert!(calls.get(CallSid(2)).is_some(), "its trace was not taken yet");
+        assert_eq!((calls.finished().len(), calls.finished().len()), (0, RECENT + 8));
         assert!(calls.get(CallSid(2)).is_none() && calls.find_call_id("2@host").is_none());
         assert_eq!(calls.count(), 1);
         calls.end(CallSid(1), terminal());
         for call in 0..=RECENT as u128 {
             calls.trace(CallSid(1 << 64 | call), Instant::ZERO, note());
         }
+        let traces = [calls.finished(), calls.finished()].concat();
+        assert_eq!(
+            traces.iter().map(|(call, trace)| (*call, trace.lines.len())).collect::<Vec<_>>(),
+            [(CallSid(1), 1)]
+        );
         assert!(calls.by_sid.len() <= RECENT && calls.by_call_id.is_empty());
     }
 

@@ -69,6 +69,8 @@ pub struct Try {
     pub detail: Option<Arc<str>>,
     /// The request went out twice: the first connection failed.
     pub repeated: bool,
+    /// It went to the fallback URL, or to where that one redirects.
+    pub fallback: bool,
 }
 
 impl Webhook {
@@ -85,7 +87,7 @@ impl Webhook {
         let instance = self.setup.instance;
         let params = voice_params(&question.facts, instance, question.status, question.outbound, started);
         let keys = (self.setup.keys)(question.facts.account).unwrap_or_default();
-        let mut asking = Asking { webhook: self, question, keys, params, tries: Vec::new() };
+        let mut asking = Asking { webhook: self, question, keys, params, tries: Vec::new(), fallback: false };
         let answer = asking.run(id, limit).await;
         Asked { answer, tries: asking.tries }
     }
@@ -103,6 +105,7 @@ struct Asking<'a> {
     keys: Arc<SigningKeys>,
     params: Params<'a>,
     tries: Vec<Try>,
+    fallback: bool,
 }
 
 /// Why one URL gave no document.
@@ -144,6 +147,7 @@ impl<'a> Asking<'a> {
         }
         if let Some(stored) = &fallback {
             let target = primary.and_then(|stored| stored.1.ok());
+            self.fallback = true;
             self.params.push("ErrorCode", last.reason.code());
             self.params.push("ErrorUrl", target.map_or_else(String::new, |target| target.url()));
             match self.url(stored, &format!("{message}_fallback"), end).await {
@@ -232,6 +236,7 @@ impl<'a> Asking<'a> {
             failed: result.err().map(|refusal| refusal.reason),
             detail: result.err().and_then(|refusal| refusal.detail.as_deref().map(Arc::from)),
             repeated,
+            fallback: self.fallback,
         });
     }
 }

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use callgate::api::{
-    Api as State, BoxFuture, Follower, GenerationNote, Handles, HttpConfig, ReloadError, ReloadOptions,
-    ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
+    Api as State, BoxFuture, Follower, GenerationNote, Handles, HttpConfig, Receivers, ReloadError,
+    ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
 };
+use callgate::ids::AccountSid;
 use callgate::outbound::Guard;
 use callgate::routing::{Builder, Directory};
 use callgate::store::{AccountRow, OrganizationRow, Role, Store};
@@ -76,6 +77,8 @@ impl Api {
             calls: Arc::new(Calls::new(SystemTime::now())),
             metrics: Arc::new(Metrics::new()),
             health: Arc::new(Health::new()),
+            receivers: Arc::new(Gone::default()),
+            sample: Arc::new(|| ()),
         };
         let service = Service::new(world.store.clone(), directory, Guard::default());
         let routes = router(&State::new(handles.clone(), service, http.clone()));
@@ -156,6 +159,22 @@ async fn load(store: &Store) -> Directory {
     let mut builder = Builder::new(load.frame.clone());
     load.numbers(|number| builder.add(&number)).await.unwrap();
     builder.build(load.generation)
+}
+
+/// The simplest receivers: those named here are disabled.
+#[derive(Default)]
+pub struct Gone(Mutex<Vec<(AccountSid, Arc<str>)>>);
+
+impl Receivers for Gone {
+    fn disabled(&self) -> Vec<(AccountSid, Arc<str>)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn enable(&self, account: Option<AccountSid>, url: &str) -> Vec<AccountSid> {
+        let mut gone = self.0.lock().unwrap();
+        let enabled = gone.extract_if(.., |(of, gone)| **gone == *url && account.is_none_or(|a| a == *of));
+        enabled.map(|(account, _)| account).collect()
+    }
 }
 
 /// The simplest follower: it loads everything when asked.

@@ -112,9 +112,17 @@ async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32)
         let print = |line: &crate::telemetry::calls::TraceLine| json!({ "at": moment(calls.wall(line.at)), "text": shown(line.text()) });
         return Ok((trace.lines.iter().map(print).collect(), trace.omitted));
     }
-    let rows = api.service.store().call_trace(sid).await.map_err(ServiceError::from)?;
-    let print = |row: TraceRow| json!({ "at": row.at.word(), "text": shown(row.text) });
-    Ok((rows.into_iter().map(print).collect(), 0))
+    let store = api.service.store();
+    let rows = store.call_trace(sid).await.map_err(ServiceError::from)?;
+    let print = |(at, text): (Timestamp, &str)| json!({ "at": at.word(), "text": shown(text.to_owned()) });
+    if !rows.is_empty() {
+        return Ok((rows.iter().flat_map(TraceRow::lines).map(print).collect(), 0));
+    }
+    // The process ended before it could keep the trace: what the journal has of the call.
+    let events = store.call_events(sid).await.map_err(ServiceError::from)?;
+    let texts = events.iter().map(|event| format!("{} {}", event.kind, event.detail));
+    let lines = events.iter().zip(texts).map(|(event, text)| print((event.at, text.trim_end()))).collect();
+    Ok((lines, 0))
 }
 
 async fn deliveries(api: &Api, sid: CallSid) -> Result<Vec<Value>, ApiError> {

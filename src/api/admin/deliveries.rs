@@ -5,17 +5,23 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::api::auth::Admin;
+use crate::api::body::JsonObject;
 use crate::api::error::ApiError;
 use crate::api::reply;
 use crate::api::restcomm::params::{Params, shown};
 use crate::api::service::ServiceError;
 use crate::api::state::Api;
+use crate::ids::AccountSid;
 use crate::store::calls::{DeliveryFilter, DeliveryRow, DeliveryState};
 use crate::store::{Page, Word};
 
 use super::MOST;
+use super::fields::Fields;
 
 const KNOWN: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
+
+/// What `enable` reads.
+pub(in crate::api) const ENABLE: &[&str] = &["url", "account"];
 
 /// Newest first; `state=dead` are the dead letters, superseded ones included.
 pub(super) async fn list(
@@ -48,6 +54,37 @@ pub(super) async fn list(
     let mut response = reply::json(&json!({ "total": listed.total, "deliveries": rows }));
     reply::warn(&mut response, &params.warnings);
     Ok(response)
+}
+
+/// Receivers that answered 410 and get nothing.
+pub(super) async fn disabled(State(api): State<Api>, _admin: Admin) -> Response {
+    let rows = api.handles.receivers.disabled();
+    let rows = rows
+        .iter()
+        .map(|(account, url)| json!({ "account_sid": account.to_string(), "url": without_userinfo(url) }));
+    reply::json(&json!({ "disabled": rows.collect::<Vec<_>>() }))
+}
+
+/// Sends to a URL again that answered 410; without an account, for all accounts it is disabled for.
+pub(super) async fn enable(
+    State(api): State<Api>,
+    _admin: Admin,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(map, ENABLE)?;
+    let (mut url, mut account) = (String::new(), None);
+    fields.text("url", &mut url)?;
+    fields.word_or_none::<AccountSid>("account", &mut account)?;
+    if url.is_empty() {
+        return Err(ApiError::bad("url is missing: give the URL as its row has it"));
+    }
+    let enabled = api.handles.receivers.enable(account, &url);
+    if enabled.is_empty() {
+        let text = format!("`{}` is not disabled; `callgate deliveries disabled` lists what is", shown(&url));
+        return Err(ApiError::not_found(text));
+    }
+    let accounts: Vec<String> = enabled.iter().map(ToString::to_string).collect();
+    Ok(reply::json(&json!({ "url": without_userinfo(&url), "accounts": accounts })))
 }
 
 pub(super) fn print(row: &DeliveryRow) -> Value {

@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use super::gate;
 use super::state::Api;
 
+pub(super) use deliveries::ENABLE as ENABLE_FIELDS;
 pub(super) use gateways::KNOWN as GATEWAY_FIELDS;
 pub(super) use numbers::KNOWN as NUMBER_FIELDS;
 pub(super) use trunks::KNOWN as TRUNK_FIELDS;
@@ -43,6 +44,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/calls/{id}", get(calls::show))
         .route("/calls/{id}/trace", get(calls::trace))
         .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/disabled", get(deliveries::disabled))
+        .route("/deliveries/enable", post(deliveries::enable))
         .route("/numbers", get(numbers::list).post(numbers::create))
         .route("/numbers/{id}", get(numbers::read).patch(numbers::update).delete(numbers::delete))
         .route("/trunks", get(trunks::list).post(trunks::create))

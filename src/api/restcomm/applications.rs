@@ -98,6 +98,10 @@ pub(super) async fn update(
     let params = Params::parse(&body, KNOWN);
     let edit = |row: &mut ApplicationRow| application::apply(&params, row);
     let written = api.service.update_application(&who, account, sid("application", &id)?, edit).await?;
+    if let Some(url) = &written.value.status_callback {
+        // Written again, even with what it had: a receiver that answered 410 is asked once more.
+        api.handles.receivers.enable(Some(account), url);
+    }
     Ok(reply::written(written, params.warnings, |row| show("Application", &application::print(row, &base))))
 }
 

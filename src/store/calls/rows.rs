@@ -1,8 +1,9 @@
 //! The projection's tables, column by column.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::call::outcome::CallStatus;
 use crate::ids::{AccountSid, CallSid, InstanceSid, NumberSid, OrganizationSid, TrunkSid};
@@ -80,16 +81,45 @@ table! {
 }
 
 table! {
-    /// One line of a call's trace.
+    /// A stretch of a call's trace.
     TraceRow in "trace" {
         /// Whose.
         1 call_id: CallSid,
         /// Counts per call.
         2 line: u32,
-        /// When.
+        /// When its first line was.
         3 at: Timestamp,
-        /// What, whole; numbers are redacted where it is printed.
+        /// Its lines, each begun by the seconds since `at`; whole: numbers are redacted where they
+        /// are printed.
         4 text: String,
+    }
+}
+
+impl TraceRow {
+    /// A call's whole trace: lines with their wall time in microseconds. `None` where there are none.
+    #[must_use]
+    pub fn of(call_id: CallSid, lines: &[(u64, Arc<str>)]) -> Option<Self> {
+        let first = lines.first()?.0;
+        let at = Timestamp::from_microsecond(i64::try_from(first).ok()?).ok()?;
+        let mut text = String::with_capacity(lines.len() * 80);
+        for (at, line) in lines {
+            let since = at.saturating_sub(first);
+            text.push_str(&format!("{}.{:06} {line}\n", since / 1_000_000, since % 1_000_000));
+        }
+        Some(Self { call_id, line: 0, at, text })
+    }
+
+    /// Its lines with their moments.
+    pub fn lines(&self) -> impl Iterator<Item = (Timestamp, &str)> {
+        self.text.lines().map(|line| {
+            let timed = line.split_once(' ').and_then(|(since, rest)| {
+                let (seconds, micros) = since.split_once('.')?;
+                let since = SignedDuration::from_secs(seconds.parse().ok()?)
+                    + SignedDuration::from_micros(micros.parse().ok()?);
+                Some((self.at.checked_add(since).ok()?, rest))
+            });
+            timed.unwrap_or((self.at, line))
+        })
     }
 }
 

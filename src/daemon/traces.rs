@@ -1,0 +1,94 @@
+//! The traces of ended calls on their way into the journal, and from there into the store.
+//!
+//! A trace is written whole, a moment after its call's end, by *control*: shards do nothing for it.
+//! A `kill -9` therefore costs the traces of the calls that were under way; their records are there.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::ids::CallSid;
+use crate::journal::{Entry, Gauge, Pen};
+use crate::telemetry::Calls;
+use crate::telemetry::calls::Trace;
+
+/// How often it is looked which calls have ended; what trails in within this belongs to the trace.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The longest line kept, in bytes: an application's error may be any text.
+const LONGEST: usize = 1_000;
+
+/// Writes the traces of ended calls.
+pub struct Traces {
+    calls: Arc<Calls>,
+    pen: Pen,
+    gauge: Gauge,
+}
+
+impl Traces {
+    /// From `calls` with `pen`.
+    #[must_use]
+    pub const fn new(calls: Arc<Calls>, pen: Pen, gauge: Gauge) -> Self {
+        Self { calls, pen, gauge }
+    }
+
+    /// For as long as it is polled; what is there when it is dropped is written then.
+    pub async fn run(mut self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let finished = self.calls.finished();
+            self.write(finished);
+        }
+    }
+
+    /// What room is left in a full journal is for the records of calls.
+    fn write(&mut self, traces: Vec<(CallSid, Trace)>) {
+        if !self.gauge.is_full() {
+            let calls = Arc::clone(&self.calls);
+            self.pen.note(traces.into_iter().map(|(call, trace)| entry(&calls, call, &trace)));
+        }
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        let mut traces = self.calls.finished();
+        traces.extend(self.calls.finished());
+        let live = self.calls.live(usize::MAX);
+        traces.extend(live.iter().filter_map(|view| Some((view.sid, self.calls.trace_of(view.sid)?))));
+        self.write(traces);
+    }
+}
+
+fn entry(calls: &Calls, call: CallSid, trace: &Trace) -> Entry {
+    let mut lines: Vec<(u64, Arc<str>)> =
+        trace.lines.iter().map(|line| (micros(calls.wall(line.at)), words(line.text()))).collect();
+    if let Some((at, _)) = lines.last().filter(|_| trace.omitted > 0) {
+        lines.push((*at, format!("{} more lines were not kept", trace.omitted).into()));
+    }
+    Entry::Trace { call, lines }
+}
+
+/// One line of bounded length.
+fn words(mut text: String) -> Arc<str> {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.into() }
+}
+
+fn micros(at: SystemTime) -> u64 {
+    u64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_of_bounded_length() {
+        assert_eq!(&*words("a\r\nb".into()), "a  b");
+        let long = words("ü".repeat(LONGEST));
+        assert!(long.len() <= LONGEST + '…'.len_utf8() && long.ends_with("ü…"), "{}", long.len());
+    }
+}
