@@ -8,6 +8,7 @@ use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::{HangupSource, Terminal};
 use crate::call::program::{Failure, Program};
+use crate::call::target;
 use crate::call::state::{Answering, Call, LegState, Phase, Side};
 use crate::flow::Flow;
 use crate::ids::VirtualShard;
@@ -234,7 +235,10 @@ impl Call {
             }
         }
         if gone(&self.flow) {
-            self.flow.connection = None;
+            let invite = self.invite.as_ref();
+            let first = invite.and_then(|kept| kept.message().contacts().next().map(|contact| contact.uri.to_vec()));
+            let contact = first.or_else(|| self.winner.map(|pair| self.pairs[pair].a.target.to_vec()));
+            self.flow = target::without_connection(&self.flow, contact.as_deref());
         }
         for answering in self.pairs.iter_mut().filter_map(|pair| pair.answering.as_mut()) {
             if gone(&answering.flow) {

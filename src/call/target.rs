@@ -74,6 +74,15 @@ pub(super) fn named_address(dialog: &Dialog) -> Option<SocketAddr> {
     Some(SocketAddr::new(hop.address?, hop.port))
 }
 
+/// `flow` without its connection: to the port that the peer named in `contact`, as the port its
+/// connection came from is nobody's any more.
+pub(super) fn without_connection(flow: &Flow, contact: Option<&[u8]>) -> Flow {
+    let uri = contact.and_then(Uri::parse);
+    let hop = uri.as_ref().and_then(|uri| next_hop::next_hop(uri).ok());
+    let port = hop.filter(|hop| hop.address == Some(flow.peer.ip())).map_or(flow.peer.port(), |hop| hop.port);
+    Flow { connection: None, peer: SocketAddr::new(flow.peer.ip(), port), ..*flow }
+}
+
 /// The flow to an address inside a dialog, over a connection that leads there where there is one.
 pub(super) fn to_address(
     config: &EngineConfig,
@@ -85,7 +94,11 @@ pub(super) fn to_address(
     let same_host = near.peer.ip() == address;
     // A stream peer often names no transport in its Contact, nor the port of its connection: what
     // came over a connection is answered over it.
-    if same_host && near.transport.is_reliable() && transport.is_none_or(|wanted| wanted == near.transport) {
+    let fits = match transport {
+        Some(wanted) => wanted == near.transport && near.connection.is_some(),
+        None => true,
+    };
+    if same_host && near.transport.is_reliable() && fits {
         return *near;
     }
     let wanted = transport.unwrap_or(Transport::Udp);
