@@ -10,9 +10,14 @@ use callgate::reason::Reason;
 use callgate::routing::model::{Hook, Method};
 
 use crate::evidence::Dialled;
+use crate::people::{MUTE, SICK};
 use crate::phone::MS;
+use crate::proxy::FAR;
 use crate::rng::Rng;
 use crate::world::TARGETS;
+
+/// Nothing has this address.
+const NOBODY: u8 = 200;
 
 pub struct Application {
     rng: Rng,
@@ -55,11 +60,14 @@ impl Application {
             .and_then(|rest| rest.split('.').next())
             .and_then(|n| n.parse().ok())
             .unwrap_or(1);
-        let [target, nobody] = [target, 200].map(|last| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last)));
-        match self.rng.below(if self.plain { 1 } else { 6 }) {
-            5 => Some(Answer::NoAddress),
-            4 => None,
-            3 => Some(Answer::Addresses(vec![nobody, target])),
+        let address = |last| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last));
+        let target = address(target);
+        match self.rng.below(if self.plain { 1 } else { 8 }) {
+            7 => Some(Answer::NoAddress),
+            6 => None,
+            5 => Some(Answer::Addresses(vec![address(SICK), target])),
+            4 => Some(Answer::Addresses(vec![address(MUTE), target])),
+            3 => Some(Answer::Addresses(vec![address(NOBODY), target])),
             _ => Some(Answer::Addresses(vec![target])),
         }
     }
@@ -97,9 +105,18 @@ impl Application {
     fn dial(&mut self, by_name: bool, action: bool) -> Verb {
         let user = format!("d{}", self.dials.len());
         let target = self.rng.between(1, u64::from(TARGETS));
-        let host = if by_name { format!("t{target}.example.net") } else { format!("203.0.113.{target}") };
+        let (proxied, transport) = match self.rng.below(10) {
+            0 | 1 if !by_name => (Some(self.rng.pick(&FAR)), ""),
+            2 => (None, ";transport=tcp"),
+            _ => (None, ""),
+        };
+        let host = match proxied {
+            Some(proxy) => proxy.ip().to_string(),
+            None if by_name => format!("t{target}.example.net"),
+            None => format!("203.0.113.{target}"),
+        };
         self.dials.push(Dialled { user: user.clone(), addresses: if by_name { 2 } else { 1 } });
-        let mut dial = self.to(format!("sip:{user}@{host}:5060"));
+        let mut dial = self.to(format!("sip:{user}@{host}:5060{transport}"));
         dial.action = action.then(|| hook("action"));
         Verb::Dial(dial)
     }

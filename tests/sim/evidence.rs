@@ -1,14 +1,15 @@
 //! What was seen of a world: every datagram with its fate (the drop log), every question, every
 //! record, in one order.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use callgate::call::record::{Change, Record};
 use callgate::engine::Footprint;
-use callgate::engine::door::{Ask, Counter, Question};
+use callgate::engine::door::{Ask, Counter};
+use callgate::ids::CallSid;
 
+use crate::operator::Act;
 use crate::text::Text;
 use crate::world::ROUTER;
 
@@ -16,6 +17,8 @@ use crate::world::ROUTER;
 pub struct Wire {
     pub from: SocketAddr,
     pub to: SocketAddr,
+    /// Over a stream.
+    pub tcp: bool,
     pub bytes: Arc<[u8]>,
     pub text: Result<Text, String>,
     /// When it left: place in the log, and time in ns.
@@ -45,6 +48,7 @@ pub enum What {
     Aborted(usize, u64),
     Record(usize, Box<Record>),
     Counted(usize, Counter),
+    Act(Act),
 }
 
 /// One thing an application told the router to dial.
@@ -62,6 +66,8 @@ pub struct Evidence {
     pub footprints: Vec<Footprint>,
     pub dials: Vec<Dialled>,
     pub restless: Option<String>,
+    /// What the router answered strangers.
+    pub to_strangers: Vec<Vec<u8>>,
 }
 
 impl Evidence {
@@ -73,6 +79,7 @@ impl Evidence {
             footprints: Vec::new(),
             dials: Vec::new(),
             restless: None,
+            to_strangers: Vec::new(),
         }
     }
 
@@ -80,12 +87,13 @@ impl Evidence {
         self.log.push((self.now, what));
     }
 
-    pub fn sent(&mut self, from: SocketAddr, to: SocketAddr, bytes: Arc<[u8]>) -> usize {
+    pub fn sent(&mut self, from: SocketAddr, to: SocketAddr, tcp: bool, bytes: Arc<[u8]>) -> usize {
         let text = Text::read(&bytes);
         let wire = self.wires.len();
         self.wires.push(Wire {
             from,
             to,
+            tcp,
             bytes,
             text,
             sent: self.log.len(),
@@ -124,77 +132,16 @@ impl Evidence {
         })
     }
 
+    /// All calls there were so far.
+    pub fn admitted(&self) -> Vec<CallSid> {
+        let is_admission = |record: &&Record| matches!(record.change, Change::Admitted { .. });
+        self.records().filter(is_admission).map(|record| record.call).collect()
+    }
+
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {
         self.log.iter().filter_map(|(_, what)| match what {
             What::Asked(_, ask) => Some(&**ask),
             _ => None,
         })
-    }
-
-    /// All of it as text: two runs of one seed give the same.
-    pub fn transcript(&self) -> String {
-        let mut out = String::new();
-        for (at, what) in &self.log {
-            let time = *at / 1_000_000;
-            let line = match what {
-                What::Sent(wire) => format!("{wire} sent {}", self.line(*wire)),
-                What::Dropped(wire) => format!("{wire} dropped"),
-                What::Delivered(wire) => format!("{wire} delivered"),
-                What::Asked(shard, ask) => {
-                    format!("shard {shard} asks {} for {}: {}", ask.id.0, ask.call, question(&ask.question))
-                }
-                What::Answered(shard, ask) => format!("shard {shard} is answered {ask}"),
-                What::Aborted(shard, ask) => format!("shard {shard} aborts {ask}"),
-                What::Record(shard, record) => {
-                    format!(
-                        "shard {shard} records {} {} {} {:?}",
-                        record.call,
-                        record.seq,
-                        change(&record.change),
-                        record.event
-                    )
-                }
-                What::Counted(shard, counter) => format!("shard {shard} counts {counter:?}"),
-            };
-            writeln!(out, "{:>4}.{:03} {line}", time / 1000, time % 1000).expect("a String takes all");
-        }
-        out
-    }
-
-    fn line(&self, wire: usize) -> String {
-        let Wire { from, to, text, .. } = &self.wires[wire];
-        match text {
-            Ok(text) => format!(
-                "{from} > {to} {} | {} | {} | ft {} tt {} | {}",
-                text.start.trim_end_matches(" SIP/2.0"),
-                text.get("cseq"),
-                text.call_id(),
-                text.tag_of_from(),
-                text.to_tag(),
-                text.branch()
-            ),
-            Err(error) => format!("{from} > {to} unreadable: {error}"),
-        }
-    }
-}
-
-fn question(question: &Question) -> String {
-    match question {
-        Question::Webhook(webhook) => format!("{:?}", webhook.purpose),
-        Question::Resolve { host } => format!("resolve {host}"),
-    }
-}
-
-fn change(change: &Change) -> String {
-    match change {
-        Change::Admitted { facts, .. } => format!("Admitted {}", facts.sip_call_id),
-        Change::Ended(terminal) => format!("{terminal:?}"),
-        Change::LegEnded { leg, sip_code } => format!("LegEnded {leg} {sip_code}"),
-        Change::Dialled(outcome) => format!("Dialled {:?}", outcome.status),
-        Change::Ringing => "Ringing".to_owned(),
-        Change::Invited(leg) => format!("Invited {}", leg.leg),
-        Change::Answered { .. } => "Answered".to_owned(),
-        Change::Acked => "Acked".to_owned(),
-        Change::DialogChanged { caller, .. } => format!("DialogChanged {caller}"),
     }
 }

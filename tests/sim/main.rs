@@ -5,14 +5,20 @@
 //! prints its transcript.
 
 mod application;
+mod dirty;
 mod evidence;
-mod journal;
+mod links;
+mod operator;
+mod people;
 mod phone;
 mod provision;
+mod proxy;
 mod rng;
 mod sabotage;
+mod strays;
 mod tamper;
 mod text;
+mod transcript;
 mod truths;
 mod world;
 
@@ -38,7 +44,7 @@ fn live(test: &str, seeds: u64, options: &Options) {
         if one.is_some() {
             println!("{}", evidence.transcript());
         }
-        let broken = truths::broken(&evidence);
+        let broken = truths::broken(&evidence, (options.dirty > 0).then_some(truths::DIRTY));
         for (name, _) in &broken {
             *by_truth.entry(*name).or_insert(0_u32) += 1;
         }
@@ -70,6 +76,24 @@ fn truths_hold_on_a_clean_network() {
 #[test]
 fn truths_hold_over_three_shards() {
     live("truths_hold_over_three_shards", 100, &Options { shards: 3, ..Options::default() });
+}
+
+#[test]
+fn damaged_messages_break_nothing_for_good() {
+    live("damaged_messages_break_nothing_for_good", 100, &Options { dirty: 8, loss: 5, ..Options::default() });
+}
+
+/// Whatever strangers throw at the router in between, the world goes on as if they were not there.
+#[test]
+fn strays_change_nothing() {
+    for seed in 0..number("CALLGATE_SEEDS").map_or(20, |seeds| seeds / 10) {
+        let calm = run(seed, &Options { loss: 5, ..Options::default() });
+        let noisy = run(seed, &Options { loss: 5, strays: true, ..Options::default() });
+        assert!(!noisy.to_strangers.is_empty(), "seed {seed}: no stranger was heard");
+        let (calm, noisy) = (calm.transcript(), noisy.transcript());
+        let first = calm.lines().zip(noisy.lines()).find(|(calm, noisy)| calm != noisy);
+        assert!(calm == noisy, "seed {seed}: strangers changed the world at {first:?}");
+    }
 }
 
 /// Where nobody hangs up early and every target answers, every call is answered.

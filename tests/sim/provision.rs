@@ -12,8 +12,8 @@ use callgate::routing::model::{
 };
 use callgate::routing::{Builder, Directory};
 
-/// One organization, one trunk, one number: 1000.
-pub fn directory() -> Arc<Directory> {
+/// One organization, one trunk, and one number, 1000, which operators take away for a while.
+pub fn directory(generation: u64, with_number: bool) -> Arc<Directory> {
     let frame = Frame {
         organizations: vec![Arc::new(organization())],
         accounts: vec![Arc::new(account())],
@@ -35,7 +35,9 @@ pub fn directory() -> Arc<Directory> {
             ..VoiceProfile::default()
         }),
     };
-    Arc::new(Builder::new(frame).number(number).build(1))
+    let builder = Builder::new(frame);
+    let builder = if with_number { builder.number(number) } else { builder };
+    Arc::new(builder.build(generation))
 }
 
 /// Which of `shards` engines a datagram belongs to, as the hand-off between shards decides it.

@@ -29,6 +29,18 @@ const SABOTAGE: &[(Tamper, &str)] = &[
     (Tamper::LoseAdmission, "questions follow the record"),
     (Tamper::WrongCode, "the journal says what the caller got"),
     (Tamper::LeaveSomething, "quiet means empty"),
+    (Tamper::CompactNames, "rsip reads the same"),
+    (Tamper::IgnoreEarlyBye, "an early BYE is obeyed"),
+    (Tamper::TakeExtensions, "what is not offered is refused"),
+    (Tamper::ForgetRoutes, "requests inside a call go the recorded way"),
+    (Tamper::RelayTwice, "a request inside a call is relayed once"),
+    (Tamper::LoseAnswersInside, "a request inside a call is answered"),
+    (Tamper::Panic, "nothing panics"),
+    (Tamper::ForgetDrain, "a draining node takes nothing new"),
+    (Tamper::ForgetFull, "a full journal takes nothing new"),
+    (Tamper::ForgetReload, "the directory of the moment decides"),
+    (Tamper::StaleGeneration, "the directory of the moment decides"),
+    (Tamper::ForgetHangup, "a hang-up ends the call"),
 ];
 
 #[test]

@@ -2,12 +2,13 @@
 //! is seen to fail.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use callgate::call::record::{Change, Record};
-use callgate::engine::door::{Ask, Purpose, Question};
+use callgate::engine::door::{Ask, Counter, Purpose, Question};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, What};
+use crate::operator::Act;
 use crate::text::Text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,18 @@ pub enum Tamper {
     LoseAdmission,
     WrongCode,
     LeaveSomething,
+    CompactNames,
+    IgnoreEarlyBye,
+    TakeExtensions,
+    ForgetRoutes,
+    RelayTwice,
+    LoseAnswersInside,
+    Panic,
+    ForgetDrain,
+    ForgetFull,
+    ForgetReload,
+    StaleGeneration,
+    ForgetHangup,
 }
 
 /// What one sabotage remembers.
@@ -51,12 +64,13 @@ impl Tampering {
     }
 
     /// What leaves instead of this message.
-    pub fn send(&mut self, peer: SocketAddr, bytes: Vec<u8>) -> Vec<(SocketAddr, Vec<u8>)> {
-        let Some(kind) = self.kind else { return vec![(peer, bytes)] };
-        let Ok(text) = Text::read(&bytes) else { return vec![(peer, bytes)] };
+    pub fn send(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let Some(kind) = self.kind else { return vec![bytes] };
+        let Ok(text) = Text::read(&bytes) else { return vec![bytes] };
         let repeated = !self.seen.insert(bytes.clone());
         let invite = text.cseq().1 == "INVITE";
         let last = text.code().is_some_and(|code| code >= 200);
+        let inside = !text.get("x-mark").is_empty();
         let opening = text.method() == "INVITE" && text.to_tag().is_empty();
         let with = |from: &str, to: &str| replace(&bytes, from, to);
         match kind {
@@ -94,11 +108,32 @@ impl Tampering {
             Tamper::LoseByeAnswers if last && text.cseq().1 == "BYE" => return Vec::new(),
             Tamper::NeverRepeat if last && repeated => return Vec::new(),
             Tamper::TouchBodies if !text.body.is_empty() => vec![with("v=0", "v=1")],
+            // Lawful, but not every reader's.
+            Tamper::CompactNames => vec![with("\r\nCall-ID:", "\r\ni:")],
+            Tamper::IgnoreEarlyBye if invite => vec![with("SIP/2.0 487 ", "SIP/2.0 480 ")],
+            Tamper::TakeExtensions => vec![with("SIP/2.0 420 ", "SIP/2.0 400 ")],
+            Tamper::ForgetRoutes if !text.get("route").is_empty() => {
+                vec![with(&format!("Route: {}\r\n", text.get("route")), "")]
+            }
+            Tamper::RelayTwice if inside && text.is_request() && !repeated => {
+                vec![bytes.clone(), with(text.branch(), &format!("{}x", text.branch()))]
+            }
+            Tamper::LoseAnswersInside if last && ["INFO", "MESSAGE"].contains(&&*text.cseq().1) => {
+                return Vec::new();
+            }
             _ => vec![bytes.clone()],
         }
-        .into_iter()
-        .map(|bytes| (peer, bytes))
-        .collect()
+    }
+
+    /// Whether the engine hears of what an operator does.
+    pub fn lets(&self, act: Act) -> bool {
+        !matches!(
+            (self.kind, act),
+            (Some(Tamper::ForgetDrain), Act::Drain(true))
+                | (Some(Tamper::ForgetFull), Act::JournalFull(true))
+                | (Some(Tamper::ForgetReload), Act::Directory { number: false, .. })
+                | (Some(Tamper::ForgetHangup), Act::Hangup(_))
+        )
     }
 
     /// What is asked instead.
@@ -128,6 +163,11 @@ impl Tampering {
                     terminal.sip_code += 7;
                 }
             }
+            Some(Tamper::StaleGeneration) => {
+                if let Change::Admitted { facts, .. } = &mut record.change {
+                    Arc::make_mut(facts).generation += 1;
+                }
+            }
             _ => {}
         }
         vec![record]
@@ -138,6 +178,9 @@ impl Tampering {
         self.done += 1;
         if self.kind == Some(Tamper::LeaveSomething) {
             evidence.footprints[0].timers += 1;
+        }
+        if self.kind == Some(Tamper::Panic) {
+            evidence.note(What::Counted(0, Counter::Panic));
         }
     }
 }

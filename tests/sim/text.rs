@@ -120,6 +120,16 @@ impl Text {
         value.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(value, |(uri, _)| uri)
     }
 
+    /// The message as octets again.
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = format!("{}\r\n", self.start);
+        for (name, value) in &self.headers {
+            out.push_str(&format!("{name}: {value}\r\n"));
+        }
+        out.push_str("\r\n");
+        [out.as_bytes(), &self.body].concat()
+    }
+
     /// The response to this request, without a body.
     pub fn response(&self, status: &str, to_tag: &str, more: &str, body: &str) -> Vec<u8> {
         let mut out = format!("SIP/2.0 {status}\r\n");
@@ -148,6 +158,8 @@ fn long(name: &str) -> String {
         "m" => "contact",
         "c" => "content-type",
         "k" => "supported",
+        "e" => "content-encoding",
+        "s" => "subject",
         other => other,
     }
     .to_owned()

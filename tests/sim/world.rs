@@ -8,16 +8,20 @@ use std::sync::Arc;
 
 use callgate::engine::Engine;
 use callgate::engine::config::{EngineConfig, Listener};
-use callgate::engine::door::{Answer, Ask, AskId, Input, Output};
-use callgate::flow::{Flow, ListenerId, Transport};
+use callgate::engine::door::{Answer, Ask, AskId, Input, Output, SendToken};
+use callgate::flow::{ListenerId, Transport};
 use callgate::routing::limits::Limits;
 use callgate::time::Instant;
 
 use crate::application::Application;
 use crate::evidence::{Evidence, What};
-use crate::phone::{CallPlan, Hands, MS, Mood, Phone};
+use crate::links::Streams;
+use crate::operator::Intent;
+use crate::phone::{Hands, Mood, Phone};
 use crate::provision;
+use crate::proxy::Proxy;
 use crate::rng::Rng;
+use crate::strays::{self, Strays};
 use crate::tamper::{Tamper, Tampering};
 
 /// Where the router is.
@@ -32,6 +36,8 @@ pub struct Options {
     pub loss: u64,
     /// Percent of datagrams doubled.
     pub doubled: u64,
+    /// Percent of messages damaged on their way.
+    pub dirty: u64,
     /// Engines that share the router's address.
     pub shards: usize,
     /// Calls placed.
@@ -40,39 +46,50 @@ pub struct Options {
     pub tamper: Option<Tamper>,
     /// What all targets do; `None`: by chance.
     pub mood: Option<Mood>,
-    /// No hang-ups before the answer, no slow applications: calls that should just work.
+    /// No hang-ups before the answer, no slow applications, no operator: calls that should just work.
     pub plain: bool,
+    /// Strangers throw things at the router in between.
+    pub strays: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { loss: 20, doubled: 5, shards: 1, calls: 6, tamper: None, mood: None, plain: false }
+        let (tamper, mood) = (None, None);
+        Self { loss: 20, doubled: 5, dirty: 0, shards: 1, calls: 6, tamper, mood, plain: false, strays: false }
     }
 }
 
 #[derive(Debug)]
-enum Event {
-    Arrive { wire: usize, from: SocketAddr, to: SocketAddr, bytes: Arc<[u8]> },
+pub enum Event {
+    Arrive { wire: usize, from: SocketAddr, to: SocketAddr, stream: Option<u64>, bytes: Arc<[u8]> },
     Call(SocketAddr),
     Wake(SocketAddr),
     Timeout { shard: usize },
     Answer { shard: usize, ask: AskId, answer: Answer },
+    Failed { shard: usize, token: SendToken },
+    Cut(u64),
+    Operate(Intent),
+    Stray,
 }
 
 pub struct World {
-    options: Options,
-    rng: Rng,
-    now: u64,
+    pub options: Options,
+    pub rng: Rng,
+    pub now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
     config: Arc<EngineConfig>,
     engines: Vec<Engine>,
     waits: Vec<Option<u64>>,
-    phones: BTreeMap<SocketAddr, Phone>,
+    pub phones: BTreeMap<SocketAddr, Phone>,
+    pub proxies: BTreeMap<SocketAddr, Proxy>,
+    pub streams: Streams,
+    pub strays: Strays,
+    pub generation: u64,
     application: Application,
-    tampering: Tampering,
-    evidence: Evidence,
+    pub tampering: Tampering,
+    pub evidence: Evidence,
 }
 
 /// Lives the world of `seed` to its end.
@@ -83,15 +100,16 @@ pub fn run(seed: u64, options: &Options) -> Evidence {
 impl World {
     fn new(seed: u64, options: Options) -> Self {
         let mut rng = Rng::new(seed);
+        let listener = |id, name: &str, transport| Listener {
+            id: ListenerId(id),
+            name: name.into(),
+            transport,
+            bind: ROUTER,
+            advertise: None,
+            local_nets: Vec::new(),
+        };
         let config = Arc::new(EngineConfig {
-            listeners: vec![Listener {
-                id: ListenerId(0),
-                name: "main".into(),
-                transport: Transport::Udp,
-                bind: ROUTER,
-                advertise: None,
-                local_nets: Vec::new(),
-            }],
+            listeners: vec![listener(0, "main", Transport::Udp), listener(1, "stream", Transport::Tcp)],
             ..EngineConfig::default()
         });
         let (mut engines, limits) = (Vec::new(), Limits::default());
@@ -102,8 +120,9 @@ impl World {
         }
         let application = Application::new(rng.fork(), options.plain);
         let tampering = Tampering::new(options.tamper);
-        let mut world = Self {
+        Self {
             waits: vec![None; options.shards],
+            strays: Strays::new(rng.fork()),
             options,
             rng,
             now: 0,
@@ -113,64 +132,39 @@ impl World {
             config,
             engines,
             phones: BTreeMap::new(),
+            proxies: BTreeMap::new(),
+            streams: Streams::default(),
+            generation: 0,
             application,
             tampering,
             evidence: Evidence::new(),
-        };
-        world.people();
-        world
-    }
-
-    /// Telephones on both sides, and when the callers call.
-    fn people(&mut self) {
-        for number in 1..=TARGETS {
-            let addr = SocketAddr::from(([203, 0, 113, number], 5060));
-            let mut phone = Phone::new(addr, CallPlan::default(), 15);
-            phone.mood = self.options.mood;
-            self.phones.insert(addr, phone);
-        }
-        for number in 0..self.options.calls {
-            let addr = SocketAddr::from(([198, 51, 100, 7], 6000 + number));
-            let plan = self.plan();
-            self.phones.insert(addr, Phone::new(addr, plan, 15));
-            let at = self.rng.between(1, 20_000) * MS;
-            self.at(at, Event::Call(addr));
         }
     }
 
-    fn plan(&mut self) -> CallPlan {
-        let rng = &mut self.rng;
-        let plain = self.options.plain;
-        let number = if !plain && rng.chance(6) { "4040" } else { "1000" };
-        CallPlan {
-            number: number.to_owned(),
-            cancel: (!plain && rng.chance(35)).then(|| {
-                let latest = rng.pick(&[1, 30, 300, 2_000, 9_000, 30_000]);
-                rng.between(0, latest) * MS
-            }),
-            eager_cancel: rng.chance(40),
-            hold: rng.chance(60).then(|| rng.between(300, 9_000) * MS),
-            lose_ack: !plain && rng.chance(6),
-            merged: !plain && rng.chance(6),
-            late_offer: rng.chance(15),
-        }
+    pub fn shards(&self) -> usize {
+        self.engines.len()
     }
 
-    fn at(&mut self, at: u64, event: Event) {
+    /// Which engine a message is for.
+    pub fn owner(&self, bytes: &[u8]) -> usize {
+        provision::owner(bytes, &self.config.shard_key, self.engines.len())
+    }
+
+    pub fn at(&mut self, at: u64, event: Event) {
         self.order += 1;
         self.queue.push(Reverse((at.max(self.now), self.order)));
         self.events.insert(self.order, event);
     }
 
     fn live(mut self) -> Evidence {
-        for shard in 0..self.engines.len() {
-            self.drive(shard, Input::Directory(provision::directory()));
-        }
+        self.people();
+        self.operators();
+        self.strangers();
         while let Some(Reverse((at, order))) = self.queue.pop() {
             self.now = at;
             self.evidence.now = at;
             let event = self.events.remove(&order).expect("each event is queued once");
-            if at > 7_200_000 * MS || order > 400_000 {
+            if at > 7_200_000_000_000_000 || order > 400_000 {
                 self.evidence.restless = Some(format!("after {} s and {order} events", at / 1_000_000_000));
                 break;
             }
@@ -200,52 +194,36 @@ impl World {
                 self.evidence.note(What::Answered(shard, ask.0));
                 self.drive(shard, Input::Answered { ask, answer });
             }
-            Event::Arrive { wire, from, to, bytes } => self.arrive(wire, from, to, &bytes),
+            Event::Arrive { wire, from, to, stream, bytes } => self.arrive(wire, from, to, stream, &bytes),
+            Event::Failed { shard, token } => self.drive(shard, Input::SendFailed(token)),
+            Event::Cut(id) => self.cut(id),
+            Event::Operate(intent) => self.operate(intent),
+            Event::Stray => self.stray(),
         }
     }
 
-    fn arrive(&mut self, wire: usize, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        self.evidence.delivered(wire);
-        if to == ROUTER {
-            let shard = provision::owner(bytes, &self.config.shard_key, self.engines.len());
-            let flow = Flow {
-                transport: Transport::Udp,
-                listener: ListenerId(0),
-                local: ROUTER.ip(),
-                peer: from,
-                connection: None,
-            };
-            self.drive(shard, Input::Received { flow, bytes });
-        } else if self.phones.contains_key(&to) {
-            self.phone(to, |phone, hands| phone.receive(hands, bytes));
-        }
-    }
-
-    fn phone(&mut self, addr: SocketAddr, act: impl FnOnce(&mut Phone, &mut Hands<'_>)) {
+    pub fn phone(&mut self, addr: SocketAddr, act: impl FnOnce(&mut Phone, &mut Hands<'_>)) {
         let mut out = Vec::new();
         let phone = self.phones.get_mut(&addr).expect("a telephone that exists");
         act(phone, &mut Hands { now: self.now, rng: &mut self.rng, out: &mut out });
         if let Some(wake) = phone.wake() {
             self.at(wake, Event::Wake(addr));
         }
-        for bytes in out {
-            self.send(addr, ROUTER, bytes.into());
+        for parcel in out {
+            match parcel.to.tcp {
+                true => self.stream_in(addr, parcel.bytes.into()),
+                false => self.datagram(addr, parcel.to.addr, parcel.bytes.into()),
+            }
         }
     }
 
     /// One input, and all that comes of it.
-    fn drive(&mut self, shard: usize, input: Input<'_>) {
-        let now = Instant::from_nanos(self.now);
-        self.engines[shard].handle(now, input);
-        let (mut sends, mut asks, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    pub fn drive(&mut self, shard: usize, input: Input<'_>) {
+        self.engines[shard].handle(Instant::from_nanos(self.now), input);
+        let (mut sends, mut asks) = (Vec::new(), Vec::new());
         loop {
             match self.engines[shard].poll() {
-                Output::Send { flow, bytes, token } if flow.transport == Transport::Udp => {
-                    sends.push((flow.peer, bytes.to_vec()));
-                    let _ = token;
-                }
-                // Nothing listens on streams in this world.
-                Output::Send { token, .. } => failed.push(token),
+                Output::Send { flow, bytes, token } => sends.push((flow, bytes.to_vec(), token)),
                 Output::Ask(ask) => asks.push(*ask),
                 Output::Abort(ask) => self.evidence.note(What::Aborted(shard, ask.0)),
                 Output::Record(record) => {
@@ -253,8 +231,10 @@ impl World {
                         self.evidence.note(What::Record(shard, Box::new(record)));
                     }
                 }
-                Output::Count(counter) => self.evidence.note(What::Counted(shard, counter)),
-                Output::Trace { .. } => {}
+                Output::Count(counter) if !self.strays.thrown => {
+                    self.evidence.note(What::Counted(shard, counter))
+                }
+                Output::Count(_) | Output::Trace { .. } => {}
                 Output::Wait(until) => {
                     self.waits[shard] = until.map(Instant::as_nanos);
                     break;
@@ -264,9 +244,18 @@ impl World {
         if let Some(at) = self.waits[shard] {
             self.at(at, Event::Timeout { shard });
         }
-        for (peer, bytes) in sends {
-            for (peer, bytes) in self.tampering.send(peer, bytes) {
-                self.send(ROUTER, peer, bytes.into());
+        let mut failed = Vec::new();
+        for (flow, bytes, token) in sends {
+            if strays::is_stranger(flow.peer) {
+                self.evidence.to_strangers.push(bytes);
+                continue;
+            }
+            for bytes in self.tampering.send(bytes) {
+                if flow.transport == Transport::Udp {
+                    self.datagram(ROUTER, flow.peer, bytes.into());
+                } else if !self.stream_out(shard, flow, bytes.into(), token) {
+                    failed.push(token);
+                }
             }
         }
         for ask in asks {
@@ -283,20 +272,6 @@ impl World {
             for (after, answer) in self.application.answers(&ask) {
                 self.at(self.now + after, Event::Answer { shard, ask: ask.id, answer });
             }
-        }
-    }
-
-    /// A datagram leaves; the link decides what becomes of it.
-    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Arc<[u8]>) {
-        let wire = self.evidence.sent(from, to, bytes.clone());
-        let copies = if self.rng.chance(self.options.doubled) { 2 } else { 1 };
-        for _ in 0..copies {
-            if self.rng.chance(self.options.loss) {
-                self.evidence.dropped(wire);
-                continue;
-            }
-            let delay = if self.rng.chance(10) { self.rng.between(20, 900) } else { self.rng.between(1, 20) };
-            self.at(self.now + delay * MS, Event::Arrive { wire, from, to, bytes: bytes.clone() });
         }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use callgate::call::outcome::CallStatus;
 use callgate::call::record::{Change, Record};
 use callgate::engine::Footprint;
-use callgate::engine::door::{Purpose, Question};
+use callgate::engine::door::{Counter, Purpose, Question};
 use callgate::ids::CallSid;
 
 use crate::evidence::{Evidence, What};
-use crate::truths::served;
+use crate::text::Text;
+use super::served;
 
 /// The Call-ID of the caller whose call invited this Request-URI.
 pub fn caller_of<'e>(e: &'e Evidence, uri: &str) -> Option<&'e str> {
@@ -55,7 +56,8 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
         if leg.body != request.body || !pass {
             return Err(format!("the INVITE of {} changed on its way", request.call_id()));
         }
-        if leg.get("max-forwards") != "69"
+        let hops = |text: &Text| text.get("max-forwards").parse().unwrap_or(0_u32);
+        if hops(leg) + 1 != hops(request)
             || leg.call_id() == request.call_id()
             || leg.tag_of_from() == request.tag_of_from()
         {
@@ -186,4 +188,10 @@ pub fn quiet_means_empty(e: &Evidence) -> Result<(), String> {
         Some(footprint) => Err(format!("left behind: {footprint:?}")),
         None => Ok(()),
     }
+}
+
+/// No panic was caught, in a call or outside.
+pub fn nothing_panics(e: &Evidence) -> Result<(), String> {
+    let panics = e.log.iter().filter(|(_, what)| matches!(what, What::Counted(_, Counter::Panic))).count();
+    if panics > 0 { Err(format!("{panics} panics")) } else { Ok(()) }
 }

@@ -1,0 +1,75 @@
+//! What callers and targets mean to do, chosen before they begin.
+
+/// What a caller does.
+#[derive(Clone, Debug, Default)]
+pub struct CallPlan {
+    pub number: String,
+    /// CANCEL this long after the INVITE (ns).
+    pub cancel: Option<u64>,
+    /// CANCEL even before a provisional came, as some telephones do.
+    pub eager_cancel: bool,
+    /// BYE this long after the INVITE where an early dialog is there: some telephones end calls so.
+    pub early_bye: Option<u64>,
+    /// Hang up this long after the answer; `None`: the other side does.
+    pub hold: Option<u64>,
+    /// Never acknowledge a 2xx.
+    pub lose_ack: bool,
+    /// Send the INVITE a second time under another branch, as a forking proxy behind a trunk does.
+    pub merged: bool,
+    /// No SDP in the INVITE; it comes in the ACK.
+    pub late_offer: bool,
+    /// A body that does not fit into 1300 octets.
+    pub large: bool,
+    /// `Require: 100rel`, which the router does not offer.
+    pub reliable: bool,
+}
+
+/// What a target does with one INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Answer,
+    AnswerAtOnce,
+    EarlyMediaThenAnswer,
+    EarlyMediaThenRefuse,
+    Busy,
+    Refuse(u16),
+    RingUntilCancel,
+    Silent,
+    TwoAnswers,
+}
+
+/// What targets do when nobody says.
+pub const MOODS: &[Mood] = &[
+    Mood::Answer,
+    Mood::Answer,
+    Mood::Answer,
+    Mood::AnswerAtOnce,
+    Mood::EarlyMediaThenAnswer,
+    Mood::EarlyMediaThenRefuse,
+    Mood::Busy,
+    Mood::Refuse(404),
+    Mood::Refuse(503),
+    Mood::Refuse(603),
+    Mood::Refuse(407),
+    Mood::Refuse(302),
+    Mood::RingUntilCancel,
+    Mood::Silent,
+    Mood::TwoAnswers,
+];
+
+/// What is said inside a call; the router knows some of it, passes some and refuses some.
+pub const TALK: &[&str] =
+    &["INFO", "INVITE", "OPTIONS", "MESSAGE", "UPDATE", "REFER", "PRACK", "NOTIFY", "CHATTER"];
+
+/// Something a telephone means to do later.
+#[derive(Clone, Debug)]
+pub enum Todo {
+    /// CANCEL of the INVITE with this branch.
+    Cancel { branch: String },
+    EarlyBye,
+    Merge,
+    Respond { branch: String, code: u16, tag: String },
+    InDialog { tag: String, method: &'static str },
+    /// A response once more, when the call is long gone.
+    Late { branch: String },
+}
