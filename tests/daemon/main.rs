@@ -3,10 +3,13 @@
 mod away;
 mod by_hand;
 mod commands;
+mod killed;
 mod lifecycle;
 mod listeners;
 mod node;
+mod observed;
 mod readme;
+mod receiver;
 #[allow(dead_code, reason = "the store's own tests use all of it")]
 #[path = "../store/servers.rs"]
 mod servers;

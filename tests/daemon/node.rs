@@ -103,12 +103,27 @@ impl Node {
     pub fn provision(&self, number: &str, application: SocketAddr) {
         let trunk = r#"{"name":"test","sources":["127.0.0.0/8","::1/128"]}"#;
         assert_eq!(self.ask("POST /admin/v1/trunks", "application/json", trunk).status(), 201);
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("PhoneNumber", number)
-            .append_pair("VoiceUrl", &format!("http://{application}/voice"))
-            .append_pair("StatusCallback", &format!("http://{application}/status"))
-            .finish();
-        let line = format!("POST /restcomm/2012-04-24/Accounts/{SID}/IncomingPhoneNumbers.json");
+        self.number_of(number, application);
+    }
+
+    /// A number of that application; returns when it is live.
+    pub fn number_of(&self, number: &str, application: SocketAddr) {
+        let url = |path: &str| format!("http://{application}/{path}");
+        self.number(number, &[("VoiceUrl", &url("voice")), ("StatusCallback", &url("status"))]);
+    }
+
+    /// Creates the number, or changes it where it is there; returns when that is live.
+    pub fn number(&self, number: &str, fields: &[(&str, &str)]) {
+        let form = |fields: &[(&str, &str)]| {
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+        };
+        let base = format!("/restcomm/2012-04-24/Accounts/{SID}/IncomingPhoneNumbers");
+        let named = form(&[("PhoneNumber", number)]);
+        let there = self.ask(&format!("GET {base}.json?{named}"), "text/plain", "");
+        let listed: serde_json::Value = serde_json::from_str(&there.body).unwrap();
+        let sid = listed["incomingPhoneNumbers"][0]["sid"].as_str();
+        let line = sid.map_or_else(|| format!("POST {base}.json"), |sid| format!("POST {base}/{sid}.json"));
+        let body = [form(fields), named].join("&");
         let answer = self.ask(&line, "application/x-www-form-urlencoded", &body);
         assert!(matches!(answer.status(), 200 | 201), "{answer:?}");
         let generation = answer.header("x-callgate-generation").unwrap();
@@ -147,10 +162,15 @@ impl Node {
     }
 
     /// `kill -9`; its folder stays.
-    pub fn kill(mut self) -> PathBuf {
+    pub fn kill(self) -> PathBuf {
+        self.stop(Signal::SIGKILL)
+    }
+
+    /// Ended by this signal; its folder stays.
+    pub fn stop(mut self, signal: Signal) -> PathBuf {
         self.keep = true;
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.signal(signal);
+        self.ended();
         self.folder.clone()
     }
 }

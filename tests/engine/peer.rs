@@ -28,7 +28,10 @@ impl Text {
     }
 
     pub fn all<'t, 'n>(&'t self, name: &'n str) -> impl Iterator<Item = &'t str> + use<'t, 'n> {
-        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn get(&self, name: &str) -> &str {
@@ -114,7 +117,13 @@ impl Peer {
                 let remote = text.get("From").to_owned();
                 if !text.get("To").contains(";tag=") {
                     let routes = text.all("Record-Route").map(ToOwned::to_owned).collect();
-                    self.dialog = Dialog { call_id: text.get("Call-ID").to_owned(), remote, routes, cseq: 100, ..Dialog::default() };
+                    self.dialog = Dialog {
+                        call_id: text.get("Call-ID").to_owned(),
+                        remote,
+                        routes,
+                        cseq: 100,
+                        ..Dialog::default()
+                    };
                 }
             }
         } else if text.method() == "INVITE" && text.code() > "100" {
@@ -134,12 +143,22 @@ impl Peer {
         let fresh = self.dialog.local.is_empty() || option(words, "uri").is_some();
         if fresh {
             self.serial += 1;
-            let from = option(words, "from").map_or_else(|| format!("<sip:+15550001111@{}>", self.address.ip()), ToOwned::to_owned);
+            let from = option(words, "from")
+                .map_or_else(|| format!("<sip:+15550001111@{}>", self.address.ip()), ToOwned::to_owned);
             let uri = option(words, "uri").unwrap_or("sip:100@gate.example").to_owned();
             let to = option(words, "to").map_or_else(|| format!("<{uri}>"), ToOwned::to_owned);
-            let tag = option(words, "tag").map_or_else(|| format!("{}{}", self.name, self.serial), ToOwned::to_owned);
-            let call_id = option(words, "call-id").map_or_else(|| format!("call-{}-{}", self.name, self.serial), ToOwned::to_owned);
-            self.dialog = Dialog { call_id, local: format!("{from};tag={tag}"), remote: to, target: uri, cseq: 1, ..Dialog::default() };
+            let tag = option(words, "tag")
+                .map_or_else(|| format!("{}{}", self.name, self.serial), ToOwned::to_owned);
+            let call_id = option(words, "call-id")
+                .map_or_else(|| format!("call-{}-{}", self.name, self.serial), ToOwned::to_owned);
+            self.dialog = Dialog {
+                call_id,
+                local: format!("{from};tag={tag}"),
+                remote: to,
+                target: uri,
+                cseq: 1,
+                ..Dialog::default()
+            };
         } else if !matches!(method, "ACK" | "CANCEL") {
             self.dialog.cseq += 1;
         }
@@ -149,7 +168,8 @@ impl Peer {
             "INVITE" => {}
             "ACK" => cseq = self.dialog.invite_cseq,
             "CANCEL" => {
-                (cseq, target, branch) = (self.dialog.invite_cseq, self.dialog.uri.clone(), Some(self.dialog.branch.clone()));
+                (cseq, target, branch) =
+                    (self.dialog.invite_cseq, self.dialog.uri.clone(), Some(self.dialog.branch.clone()));
                 remote = remote.split(";tag=").next().expect("a part").to_owned();
             }
             _ => {}
@@ -165,7 +185,14 @@ impl Peer {
         if method == "INVITE" {
             self.dialog.invite_cseq = cseq;
             self.dialog.uri.clone_from(&target);
-            self.dialog.branch = via.split("branch=").nth(1).map_or("", |rest| rest.trim_end()).split(';').next().expect("a part").to_owned();
+            self.dialog.branch = via
+                .split("branch=")
+                .nth(1)
+                .map_or("", |rest| rest.trim_end())
+                .split(';')
+                .next()
+                .expect("a part")
+                .to_owned();
         }
         let mut text = format!("{method} {target} SIP/2.0\r\n{via}");
         if !matches!(method, "CANCEL") && option(words, "refused").is_none() {
@@ -189,7 +216,9 @@ impl Peer {
     /// The response of this peer to the last request of `method` (by default the last INVITE, BYE …).
     pub fn respond(&mut self, code: &str, words: &[String]) -> String {
         let method = words.iter().find(|word| word.chars().all(|letter| letter.is_ascii_uppercase()));
-        let fits = |text: &&Text| text.is_request() && text.method() != "ACK" && method.is_none_or(|method| text.method() == method);
+        let fits = |text: &&Text| {
+            text.is_request() && text.method() != "ACK" && method.is_none_or(|method| text.method() == method)
+        };
         let nth = option(words, "back").map_or(0, |back| back.parse::<usize>().expect("a number"));
         let request = self.received.iter().rev().filter(fits).nth(nth).expect("a request to answer").clone();
         let mut text = format!("SIP/2.0 {code} {}\r\n", option(words, "phrase").unwrap_or("Whatever"));
@@ -202,7 +231,11 @@ impl Peer {
             to += &format!(";tag={tag}");
         }
         let cseq = request.get("CSeq");
-        text += &format!("From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq}\r\n", request.get("From"), request.get("Call-ID"));
+        text += &format!(
+            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq}\r\n",
+            request.get("From"),
+            request.get("Call-ID")
+        );
         for route in options(words, "record-route") {
             text += &format!("Record-Route: {route}\r\n");
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use callgate::call::config::{EngineConfig, Listener, UnknownSource};
 use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use callgate::call::record::{Change, Record};
-use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
 use callgate::engine::Engine;
+use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
 use callgate::flow::{ConnectionId, Flow, ListenerId, Transport};
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
 use callgate::reason::Reason;
@@ -78,7 +78,10 @@ impl World {
             trunk: trunk(),
             organization: organization(),
             gateways: Vec::new(),
-            profile: VoiceProfile { voice: Some(hook("https://app.example/voice")), ..VoiceProfile::default() },
+            profile: VoiceProfile {
+                voice: Some(hook("https://app.example/voice")),
+                ..VoiceProfile::default()
+            },
             callback: true,
             now: Instant::from_millis(1000),
             peers: BTreeMap::new(),
@@ -145,7 +148,8 @@ impl World {
             }
             // What the engine sent to itself comes in.
             "loop" => {
-                let text = self.peers.get_mut(&rest[0]).expect("a peer").inbox.pop_front().expect("a message");
+                let text =
+                    self.peers.get_mut(&rest[0]).expect("a peer").inbox.pop_front().expect("a message");
                 self.deliver(&rest[0], &text.whole);
             }
             "again" => {
@@ -168,9 +172,13 @@ impl World {
                 "trusted" => self.trunk.trusted = on(value),
                 "redirect" => self.trunk.mode = if on(value) { TrunkMode::Redirect } else { TrunkMode::Call },
                 "max-calls" => self.trunk.max_calls = Some(value.parse().expect("a number")),
-                "failure-status" => self.trunk.webhook_failure_status = Some(value.parse().expect("a number")),
+                "failure-status" => {
+                    self.trunk.webhook_failure_status = Some(value.parse().expect("a number"))
+                }
                 "source" => {
-                    self.trunk.sources.push(Prefix { address: value.parse().expect("an address"), length: 32 });
+                    self.trunk
+                        .sources
+                        .push(Prefix { address: value.parse().expect("an address"), length: 32 });
                 }
                 "emergency" => self.trunk.emergency_numbers.push(value.into()),
                 "nat" => {
@@ -265,7 +273,8 @@ impl World {
             match output {
                 Output::Send { flow, bytes, token } => {
                     let text = Text::read(bytes);
-                    callgate::sip::Message::scan(bytes).unwrap_or_else(|fault| panic!("{fault} in\n{}", text.whole));
+                    callgate::sip::Message::scan(bytes)
+                        .unwrap_or_else(|fault| panic!("{fault} in\n{}", text.whole));
                     self.sent(flow, text, token);
                 }
                 Output::Ask(ask) => self.asks.push_back(*ask),
@@ -284,7 +293,8 @@ impl World {
         let tcp = flow.transport == Transport::Tcp;
         let by_connection = flow.connection.map(|connection| connection.0);
         let peer = self.peers.values_mut().enumerate().find(|(at, peer)| {
-            by_connection.map_or(peer.address == flow.peer && peer.tcp == tcp, |connection| connection == *at as u64)
+            by_connection
+                .map_or(peer.address == flow.peer && peer.tcp == tcp, |connection| connection == *at as u64)
         });
         let Some((_, peer)) = peer else { panic!("sent to nobody, {flow:?}:\n{}", text.whole) };
         peer.note(&text);
@@ -309,7 +319,8 @@ impl World {
     }
 
     fn flow(&self, name: &str) -> Flow {
-        let (at, (_, peer)) = self.peers.iter().enumerate().find(|(_, (known, _))| *known == name).expect("a peer");
+        let (at, (_, peer)) =
+            self.peers.iter().enumerate().find(|(_, (known, _))| *known == name).expect("a peer");
         Flow {
             transport: if peer.tcp { Transport::Tcp } else { Transport::Udp },
             listener: ListenerId(u16::from(peer.tcp)),
@@ -379,7 +390,9 @@ impl World {
         let ask = self.asks.pop_front().expect("an ask");
         match (&ask.question, words[0].as_str()) {
             (Question::Webhook(question), "voice") => assert_eq!(question.purpose, Purpose::Voice),
-            (Question::Webhook(question), "redirect") => assert!(matches!(question.purpose, Purpose::Redirect(_))),
+            (Question::Webhook(question), "redirect") => {
+                assert!(matches!(question.purpose, Purpose::Redirect(_)))
+            }
             (Question::Webhook(question), "action") => {
                 let Purpose::Action(_, outcome) = &question.purpose else { panic!("{:?}", question.purpose) };
                 if let Some(status) = option(words, "status") {
@@ -402,7 +415,9 @@ impl World {
     fn answer(&mut self, words: &[String]) {
         let ask = self.current.as_ref().expect("an ask").id;
         let answer = match words[0].as_str() {
-            "addresses" => Answer::Addresses(words[1..].iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect()),
+            "addresses" => Answer::Addresses(
+                words[1..].iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect(),
+            ),
             "no-address" => Answer::NoAddress,
             "failure" => Answer::NoDocument {
                 reason: Reason::from_code(&words[1]).expect("a reason"),
@@ -472,7 +487,8 @@ impl World {
         self.expect_nothing();
         self.ignored.extend(self.peers.keys().cloned());
         self.pass(Duration::from_secs(200));
-        let admitted = self.records.iter().filter(|record| matches!(record.change, Change::Admitted { .. })).count();
+        let admitted =
+            self.records.iter().filter(|record| matches!(record.change, Change::Admitted { .. })).count();
         assert_eq!(self.terminals as usize, admitted, "terminal records");
         let footprint = self.engine.as_ref().expect("running").footprint();
         assert_eq!(footprint, callgate::engine::Footprint::default(), "what is left when all is quiet");
