@@ -114,6 +114,16 @@ impl Effects {
         }
     }
 
+    /// An answer that is already there.
+    pub fn try_next(&mut self) -> Option<(AskId, Answer)> {
+        loop {
+            let joined = self.running.try_join_next_with_id()?;
+            if let Some(answered) = answered(&mut self.handles, joined) {
+                return Some(answered);
+            }
+        }
+    }
+
     /// How many asks are held back or running.
     #[must_use]
     pub fn asks(&self) -> usize {

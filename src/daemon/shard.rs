@@ -1,8 +1,9 @@
 //! A shard: one thread that owns all its calls touch.
 //!
-//! One turn: the directory is compared, datagram sockets are drained, then what other threads and
-//! local tasks brought, then timers; after each input the engine is polled dry. At the end of the
-//! turn streams are flushed and records handed to the journal, once each. Nothing is spawned per
+//! One turn: the directory is compared, datagram sockets are drained, then what other threads, local
+//! tasks and *control* brought, then timers; after each input the engine is polled dry. At the end of
+//! the turn streams are flushed and records handed to the journal, once each. Every source has its
+//! part in every turn, so that none of them starves while another floods. Nothing is spawned per
 //! datagram, and what one call says leaves in the order the engine said it.
 
 use std::future::poll_fn;
@@ -25,7 +26,7 @@ use crate::routing::Directory;
 use crate::telemetry::{Calls, Metrics};
 use crate::time::Instant;
 
-/// Datagrams of one socket, and arrivals, taken in one turn before the others get theirs.
+/// Datagrams of one socket, arrivals and answers taken in one turn before the others get theirs.
 const BATCH: usize = 64;
 
 /// What *control* tells a shard.
@@ -122,7 +123,8 @@ impl Shard {
     pub async fn run(mut self) {
         while !self.stopping {
             self.compare_directory();
-            let more = self.datagrams() | self.arrived();
+            let more = self.datagrams() | self.arrived() | self.answered();
+            self.commanded();
             self.timers();
             self.dirty.flush();
             self.parts.effects.turn();
@@ -189,6 +191,22 @@ impl Shard {
             }
         }
         true
+    }
+
+    /// Takes the answers that are there; true when there may be more.
+    fn answered(&mut self) -> bool {
+        for _ in 0..BATCH {
+            let Some((ask, answer)) = self.parts.effects.try_next() else { return false };
+            self.handle(Input::Answered { ask, answer });
+        }
+        true
+    }
+
+    /// Does what *control* said.
+    fn commanded(&mut self) {
+        while let Ok(command) = self.parts.commands.try_recv() {
+            self.command(command);
+        }
     }
 
     fn arrival(&mut self, arrival: Arrival) {

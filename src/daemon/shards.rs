@@ -142,16 +142,13 @@ impl Shards {
         self.commands.clone()
     }
 
-    /// What all shards have under way; a shard that does not answer within a second is left out.
-    pub async fn loads(&self) -> Vec<Load> {
+    /// What each shard has under way; `None` of a shard that does not say so within a second.
+    pub async fn loads(&self) -> Vec<Option<Load>> {
         let mut loads = Vec::new();
         for shard in &self.commands {
             let (reply, answer) = oneshot::channel();
-            if shard.send(Command::Look(reply)).await.is_ok()
-                && let Ok(Ok(load)) = tokio::time::timeout(Duration::from_secs(1), answer).await
-            {
-                loads.push(load);
-            }
+            let load = async { shard.send(Command::Look(reply)).await.ok().and(answer.await.ok()) };
+            loads.push(tokio::time::timeout(Duration::from_secs(1), load).await.ok().flatten());
         }
         loads
     }

@@ -181,6 +181,64 @@ fn a_draining_node_refuses_what_is_new_and_a_second_term_ends_it_at_once() {
     assert!(ringing.join().unwrap().is_err());
 }
 
+/// Sends OPTIONS to `to` as fast as it can until it is dropped.
+struct Flood(std::sync::Arc<std::sync::atomic::AtomicBool>, Vec<std::thread::JoinHandle<()>>);
+
+impl Flood {
+    fn of(to: SocketAddr) -> Self {
+        let on = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let threads = (0..2).map(|_| {
+            let on = on.clone();
+            std::thread::spawn(move || {
+                let socket = UdpSocket::bind(loopback()).unwrap();
+                let local = socket.local_addr().unwrap();
+                for count in 0.. {
+                    if !on.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let message = format!(
+                        "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{count}\r\nMax-Forwards: 70\r\n\
+                         From: <sip:t@{local}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: {count}@t\r\nCSeq: 1 OPTIONS\r\n\
+                         Content-Length: 0\r\n\r\n"
+                    );
+                    socket.send_to(message.as_bytes(), to).unwrap();
+                }
+            })
+        });
+        Self(on.clone(), threads.collect())
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.0.store(false, std::sync::atomic::Ordering::Relaxed);
+        for thread in self.1.drain(..) {
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_flood_on_one_socket_starves_neither_answers_nor_signals() {
+    let (told, _exchanges) = channel();
+    let application = application::start(target(), told).unwrap();
+    let mut node =
+        Node::start(&["udp://127.0.0.1:0", "udp://127.0.0.1:0"], &[("CALLGATE__NODE__SHARDS", "1")]);
+    node.provision(NUMBER, application);
+    let flood = Flood::of(node.sip[0]);
+    std::thread::sleep(Duration::from_millis(300));
+    let mut phone = caller(Wire::udp(loopback()).unwrap());
+    let dialog = phone.call(node.sip[1], NUMBER, Duration::from_secs(10)).unwrap();
+    assert_eq!(dialog.responses.last(), Some(&200));
+    let began = Instant::now();
+    node.signal(Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(100));
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.ended(), Some(0), "{}", node.log());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(flood);
+}
+
 #[test]
 fn every_listener_answers_from_the_address_that_received() {
     let node = Node::start(&["udp://0.0.0.0:0", "udp://127.0.0.2:0", "udp://[::1]:0"], &[]);
