@@ -113,13 +113,29 @@ fn sip_headers(message: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
         .collect()
 }
 
-/// A user part without its parameters, percent-escapes decoded once.
+/// A user part without its parameters, percent-escapes decoded once; they stay where they hide
+/// control characters, so that what an application is told can be written to a line.
 fn user(uri: &Uri<'_>) -> Arc<str> {
     let decoded = uri.decoded_user();
-    let end = memchr::memchr(b';', &decoded).unwrap_or(decoded.len());
-    text(&decoded[..end])
+    let hides = text(&decoded).chars().any(char::is_control);
+    let told = if hides { uri.user.unwrap_or_default() } else { &decoded };
+    let end = memchr::memchr(b';', told).unwrap_or(told.len());
+    text(&told[..end])
 }
 
 fn text(bytes: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_that_hides_a_line_end_stays_an_escape() {
+        let told = |uri: &[u8]| user(&Uri::parse(uri).unwrap()).to_string();
+        assert_eq!(told(b"sip:%2B1555%23;npdi@a.example"), "+1555#");
+        assert_eq!(told(b"sip:+1555%0d%0aX-Evil;a=b@a.example"), "+1555%0d%0aX-Evil");
+        assert_eq!(told(b"sip:%00@a.example"), "%00");
+    }
 }

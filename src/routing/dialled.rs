@@ -53,13 +53,14 @@ pub struct Dialled {
 }
 
 impl Dialled {
-    /// Reads a user part; `None` when nothing is left or it cannot be decoded.
+    /// Reads a user part; `None` when nothing is left, it cannot be decoded, or a control character
+    /// was hidden in an escape: no number has one, and nobody behind routing need expect a CR.
     #[must_use]
     pub fn read(user: &[u8]) -> Option<Self> {
         let end = user.iter().position(|&byte| byte == b';').unwrap_or(user.len());
         let (name, parameters) = user.split_at(end);
         let raw = decode(name)?;
-        if raw.is_empty() {
+        if raw.is_empty() || raw.chars().any(char::is_control) {
             return None;
         }
         let number = if is_telephone(&raw) { raw.without(is_separator) } else { raw };
@@ -169,6 +170,8 @@ mod tests {
         assert!(Dialled::read(b"%2").is_none());
         assert!(Dialled::read(b"%ff").is_none());
         assert!(Dialled::read(b"").is_none());
+        assert!(Dialled::read(b"1%0d%0aX-Evil").is_none(), "no line can be smuggled in");
+        assert!(Dialled::read(b"1%00").is_none());
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub enum BadText {
     /// More than a dialled string can hold.
     #[error("PhoneNumber is {0} bytes long: at most {MAX_TEXT} are stored")]
     TooLong(usize),
+    /// Nobody can dial it.
+    #[error("PhoneNumber holds a control character: give it without")]
+    Control,
     /// Not a regular expression.
     #[error(
         "PhoneNumber `{text}` is no valid pattern: {why}; write `\\` before a key that is meant literally"
@@ -64,6 +67,9 @@ pub fn check(text: &str) -> Result<(), BadText> {
     }
     if text.len() > MAX_TEXT {
         return Err(BadText::TooLong(text.len()));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(BadText::Control);
     }
     if is_pattern(text) && text != "*" { Compiled::new(text, MatchMode::Full).map(drop) } else { Ok(()) }
 }
@@ -277,6 +283,8 @@ mod tests {
             assert!(error.starts_with("PhoneNumber `"), "{error}");
         }
         assert_eq!(check(""), Err(BadText::Empty));
+        assert_eq!(check("+1650\r\nX"), Err(BadText::Control));
+        assert_eq!(check("1\0"), Err(BadText::Control));
         assert_eq!(check(&"1".repeat(200)), Err(BadText::TooLong(200)));
         assert_eq!(check("(.{1,90}){1,90}"), Err(BadText::TooLarge("(.{1,90}){1,90}".into())));
         for text in ["*", "+16508251255", "alice", "mms:+12345678", "*777#", "1650?", "^[12]2233#$"] {
