@@ -21,6 +21,7 @@ use tower_service::Service as _;
 
 use super::config::HttpConfig;
 use super::patient::Patient;
+use crate::telemetry::Seldom;
 
 /// How long open requests may take to end once the API stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -130,7 +131,10 @@ async fn serve<S, A>(
             }
             Err(error) => {
                 // Out of file descriptors, mostly: wait for one instead of spinning.
-                tracing::warn!(%error, "the API could not accept a connection");
+                static LINE: Seldom = Seldom::new();
+                if let Some(kept_back) = LINE.due() {
+                    tracing::warn!(%error, kept_back, "the API could not accept a connection");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

@@ -9,6 +9,9 @@ use super::params::Params;
 /// The most rows of one page.
 const MOST: u64 = 1_000;
 
+/// The highest page: every row before it can still be counted in SQL.
+const LAST: u64 = u32::MAX as u64;
+
 /// Which page is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -42,7 +45,11 @@ impl Page {
         if size == 0 || size > MOST {
             return Err(ApiError::bad(format!("PageSize is {size}: use 1 to {MOST}")));
         }
-        Ok(Self { number: params.count("Page")?.unwrap_or(0), size })
+        let number = params.count("Page")?.unwrap_or(0);
+        if number > LAST {
+            return Err(ApiError::bad(format!("Page is {number}: use at most {LAST}")));
+        }
+        Ok(Self { number, size })
     }
 
     /// Rows before this page.
@@ -106,6 +113,13 @@ mod tests {
 
     fn page(number: u64) -> Page {
         Page { number, size: 50 }
+    }
+
+    #[test]
+    fn a_page_beyond_counting_is_refused_before_the_store_is_asked() {
+        let asked = |query: &str| Page::of(&Params::parse(query.as_bytes(), &["Page", "PageSize"]));
+        assert_eq!(asked("Page=4294967295&PageSize=50").unwrap(), page(4_294_967_295));
+        assert!(asked("Page=9223372036854775807").is_err());
     }
 
     #[test]

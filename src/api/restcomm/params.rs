@@ -3,6 +3,9 @@
 
 use crate::api::error::ApiError;
 
+/// The most warnings of one answer: they travel in a header.
+const WARNINGS: usize = 16;
+
 /// The parameters of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Params {
@@ -14,15 +17,19 @@ pub(crate) struct Params {
 impl Params {
     /// Reads a query or a form-encoded body. Of a repeated parameter the first counts.
     pub(crate) fn parse(encoded: &[u8], known: &[&'static str]) -> Self {
-        let mut params = Self::default();
+        let (mut params, mut more) = (Self::default(), 0);
         for (name, value) in form_urlencoded::parse(encoded) {
             match known.iter().find(|known| **known == name) {
-                Some(name) if params.get(name).is_some() => {
+                Some(name) if params.get(name).is_none() => params.values.push((name, value.into_owned())),
+                _ if params.warnings.len() == WARNINGS => more += 1,
+                Some(name) => {
                     params.warnings.push(format!("{name} is given more than once: the first one counts"));
                 }
-                Some(name) => params.values.push((name, value.into_owned())),
                 None => params.warnings.push(ignored(&name, known)),
             }
+        }
+        if more > 0 {
+            params.warnings.push(format!("{more} more were ignored"));
         }
         params
     }
@@ -124,6 +131,14 @@ mod tests {
         let params = Params::parse(b"PhoneNumber=%2B1&PhoneNumber=2", KNOWN);
         assert_eq!(params.get("PhoneNumber"), Some("+1"));
         assert_eq!(params.warnings.len(), 1);
+    }
+
+    #[test]
+    fn many_unknown_parameters_cost_little_and_are_counted() {
+        let body: String = (0..50_000).map(|i| format!("a{i}=1&")).collect();
+        let params = Params::parse(body.as_bytes(), KNOWN);
+        assert_eq!(params.warnings.len(), WARNINGS + 1);
+        assert_eq!(params.warnings.last().unwrap(), "49984 more were ignored");
     }
 
     #[test]
