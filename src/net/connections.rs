@@ -13,6 +13,7 @@ use super::outbox::{Outbox, Refused};
 use crate::engine::door::SendToken;
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
 use crate::sip::Fault;
+use crate::telemetry::Seldom;
 use crate::telemetry::metrics::SipMetrics;
 
 /// What reaches a shard other than through its own datagram sockets.
@@ -234,7 +235,10 @@ impl Connections {
             Err(why) => {
                 if why == Refused::Full {
                     self.metrics.write_overflow.inc();
-                    tracing::warn!(peer = %flow.peer, "connection closed: the peer does not read what it is sent");
+                    static LINE: Seldom = Seldom::new();
+                    if let Some(kept_back) = LINE.due() {
+                        tracing::warn!(peer = %flow.peer, kept_back, "connection closed: the peer does not read what it is sent");
+                    }
                 }
                 Sent::Failed
             }

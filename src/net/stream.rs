@@ -18,6 +18,10 @@ use super::connections::{Connection, Connections, Delivery, Sent, Waiting};
 use crate::engine::door::SendToken;
 use crate::flow::{Flow, ListenerId, Transport};
 use crate::sip::{Frame, FrameError, Framer};
+use crate::telemetry::Seldom;
+
+/// Guards the lines about connections that strangers can make us close.
+static CLOSED: Seldom = Seldom::new();
 
 /// The answer to a CRLF CRLF ping (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
@@ -114,7 +118,10 @@ impl Streams {
                 Ok((stream, peer)) => self.accepted(id, stream, peer),
                 Err(error) => {
                     // Out of descriptors, mostly: wait for some to come back instead of spinning.
-                    tracing::warn!(%error, "cannot accept a connection");
+                    static LINE: Seldom = Seldom::new();
+                    if let Some(kept_back) = LINE.due() {
+                        tracing::warn!(%error, kept_back, "cannot accept a connection");
+                    }
                     sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -154,11 +161,15 @@ impl Streams {
             End::Broken(error) => tracing::debug!(%peer, %error, "connection broken"),
             End::TooSlow => {
                 self.connections.metrics.connections_refused.inc();
-                tracing::info!(%peer, "connection closed: a message took too long to arrive");
+                if let Some(kept_back) = CLOSED.due() {
+                    tracing::info!(%peer, kept_back, "connection closed: a message took too long to arrive");
+                }
             }
             End::Unframed(error, rest) => {
                 self.connections.metrics.connections_refused.inc();
-                tracing::info!(%peer, %error, "connection closed");
+                if let Some(kept_back) = CLOSED.due() {
+                    tracing::info!(%peer, %error, kept_back, "connection closed");
+                }
                 self.delivery.broken(connection.flow, rest, error.0).await;
                 let parted = timeout(PARTING, part(&connection, &stream)).await;
                 if !matches!(parted, Ok(Ok(()))) {

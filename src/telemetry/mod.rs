@@ -3,13 +3,16 @@
 //! - `log`: the log's configuration, its set-up, its span per call; a slow reader never stops a shard.
 //! - `metrics`: every counter, gauge and histogram with its name and help.
 //! - `health`: whether this node is ready, and what is degraded.
+//! - `seldom`: a bound on lines that strangers can cause.
 //! - `calls`: the live calls and their traces, by CallSid and by Call-ID.
 
 pub mod calls;
 pub mod health;
 pub mod log;
 pub mod metrics;
+mod seldom;
 
 pub use calls::Calls;
 pub use health::Health;
 pub use metrics::Metrics;
+pub use seldom::Seldom;
