@@ -8,7 +8,7 @@ use super::shard::Command;
 use crate::callback::{self, Attempt, Dead, Delivery, Outcomes};
 use crate::ids::AccountSid;
 use crate::journal::{self, Gauge};
-use crate::outbound::Urls;
+use crate::outbound::{Urls, without_secrets};
 use crate::telemetry::health::Severity;
 use crate::telemetry::{Health, Metrics};
 
@@ -97,8 +97,8 @@ impl Outcomes for Reported {
     fn attempt(&self, delivery: &Delivery, attempt: &Attempt) {
         self.count(attempt);
         let call = delivery.notice.call();
-        let (number, error) = (attempt.number, &attempt.error);
-        tracing::info!(sid = %call, url = %delivery.url, number, error, "a callback failed");
+        let (number, error, url) = (attempt.number, &attempt.error, without_secrets(&delivery.url));
+        tracing::info!(sid = %call, url, number, error, "a callback failed");
         self.deliveries.attempt(delivery, attempt);
     }
 
@@ -120,14 +120,15 @@ impl Outcomes for Reported {
 
     fn dead(&self, delivery: &Delivery, why: Dead) {
         self.metrics.callback.dead.inc();
-        tracing::warn!(sid = %delivery.notice.call(), url = %delivery.url, why = why.as_str(), "a callback is given up");
+        let url = without_secrets(&delivery.url);
+        tracing::warn!(sid = %delivery.notice.call(), url, why = why.as_str(), "a callback is given up");
         self.deliveries.dead(delivery, why);
     }
 
     fn disabled(&self, account: AccountSid, url: &str) {
         tracing::warn!(
             %account,
-            url,
+            url = without_secrets(url),
             "the receiver answered 410: its events are dead letters from here on, until its row is written again \
              or `callgate deliveries enable URL`"
         );

@@ -29,5 +29,5 @@ pub(crate) use params::seconds_up;
 pub use params::{Params, rfc2822, voice_params};
 pub use request::{Identity, Request};
 pub use sign::{standard_signature, twilio_signature};
-pub use target::{BadUrl, Target};
+pub use target::{BadUrl, Target, without_secrets};
 pub use urls::Urls;

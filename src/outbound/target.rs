@@ -187,6 +187,19 @@ impl std::fmt::Debug for Target {
     }
 }
 
+/// A stored URL without userinfo, query and fragment: fit for a log.
+#[must_use]
+pub fn without_secrets(url: &str) -> &str {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let url = &url[..end];
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let slash = url[authority..].find('/').map_or(url.len(), |at| authority + at);
+    match url[authority..slash].rfind('@') {
+        Some(_) => "(a URL with credentials)",
+        None => url,
+    }
+}
+
 /// The scheme in lower case, where there is one before any `/`, `?` or `#`.
 fn scheme(text: &str) -> Option<&'static str> {
     let end = text.find([':', '/', '?', '#'])?;
@@ -418,5 +431,17 @@ mod tests {
         );
         assert_eq!(document.join("https://b.example/x?y#z").unwrap(), "https://b.example/x?y#z");
         assert!(document.join("sip:alice@example.com").is_err());
+    }
+
+    #[test]
+    fn a_logged_url_holds_no_secret() {
+        for (url, logged) in [
+            ("https://a.example/voice?token=s3cret#tt=9", "https://a.example/voice"),
+            ("https://user:s3cret@a.example/voice", "(a URL with credentials)"),
+            ("/voice?x=user@b", "/voice"),
+            ("https://a.example", "https://a.example"),
+        ] {
+            assert_eq!(without_secrets(url), logged);
+        }
     }
 }

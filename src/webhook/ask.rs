@@ -12,7 +12,9 @@ use super::rcml;
 use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
 use crate::ids::{AccountSid, InstanceSid};
-use crate::outbound::{BadUrl, Client, Failure, Identity, Params, Request, Response, Target, voice_params};
+use crate::outbound::{
+    BadUrl, Client, Failure, Identity, Params, Request, Response, Target, voice_params, without_secrets,
+};
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, SigningKeys};
 
@@ -278,18 +280,6 @@ fn redirect(response: &Response, target: &Target) -> Option<Target> {
     let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
     let next = Target::parse(&target.join(location).ok()?, None).ok()?;
     (next.is_tls() || !target.is_tls()).then_some(next)
-}
-
-/// A stored URL without userinfo, query and fragment: fit for a log and for the fallback's eyes.
-fn without_secrets(url: &str) -> &str {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = &url[..end];
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let slash = url[authority..].find('/').map_or(url.len(), |at| authority + at);
-    match url[authority..slash].rfind('@') {
-        Some(_) => "(a URL with credentials)",
-        None => url,
-    }
 }
 
 impl Refusal {

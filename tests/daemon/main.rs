@@ -181,6 +181,30 @@ fn a_draining_node_refuses_what_is_new_and_a_second_term_ends_it_at_once() {
     assert!(ringing.join().unwrap().is_err());
 }
 
+#[test]
+fn the_log_holds_no_credentials_of_a_url() {
+    let node = Node::start(&["udp://127.0.0.1:0"], &[]);
+    let nobody = TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
+    node.provision(NUMBER, nobody);
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("PhoneNumber", "+16508251256")
+        .append_pair("VoiceUrl", &format!("http://user:s3cret@{nobody}/voice?token=s3cret"))
+        .append_pair("StatusCallback", &format!("http://user:s3cret@{nobody}/status?token=s3cret"))
+        .finish();
+    let line = format!("POST /restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers.json", node::SID);
+    let answer = node.ask(&line, "application/x-www-form-urlencoded", &body);
+    let generation = answer.header("x-callgate-generation").unwrap().to_owned();
+    node.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    let refused = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], "+16508251256", PATIENCE);
+    assert!(matches!(refused, Err(PhoneError::Refused(500, _))), "{refused:?}");
+    let until = Instant::now() + PATIENCE;
+    while !node.log().contains("a callback failed") {
+        assert!(Instant::now() < until, "{}", node.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!node.log().contains("s3cret"), "{}", node.log());
+}
+
 /// Sends OPTIONS to `to` as fast as it can until it is dropped.
 struct Flood(std::sync::Arc<std::sync::atomic::AtomicBool>, Vec<std::thread::JoinHandle<()>>);
 
