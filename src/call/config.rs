@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::call::mint::ShardKey;
 use crate::flow::{ListenerId, Transport};
-use crate::ids::OrganizationSid;
 use crate::routing::model::Prefix;
 
 /// Everything the engine needs to know that is not in the directory.
@@ -59,8 +58,8 @@ pub enum UnknownSource {
     Reject,
     /// Silence.
     Drop,
-    /// The default organization.
-    DefaultOrganization(OrganizationSid),
+    /// The default organization, whichever the live directory says that is; 403 without one.
+    DefaultOrganization,
 }
 
 /// RFC 3261's timers (annex A).

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// A SIP-side inbound call router: trunks in, applications over HTTP decide, nothing lost.
 #[derive(Debug, Parser)]
-#[command(name = "callgate", version, max_term_width = 100)]
+#[command(name = "callgate", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -14,14 +14,22 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// What stands below the list of commands.
+const AFTER_HELP: &str = "\
+serve, demo, check and migrate work by themselves; the other commands speak to the running daemon over \
+its socket, so run them in its folder, or with its --config or --socket.
+
+Exit codes are those of sysexits.h: 0 fine, 64 usage, 65 refused, 66 not there, 69 the daemon or the \
+store is away, 70 a fault of callgate's own, 75 try again, 77 not allowed, 78 configuration.";
+
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Shared {
     /// The configuration file
-    #[arg(long, short, global = true, env = "CALLGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, short, global = true, env = "CALLGATE_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The daemon's Unix socket (default: the configuration's, data/callgate.sock)
-    #[arg(long, global = true, env = "CALLGATE_SOCKET", value_name = "PATH")]
+    #[arg(long, global = true, env = "CALLGATE_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]

@@ -3,6 +3,7 @@
 //! - `start`: step by step. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
 //! - `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
@@ -17,6 +18,7 @@ mod follow;
 mod full_load;
 mod ledger;
 mod listeners;
+mod narrate;
 mod notify;
 mod projection;
 mod questions;

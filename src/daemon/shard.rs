@@ -8,6 +8,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::effects::Effects;
+use super::narrate::Narrator;
 use crate::call::record::{Change, Record};
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
 use crate::engine::{Engine, Footprint};
@@ -99,6 +101,7 @@ pub struct Shard {
     buffer: Vec<u8>,
     dirty: Dirty,
     failed: Vec<SendToken>,
+    narrator: Narrator,
     wait: Option<Instant>,
     stopping: bool,
 }
@@ -114,6 +117,7 @@ impl Shard {
             buffer: vec![0; MAX_DATAGRAM],
             dirty: Dirty::default(),
             failed: Vec::new(),
+            narrator: Narrator::default(),
             wait: None,
             stopping: false,
         }
@@ -253,15 +257,19 @@ impl Shard {
     /// One input, and everything that follows from it.
     fn handle(&mut self, input: Input<'_>) {
         let now = self.parts.clock.now();
+        let peer = match &input {
+            Input::Received { flow, .. } => Some(flow.peer),
+            _ => None,
+        };
         self.parts.engine.handle(now, input);
-        self.poll();
+        self.poll(now, peer);
         while let Some(token) = self.failed.pop() {
             self.parts.engine.handle(now, Input::SendFailed(token));
-            self.poll();
+            self.poll(now, None);
         }
     }
 
-    fn poll(&mut self) {
+    fn poll(&mut self, now: Instant, peer: Option<SocketAddr>) {
         let ShardParts { engine, ports, streams, effects, calls, metrics, index, .. } = &mut self.parts;
         loop {
             match engine.poll() {
@@ -285,11 +293,14 @@ impl Shard {
                 Output::Ask(ask) => effects.ask(*ask),
                 Output::Abort(ask) => effects.abort(ask),
                 Output::Record(record) => {
-                    note(calls, metrics, *index, &record);
+                    note(calls, metrics, &self.narrator, *index, &record);
                     effects.record(*record);
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
-                Output::Count(counter) => metrics.count(counter),
+                Output::Count(counter) => {
+                    metrics.count(counter);
+                    self.narrator.counted(counter, peer, now);
+                }
                 Output::Wait(at) => {
                     self.wait = at;
                     return;
@@ -362,9 +373,10 @@ fn report_socket(error: &io::Error) {
 }
 
 /// What operators see of a record: the live calls and their counters.
-fn note(calls: &Calls, metrics: &Metrics, shard: u16, record: &Record) {
+fn note(calls: &Calls, metrics: &Metrics, narrator: &Narrator, shard: u16, record: &Record) {
     match &record.change {
         Change::Admitted { facts, .. } => {
+            narrator.came(facts);
             calls.begin(facts, shard);
             metrics.calls.admitted.inc();
         }
@@ -374,10 +386,12 @@ fn note(calls: &Calls, metrics: &Metrics, shard: u16, record: &Record) {
             }
         }
         Change::Answered { .. } => {
+            narrator.answered(record.call);
             calls.answered(record.call, record.at);
             metrics.calls.answered.inc();
         }
         Change::Ended(terminal) => {
+            narrator.ended(record.call, terminal);
             calls.end(record.call, *terminal);
         }
         _ => {}

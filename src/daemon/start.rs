@@ -149,8 +149,13 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let first = FirstStart { data_dir: data_dir.clone(), given: GivenAdmin::from_environment() };
     let (store, prepared) = open_store(config, &first).await?;
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
-    let (follower, mut following) =
-        Following::new(store.clone(), follow_config(config), directory.clone(), health.clone(), metrics.clone());
+    let (follower, mut following) = Following::new(
+        store.clone(),
+        follow_config(config),
+        directory.clone(),
+        health.clone(),
+        metrics.clone(),
+    );
     if !prepared {
         following = following.owing(first);
     }
@@ -175,7 +180,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let allowance = webhook::Allowance::from(config.webhook.budget());
     let heritage = Heritage {
         clock,
-        engine: Arc::new(engine_config(config, &bound, key, sockets.len(), &directory)?),
+        engine: Arc::new(engine_config(config, &bound, key, sockets.len())?),
         admission: Limits::default(),
         directory: directory.clone(),
         calls: calls.clone(),
@@ -244,11 +249,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 
     let (stop_api, stop) = watch::channel(false);
-    let service = Service::new(
-        store.clone(),
-        directory.clone(),
-        guard.clone(),
-    );
+    let service = Service::new(store.clone(), directory.clone(), guard.clone());
     let follower_handle = Arc::new(follower.clone());
     let handles = Handles {
         directory,
@@ -351,21 +352,12 @@ fn engine_config(
     bound: &[Bound],
     shard_key: ShardKey,
     shards: usize,
-    directory: &ArcSwap<Directory>,
 ) -> Result<EngineConfig, BadAdvertise> {
     let sip = &config.sip;
     let unknown_source = match sip.unknown_source {
         SourceWord::Reject => UnknownSource::Reject,
         SourceWord::Drop => UnknownSource::Drop,
-        SourceWord::DefaultOrganization => match directory.load().default_organization() {
-            Some(organization) => UnknownSource::DefaultOrganization(organization.sid),
-            None => {
-                tracing::warn!(
-                    "sip.unknown-source: there is no default organization, so unknown sources get 403"
-                );
-                UnknownSource::Reject
-            }
-        },
+        SourceWord::DefaultOrganization => UnknownSource::DefaultOrganization,
     };
     Ok(EngineConfig {
         listeners: for_engine(bound)?,

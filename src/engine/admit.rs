@@ -51,10 +51,10 @@ impl Engine {
         let trunk = match self.trunk_of(&flow, message) {
             Some(trunk) => Some(trunk),
             None => match self.desk.config.unknown_source {
-                UnknownSource::DefaultOrganization(_) => None,
                 // Before the first directory nobody is unknown yet.
-                UnknownSource::Reject if self.directory.is_none() => None,
-                UnknownSource::Reject => {
+                UnknownSource::Reject | UnknownSource::DefaultOrganization if self.directory.is_none() => None,
+                UnknownSource::DefaultOrganization if self.home_of_unknown().is_some() => None,
+                UnknownSource::Reject | UnknownSource::DefaultOrganization => {
                     self.desk.count(Counter::UnknownSource);
                     return self.refuse_from(None, flow, message, 403, None);
                 }
@@ -126,10 +126,7 @@ impl Engine {
         };
         let inbound = Inbound {
             trunk,
-            unknown_organization: match self.desk.config.unknown_source {
-                UnknownSource::DefaultOrganization(organization) => Some(organization),
-                _ => None,
-            },
+            unknown_organization: self.home_of_unknown(),
             request: address(&uri),
             to: to.parsed_uri().as_ref().map(address).unwrap_or_default(),
             from_host: from.parsed_uri().map_or(&[], |uri| uri.host),
@@ -194,6 +191,13 @@ impl Engine {
             return Err(Reason::BadRequest);
         }
         Ok(uri)
+    }
+
+    /// Where sources without a trunk belong, if anywhere.
+    fn home_of_unknown(&self) -> Option<OrganizationSid> {
+        let welcome = self.desk.config.unknown_source == UnknownSource::DefaultOrganization;
+        let home = self.directory.as_ref().filter(|_| welcome)?.default_organization()?;
+        Some(home.sid)
     }
 
     /// Whether this node takes one more call now.

@@ -472,7 +472,8 @@ mod tests {
                 let mut peer = TcpStream::connect(world.address).await.unwrap();
                 let head = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: x\r\n\r\n";
                 peer.write_all(head).await.unwrap();
-                let Some(Arrival::Broken { flow, bytes, fault, answered }) = world.arrivals.recv().await else {
+                let Some(Arrival::Broken { flow, bytes, fault, answered }) = world.arrivals.recv().await
+                else {
                     panic!("not broken")
                 };
                 assert_eq!((bytes.as_ref(), fault.status), (head.as_slice(), 400));

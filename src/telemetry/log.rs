@@ -135,7 +135,9 @@ pub fn call_span(call: CallSid) -> tracing::Span {
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(level).map_err(|source| LogError::Level { level: level.to_owned(), source })
+    // Whoever asks for debug means callgate, not each statement of the store's driver.
+    let quiet = if level.contains("sqlx") { level.to_owned() } else { format!("{level},sqlx=warn") };
+    EnvFilter::builder().parse(quiet).map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 
 enum Line {

@@ -160,7 +160,9 @@ impl<U> Transaction<U> {
     fn is_open(&self) -> bool {
         use server_invite::State as Invited;
         match &self.machine {
-            Machine::ServerInvite(machine) => matches!(machine.state(), Invited::Proceeding | Invited::Completed),
+            Machine::ServerInvite(machine) => {
+                matches!(machine.state(), Invited::Proceeding | Invited::Completed)
+            }
             Machine::ServerOther(machine) => {
                 matches!(machine.state(), server_other::State::Trying | server_other::State::Proceeding)
             }

@@ -18,9 +18,10 @@ fn a_first_start_is_completed_when_the_store_comes() {
     let url = cluster.database();
     cluster.down();
     // Generated credentials: nobody asks for particular ones.
-    let node = Node::start_as(folder(), &["udp://127.0.0.1:0"], &[("CALLGATE__STORE__URL", &url)], |command| {
-        command.env_remove("CALLGATE_ADMIN_SID").env_remove("CALLGATE_ADMIN_TOKEN");
-    });
+    let node =
+        Node::start_as(folder(), &["udp://127.0.0.1:0"], &[("CALLGATE__STORE__URL", &url)], |command| {
+            command.env_remove("CALLGATE_ADMIN_SID").env_remove("CALLGATE_ADMIN_TOKEN");
+        });
     let (status, body) = node.ready();
     assert!(status == 503 && body.contains("\"store\""), "{body}");
     let refused = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], NUMBER, PATIENCE);
@@ -34,7 +35,8 @@ fn a_first_start_is_completed_when_the_store_comes() {
     let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
     let (sid, token) = (value("CALLGATE_ADMIN_SID="), value("CALLGATE_ADMIN_TOKEN="));
     let trunk = r#"{"name":"late","sources":["127.0.0.0/8"]}"#;
-    let made = http::request(node.http, (&sid, &token), "POST /admin/v1/trunks", "application/json", trunk).unwrap();
+    let made =
+        http::request(node.http, (&sid, &token), "POST /admin/v1/trunks", "application/json", trunk).unwrap();
     assert_eq!(made.status(), 201, "{made:?}");
     node.until("the trunk", |node| {
         let unknown = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], NUMBER, PATIENCE);
@@ -70,7 +72,8 @@ fn a_start_without_the_store_routes_by_the_last_good_directory_and_heals() {
     cluster.up();
     node.until("health", |node| !node.ready().1.contains("degraded"));
     let sql = "UPDATE numbers SET number = '+442071838750'";
-    let edited = std::process::Command::new("psql").args(["-X", "-q", "-d", &url, "-c", sql]).status().unwrap();
+    let edited =
+        std::process::Command::new("psql").args(["-X", "-q", "-d", &url, "-c", sql]).status().unwrap();
     assert!(edited.success());
     node.until("the edit", |node| {
         let gone = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], NUMBER, PATIENCE);

@@ -31,7 +31,10 @@ fn application() -> SocketAddr {
                     let busy = request.start.contains("/busy");
                     let verb = if busy { "<Reject reason=\"busy\"/>" } else { "<Hangup/>" };
                     let body = format!("<Response>{verb}</Response>");
-                    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+                        body.len()
+                    );
                     if stream.write_all((head + &body).as_bytes()).is_err() {
                         return;
                     }
@@ -50,7 +53,9 @@ fn edits_move_the_next_call(node: &Node, server: &str, edit: impl Fn(&str)) {
     let mut delays = Vec::new();
     for round in 0..EDITS {
         let (path, wanted) = if round % 2 == 0 { ("busy", 486) } else { ("voice", 603) };
-        edit(&format!("UPDATE numbers SET voice_url = 'http://{application}/{path}' WHERE number = '{NUMBER}'"));
+        edit(&format!(
+            "UPDATE numbers SET voice_url = 'http://{application}/{path}' WHERE number = '{NUMBER}'"
+        ));
         let done = Instant::now();
         delays.push(loop {
             let asked = done.elapsed();
@@ -64,7 +69,9 @@ fn edits_move_the_next_call(node: &Node, server: &str, edit: impl Fn(&str)) {
     }
     delays.sort();
     let (median, most) = (delays[EDITS / 2], delays[EDITS - 1]);
-    println!("{server}: from the end of the command to a call that goes the new way: median {median:?}, most {most:?}");
+    println!(
+        "{server}: from the end of the command to a call that goes the new way: median {median:?}, most {most:?}"
+    );
     let load = std::fs::read_to_string("/proc/loadavg").unwrap();
     let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
     let processors = std::thread::available_parallelism().unwrap().get();
@@ -78,7 +85,8 @@ fn sqlite_by_hand_changes_the_next_call_within_200_ms() {
     let node = Node::start(&["udp://127.0.0.1:0"], &[]);
     let file = node.folder.join("data/callgate.db");
     edits_move_the_next_call(&node, "sqlite3", |sql| {
-        let output = Command::new("sqlite3").args(["-cmd", ".timeout 5000"]).arg(&file).arg(sql).output().unwrap();
+        let output =
+            Command::new("sqlite3").args(["-cmd", ".timeout 5000"]).arg(&file).arg(sql).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
 }

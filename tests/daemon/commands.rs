@@ -22,7 +22,17 @@ fn said(bytes: &[u8]) -> String {
 fn help_says_what_each_word_does() {
     let folder = folder();
     let words = [
-        "serve", "demo", "check", "migrate", "explain", "reload", "calls", "deliveries", "numbers", "trunks", "gateways",
+        "serve",
+        "demo",
+        "check",
+        "migrate",
+        "explain",
+        "reload",
+        "calls",
+        "deliveries",
+        "numbers",
+        "trunks",
+        "gateways",
     ];
     let help = said(&run(&folder, &["--help"]).stdout);
     for word in words {
@@ -30,10 +40,14 @@ fn help_says_what_each_word_does() {
         assert!(line.is_some_and(|line| line.trim().len() > word.len() + 10), "{word} in {help}");
         let own = run(&folder, &[word, "--help"]);
         let text = said(&own.stdout);
-        assert!(own.status.success() && text.contains("Usage: callgate") && text.contains("--config"), "{text}");
+        assert!(
+            own.status.success() && text.contains("Usage: callgate") && text.contains("--config"),
+            "{text}"
+        );
         // Every word, argument and option below it has its sentence.
         for line in text.lines().filter(|line| line.starts_with("  ")) {
-            let (name, sentence) = line.trim().split_once("  ").unwrap_or_else(|| panic!("`{line}` of {word}"));
+            let (name, sentence) =
+                line.trim().split_once("  ").unwrap_or_else(|| panic!("`{line}` of {word}"));
             assert!(sentence.trim().len() > 4, "{name} of {word}");
         }
     }
@@ -76,11 +90,13 @@ fn exit_codes_are_those_of_sysexits() {
 #[test]
 fn check_names_what_is_unwise() {
     let folder = folder();
-    std::fs::write(folder.join("callgate.toml"), "[http]\nlisten = \"0.0.0.0:8080\"\n[sip]\nt1-ms = 100\n").unwrap();
+    std::fs::write(folder.join("callgate.toml"), "[http]\nlisten = \"0.0.0.0:8080\"\n[sip]\nt1-ms = 100\n")
+        .unwrap();
     let output = run(&folder, &["check", "--config", "callgate.toml"]);
     let text = said(&output.stdout);
     assert!(output.status.success(), "{}", said(&output.stderr));
-    for part in ["`http.listen`: ", "`sip.t1-ms`: ", "there is no trunk", "no gateway serves emergency calls"] {
+    for part in ["`http.listen`: ", "`sip.t1-ms`: ", "there is no trunk", "no gateway serves emergency calls"]
+    {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!folder.join("data/callgate.db").exists(), "a check makes nothing");

@@ -13,7 +13,10 @@ use super::{NUMBER, loopback, target};
 /// The answers to an INVITE from `from` to `to`, up to the first final one.
 fn invite(from: &UdpSocket, to: SocketAddr, name: &str) -> Vec<String> {
     let local = from.local_addr().unwrap();
-    let body = format!("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", local.ip());
+    let body = format!(
+        "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+        local.ip()
+    );
     let message = format!(
         "INVITE sip:{NUMBER}@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{name};rport\r\nMax-Forwards: 70\r\n\
          From: <sip:t@{local}>;tag=1\r\nTo: <sip:{NUMBER}@{to}>\r\nCall-ID: {name}\r\nCSeq: 1 INVITE\r\n\
@@ -53,7 +56,8 @@ fn named_listeners_show_what_they_are_told_and_trunks_keep_to_theirs() {
     node.provision(NUMBER, application::start(target(), told).unwrap());
     let ready: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(node.folder.join("ready.json")).unwrap()).unwrap();
-    let names: Vec<_> = ready["listeners"].as_array().unwrap().iter().map(|one| one["name"].as_str()).collect();
+    let names: Vec<_> =
+        ready["listeners"].as_array().unwrap().iter().map(|one| one["name"].as_str()).collect();
     assert_eq!(names, [Some("inside"), Some("outside"), Some("streams")]);
 
     let (inside, outside) = (node.sip[0], node.sip[1]);
@@ -62,7 +66,10 @@ fn named_listeners_show_what_they_are_told_and_trunks_keep_to_theirs() {
     let shown = invite(&stranger, outside, "advertised");
     assert!(contact(&shown).contains("sip.example.com:5062"), "{shown:?}");
     let shown = invite(&neighbour, outside, "local");
-    assert!(contact(&shown).contains(&outside.to_string()), "within local-nets nothing is advertised: {shown:?}");
+    assert!(
+        contact(&shown).contains(&outside.to_string()),
+        "within local-nets nothing is advertised: {shown:?}"
+    );
     let shown = invite(&stranger, inside, "plain");
     assert!(contact(&shown).contains(&inside.to_string()), "{shown:?}");
 
@@ -111,7 +118,10 @@ fn a_broken_stream_gets_400_where_it_can_be_answered_and_is_closed() {
     for (length, code) in wrong {
         let answer = until_closed(node.sip[0], message(length).as_bytes());
         assert!(answer.starts_with(&format!("SIP/2.0 {code} ")), "{length}: {answer}");
-        assert!(answer.contains("branch=z9hG4bKbroken") && answer.matches("SIP/2.0 ").count() == 1, "{answer}");
+        assert!(
+            answer.contains("branch=z9hG4bKbroken") && answer.matches("SIP/2.0 ").count() == 1,
+            "{answer}"
+        );
     }
     // What follows a broken message on the same connection is never read as one.
     let two = format!("{}{}", message("Content-Length: x\r\n"), message("Content-Length: 0\r\n"));

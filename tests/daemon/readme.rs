@@ -141,7 +141,10 @@ fn listens(port: u16) -> bool {
 fn a_first_number_and_sql_by_hand_work_as_written() {
     let steps = blocks("A first number");
     let build = with(&steps, "cargo build --release");
-    assert!(build.contains("PATH=\"$PWD/target/release:$PATH\""), "whoever follows it has `callgate` on the PATH");
+    assert!(
+        build.contains("PATH=\"$PWD/target/release:$PATH\""),
+        "whoever follows it has `callgate` on the PATH"
+    );
     let mut shell = Shell::new(&["5060", "8080", "5080", "9000"]);
     // The ports of `serve` are its defaults, so they are not in the text to be replaced there.
     let listen = shell.own(r#"["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]"#);
@@ -153,8 +156,12 @@ fn a_first_number_and_sql_by_hand_work_as_written() {
     shell.goes_on("application", with(&steps, "python3"), &[]);
     shell.until("the application", || listens(shell.port("9000")));
 
+    let told = shell.runs(with(&steps, "callgate trunks add"));
+    assert!(told.contains("\"sid\""), "{told}");
+    // Whoever types is slower than the follower; a test is not.
+    shell.until("the number", || !shell.runs("callgate explain +16505550123").contains("unknown_number"));
     let told = shell.runs(with(&steps, "callgate explain"));
-    assert!(told.contains("\"sid\"") && told.contains("=> +16505550123"), "{told}");
+    assert!(told.contains("=> ") && told.contains("/voice"), "{told}");
     let target = with(&steps, "sipp -sn uas");
     shell.goes_on("uas", target, &[]);
     std::thread::sleep(Duration::from_millis(500));
@@ -173,10 +180,16 @@ fn a_first_number_and_sql_by_hand_work_as_written() {
         shell.runs(line);
         shell.until("the edit", || {
             let told = shell.runs("callgate explain +442071838750");
-            told.contains("=> +442071838750") && told.contains(then)
+            !told.contains("unknown_number") && told.contains(then)
         });
     }
-    for line in ["callgate reload --check-only", "callgate reload", "callgate numbers lint", "callgate deliveries list", "callgate check"] {
+    for line in [
+        "callgate reload --check-only",
+        "callgate reload",
+        "callgate numbers lint",
+        "callgate deliveries list",
+        "callgate check",
+    ] {
         shell.runs(line);
     }
     for path in ["healthz", "ready", "metrics", "openapi.json"] {
@@ -186,7 +199,8 @@ fn a_first_number_and_sql_by_hand_work_as_written() {
 
 #[test]
 fn the_readmes_psql_line_works_as_written() {
-    let url = Cluster::shared().database();
+    let cluster = Cluster::shared();
+    let url = cluster.database();
     let shell = Shell::new(&["5060", "8080"]);
     let node = super::node::Node::start(&["udp://127.0.0.1:0"], &[("CALLGATE__STORE__URL", &url)]);
     let sql = blocks("Changing numbers in SQL").concat();
@@ -199,12 +213,7 @@ fn the_readmes_psql_line_works_as_written() {
 #[test]
 fn what_the_demo_says_to_try_next_works_as_written() {
     let mut shell = Shell::new(&[]);
-    let mut child = shell
-        .bash("exec callgate demo")
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
+    let mut child = shell.bash("exec callgate demo").stdout(Stdio::piped()).process_group(0).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     shell.running.push(child);
     let before: Vec<String> = lines.by_ref().take_while(|line| !line.contains("Try next")).collect();
@@ -226,7 +235,7 @@ fn what_the_demo_says_to_try_next_works_as_written() {
     assert_eq!(commands.len(), 4, "{commands:#?}");
     let said: Vec<String> = commands.iter().map(|command| shell.runs(command)).collect();
     assert!(said[0].contains("+16505550100"), "{said:#?}");
-    assert!(said[2].contains("=> +16508251255"), "{said:#?}");
+    assert!(!said[2].contains("unknown_number") && said[2].contains("/voice"), "{said:#?}");
     assert!(said[3].matches("completed").count() >= 10, "eleven calls: {said:#?}");
     let demo = shell.running.last_mut().unwrap();
     interrupt(demo, Signal::SIGINT);
@@ -236,7 +245,12 @@ fn what_the_demo_says_to_try_next_works_as_written() {
 #[test]
 fn files_the_readme_names_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for path in ["config/callgate.toml", "config/openapi.json", "src/store/migrations/common/0001_directory.sql", "LICENSE"] {
+    for path in [
+        "config/callgate.toml",
+        "config/openapi.json",
+        "src/store/migrations/common/0001_directory.sql",
+        "LICENSE",
+    ] {
         assert!(README.contains(path) && root.join(path).exists(), "{path}");
     }
 }

@@ -191,7 +191,7 @@ impl World {
                 "unknown" => {
                     self.config.unknown_source = match value {
                         "drop" => UnknownSource::Drop,
-                        "default" => UnknownSource::DefaultOrganization(OrganizationSid(1)),
+                        "default" => UnknownSource::DefaultOrganization,
                         _ => UnknownSource::Reject,
                     }
                 }
@@ -381,7 +381,11 @@ impl World {
         }
         // Headers that must be as in the message that came before this one.
         for name in options(words, "same") {
-            assert_eq!(text.get(name), peer.last_got.as_ref().expect("an earlier message").get(name), "{name}");
+            assert_eq!(
+                text.get(name),
+                peer.last_got.as_ref().expect("an earlier message").get(name),
+                "{name}"
+            );
         }
         peer.last_got = Some(text);
     }

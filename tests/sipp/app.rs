@@ -127,8 +127,7 @@ fn answer(path: &str) -> (&'static str, String) {
         ["", "dial", port, "tcp"] => dial(port, ";transport=tcp"),
         ["", "quick", port] => dial(port, "").replace("\"20\"", "\"1\""),
         ["", "serial", first, then] => {
-            let noun = |port| format!("<Sip>sip:bob@127.0.0.1:{port}</Sip>");
-            format!("<Dial timeout=\"20\">{}{}</Dial>", noun(first), noun(then))
+            format!("{}{}", dial(first, ""), dial(then, ""))
         }
         // Back to the router, to another of its numbers.
         ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),

@@ -28,7 +28,14 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(name: &str, program: &str, package: &str, port: u16, files: &[(&str, String)], words: &[&str]) -> Self {
+    fn start(
+        name: &str,
+        program: &str,
+        package: &str,
+        port: u16,
+        files: &[(&str, String)],
+        words: &[&str],
+    ) -> Self {
         let folder = std::env::temp_dir().join(format!("callgate-{name}-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         for (file, text) in files {
@@ -44,7 +51,9 @@ impl Peer {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| {
-                panic!("{program} cannot be run ({error}): `make test` installs it (apt-get install {package})")
+                panic!(
+                    "{program} cannot be run ({error}): `make test` installs it (apt-get install {package})"
+                )
             });
         let mut peer = Self { child, folder, port };
         peer.wait();
@@ -97,7 +106,8 @@ impl Drop for Peer {
 /// Kamailio, which sends what begins to `next` and stays in the dialog's path.
 fn kamailio(next: u16) -> Peer {
     let port = free_port();
-    let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"].map(|name| format!("loadmodule \"{name}.so\"\n"));
+    let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"]
+        .map(|name| format!("loadmodule \"{name}.so\"\n"));
     let config = format!(
         r#"#!KAMAILIO
 debug=1
@@ -123,15 +133,15 @@ request_route {{
 "#,
         modules.concat()
     );
-    let words =
-        ["-f", "kamailio.cfg", "-DD", "-E", "-m", "32", "-M", "4", "-Y", ".", "-P", "pid", "-w", "."];
+    let words = ["-f", "kamailio.cfg", "-DD", "-E", "-m", "32", "-M", "4", "-Y", ".", "-P", "pid", "-w", "."];
     Peer::start("kamailio", "/usr/sbin/kamailio", "kamailio", port, &[("kamailio.cfg", config)], &words)
 }
 
 /// baresip, which answers everything and sends back what it hears.
 fn baresip() -> Peer {
     let port = free_port();
-    let modules = ["module g711.so", "module aubridge.so", "module_tmp account.so", "module_app menu.so"].join("\n");
+    let modules =
+        ["module g711.so", "module aubridge.so", "module_tmp account.so", "module_app menu.so"].join("\n");
     let audio = ["player", "source", "alert"].map(|what| format!("audio_{what} aubridge,loop\n")).concat();
     let config =
         format!("sip_listen 127.0.0.1:{port}\nmodule_path /usr/lib/baresip/modules\n{audio}{modules}\n");
