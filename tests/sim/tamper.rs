@@ -75,7 +75,7 @@ impl Tampering {
         let with = |from: &str, to: &str| replace(&bytes, from, to);
         match kind {
             Tamper::Garble => vec![with("\r\nCSeq:", "\r\nCSeq")],
-            Tamper::LoseFinals if last && invite => return Vec::new(),
+            Tamper::LoseFinals if last && invite => Vec::new(),
             Tamper::TwoFinals if last && invite && repeated => {
                 vec![with("\r\nCSeq:", "\r\nX-More: 1\r\nCSeq:")]
             }
@@ -84,8 +84,8 @@ impl Tampering {
             }
             Tamper::RefuseTheCanceled => vec![with("SIP/2.0 487 ", "SIP/2.0 480 ")],
             Tamper::RefuseTheAnswered if invite => vec![with("SIP/2.0 200 ", "SIP/2.0 480 ")],
-            Tamper::LoseAcks if text.method() == "ACK" => return Vec::new(),
-            Tamper::LoseByes if text.method() == "BYE" => return Vec::new(),
+            Tamper::LoseAcks if text.method() == "ACK" => Vec::new(),
+            Tamper::LoseByes if text.method() == "BYE" => Vec::new(),
             Tamper::SecondLeg if opening && !repeated => {
                 let other = format!("{}x", text.branch());
                 vec![bytes.clone(), with(text.branch(), &other), with(text.branch(), &format!("{other}x"))]
@@ -105,8 +105,8 @@ impl Tampering {
                 &format!("Via: {};x=1\r\n", text.get("via")),
             )],
             Tamper::AnswerAcks if last && invite => vec![bytes.clone(), with(" INVITE\r\n", " ACK\r\n")],
-            Tamper::LoseByeAnswers if last && text.cseq().1 == "BYE" => return Vec::new(),
-            Tamper::NeverRepeat if last && repeated => return Vec::new(),
+            Tamper::LoseByeAnswers if last && text.cseq().1 == "BYE" => Vec::new(),
+            Tamper::NeverRepeat if last && repeated => Vec::new(),
             Tamper::TouchBodies if !text.body.is_empty() => vec![with("v=0", "v=1")],
             // Lawful, but not every reader's.
             Tamper::CompactNames => vec![with("\r\nCall-ID:", "\r\ni:")],
@@ -154,7 +154,7 @@ impl Tampering {
                     event
                 })
             }
-            Some(Tamper::EndTwice) if ended => return vec![record.clone(), record],
+            Some(Tamper::EndTwice) if ended => vec![record.clone(), record],
             Some(Tamper::LoseAdmission) if matches!(record.change, Change::Admitted { .. }) => {
                 return Vec::new();
             }

@@ -56,8 +56,8 @@ impl Phone {
     pub(super) fn cancel(&mut self, hands: &mut Hands<'_>, branch: &str) {
         let first = self.invite.as_deref() == Some(branch);
         let found = self.client.iter().find(|client| client.branch == branch && client.method == "INVITE");
-        let Some(client) = found.filter(|client| !client.done && !(first && self.canceled)) else { return };
-        if !client.provisional && !(first && self.plan.eager_cancel) {
+        let Some(client) = found.filter(|client| !(client.done || first && self.canceled)) else { return };
+        if !(client.provisional || first && self.plan.eager_cancel) {
             // RFC 3261 9.1: not before a provisional.
             return self.later(hands.now + 100 * MS, Todo::Cancel { branch: branch.to_owned() });
         }
