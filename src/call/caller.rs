@@ -85,7 +85,13 @@ impl Call {
     }
 
     /// Refuses the caller: the final response, the terminal record, and an end to all that rings.
-    pub(super) fn refuse(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource, relayed: Option<&Message<'_>>) {
+    pub(super) fn refuse(
+        &mut self,
+        desk: &mut Desk,
+        failure: Failure,
+        source: HangupSource,
+        relayed: Option<&Message<'_>>,
+    ) {
         let Some(server) = self.server.take() else { return };
         let reason = Some(failure.reason);
         self.write_response(desk, failure.status, self.own_tag, relayed, reason);
@@ -101,7 +107,8 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         if let Some(kept) = &self.invite {
             let request = kept.message();
-            let mut writer = compose::response(&mut paper, &request, &self.flow, 302, Some(self.own_tag.as_bytes()));
+            let mut writer =
+                compose::response(&mut paper, &request, &self.flow, 302, Some(self.own_tag.as_bytes()));
             for contact in contacts {
                 writer.begin(Name::Contact).bytes(b"<").text(contact.as_bytes()).bytes(b">").end();
             }
@@ -134,8 +141,13 @@ impl Call {
         }
         self.abandon_dial(desk, failure);
         let status = CallStatus::of_refusal(failure.status);
-        let terminal =
-            Terminal { status, sip_code: failure.status, reason: failure.reason, source, duration: Duration::ZERO };
+        let terminal = Terminal {
+            status,
+            sip_code: failure.status,
+            reason: failure.reason,
+            source,
+            duration: Duration::ZERO,
+        };
         self.finish(desk, terminal);
     }
 
@@ -233,7 +245,14 @@ impl Call {
     }
 
     /// Acknowledges a 2xx on `side`, with the body of the other side's ACK where there is one.
-    pub(super) fn send_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32, ack: Option<&Message<'_>>) {
+    pub(super) fn send_ack(
+        &mut self,
+        desk: &mut Desk,
+        pair: usize,
+        side: Side,
+        cseq: u32,
+        ack: Option<&Message<'_>>,
+    ) {
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let (known, trusted) = (self.flow.local, self.trusted(pair));
@@ -284,7 +303,14 @@ impl Call {
     }
 
     /// Writes a response to the caller's INVITE onto the desk's paper.
-    fn write_response(&self, desk: &mut Desk, code: u16, tag: Tag, relayed: Option<&Message<'_>>, reason: Option<Reason>) {
+    fn write_response(
+        &self,
+        desk: &mut Desk,
+        code: u16,
+        tag: Tag,
+        relayed: Option<&Message<'_>>,
+        reason: Option<Reason>,
+    ) {
         let Some(kept) = &self.invite else { return };
         let request = kept.message();
         let mut paper = std::mem::take(&mut desk.paper);

@@ -176,7 +176,11 @@ pub(super) fn body_headers(writer: &mut Writer<'_>, message: &Message<'_>) {
     for header in message.headers() {
         let describes = matches!(
             header.name,
-            Name::ContentType | Name::ContentDisposition | Name::ContentEncoding | Name::ContentLanguage | Name::MimeVersion
+            Name::ContentType
+                | Name::ContentDisposition
+                | Name::ContentEncoding
+                | Name::ContentLanguage
+                | Name::MimeVersion
         );
         if describes {
             writer.bytes(header.line);

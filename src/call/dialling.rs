@@ -89,7 +89,12 @@ impl Call {
         let target = self.facts.profile.fallback_target.clone();
         match target.filter(|_| self.program.take_fallback()) {
             Some(target) => {
-                let noun = Noun { target: Target::Sip(target), headers: Vec::new(), credentials: None, callback: None };
+                let noun = Noun {
+                    target: Target::Sip(target),
+                    headers: Vec::new(),
+                    credentials: None,
+                    callback: None,
+                };
                 let dial = Dial {
                     nouns: vec![noun],
                     timeout: FALLBACK_RINGS,
@@ -129,7 +134,8 @@ impl Call {
         let open = plan.transport.is_none();
         let sid = CallSid(desk.generator.next_u128());
         let tag = desk.mint_tag(self.shard, self.key);
-        let call_id: Arc<[u8]> = self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();
+        let call_id: Arc<[u8]> =
+            self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();
         self.legs.push(Leg {
             sid,
             client: None,
@@ -390,7 +396,8 @@ impl Call {
             Target::Client(name) => {
                 let organization = now.organization(self.facts.organization);
                 let registrar = organization.and_then(|organization| organization.registrar.clone());
-                callerid::client_uri(&registrar.ok_or(Reason::NoRegistrar)?, name).ok_or(Reason::NoRegistrar)?
+                callerid::client_uri(&registrar.ok_or(Reason::NoRegistrar)?, name)
+                    .ok_or(Reason::NoRegistrar)?
             }
         };
         let hop = Uri::parse(&uri).and_then(|uri| Hop::of(&uri)).ok_or(Reason::TargetInvalid)?;
@@ -435,7 +442,8 @@ impl Hop {
 
 /// `X-` headers only, ours excepted.
 fn is_extension(name: &str) -> bool {
-    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let starts =
+        |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let token = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     starts("X-") && !starts("X-Callgate-") && token
 }

@@ -44,7 +44,14 @@ impl Call {
 
     /// Ends an answered call from here: BYE to both sides. `gone` needs none any more, but gets one
     /// all the same, in case it is only deaf.
-    pub(super) fn hang_up(&mut self, desk: &mut Desk, pair: usize, reason: Reason, source: HangupSource, gone: Option<Side>) {
+    pub(super) fn hang_up(
+        &mut self,
+        desk: &mut Desk,
+        pair: usize,
+        reason: Reason,
+        source: HangupSource,
+        gone: Option<Side>,
+    ) {
         let cause: &[u8] = match (reason, gone) {
             (Reason::PeerLost, _) => b"Reason: SIP;cause=408;text=\"Peer lost\"\r\n",
             _ => b"",
@@ -101,7 +108,8 @@ impl Call {
         if !std::mem::replace(&mut self.pairs[pair].alive[side as usize], false) {
             return;
         }
-        let far_owed = self.pairs[pair].answering.as_ref().map(|answering| (answering.side, answering.far_cseq));
+        let far_owed =
+            self.pairs[pair].answering.as_ref().map(|answering| (answering.side, answering.far_cseq));
         match far_owed {
             Some((waits_for, _)) if waits_for == side => {
                 let mut held = extra.to_vec();
@@ -150,7 +158,10 @@ impl Call {
     /// come and then its INVITE still waits (13.3.1.4); no BYE of ours waits any more.
     fn left_unacknowledged(&mut self, desk: &mut Desk, pair: usize, side: Side) {
         self.pairs[pair].held_bye.take_if(|(waits_for, _)| *waits_for == side);
-        let Some(answering) = self.pairs[pair].answering.as_ref().filter(|answering| answering.side == side) else { return };
+        let Some(answering) = self.pairs[pair].answering.as_ref().filter(|answering| answering.side == side)
+        else {
+            return;
+        };
         // The far side's 2xx is acknowledged before its BYE leaves.
         let far_cseq = answering.far_cseq;
         self.ensure_ack(desk, pair, side.other(), far_cseq);

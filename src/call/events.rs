@@ -8,8 +8,8 @@ use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::{HangupSource, Terminal};
 use crate::call::program::{Failure, Program};
-use crate::call::target;
 use crate::call::state::{Answering, Call, LegState, Phase, Side};
+use crate::call::target;
 use crate::flow::Flow;
 use crate::ids::VirtualShard;
 use crate::reason::Reason;
@@ -98,7 +98,9 @@ impl Call {
             Role::Leg(leg) => self.leg_responded(desk, leg, response),
             Role::RelayClient(id) => self.relay_responded(desk, id, response),
             Role::Bye(..) | Role::LoserBye if code >= 200 => self.bye_over(),
-            Role::Liveness(pair, caller) if code >= 200 => self.liveness_answered(desk, pair, side_of(caller), code),
+            Role::Liveness(pair, caller) if code >= 200 => {
+                self.liveness_answered(desk, pair, side_of(caller), code)
+            }
             _ => {}
         }
     }
@@ -122,7 +124,9 @@ impl Call {
     /// A transaction of this call is over.
     pub fn transaction_over(&mut self, id: TransactionId, kind: Kind, role: Role) {
         match role {
-            Role::RelayClient(_) if kind == Kind::ClientInvite => self.reinvites = self.reinvites.saturating_sub(1),
+            Role::RelayClient(_) if kind == Kind::ClientInvite => {
+                self.reinvites = self.reinvites.saturating_sub(1)
+            }
             Role::Leg(leg) if self.legs[leg].client == Some(id) => {
                 self.legs[leg].client = None;
                 if self.legs[leg].state == LegState::Abandoned {
@@ -179,7 +183,10 @@ impl Call {
         let status = crate::call::outcome::CallStatus::Failed;
         let duration = self.answered.map_or(std::time::Duration::ZERO, |answered| desk.now.since(answered));
         let sip_code = if self.answered.is_some() { 200 } else { 500 };
-        self.finish(desk, Terminal { status, sip_code, reason: Reason::Internal, source: HangupSource::Router, duration });
+        self.finish(
+            desk,
+            Terminal { status, sip_code, reason: Reason::Internal, source: HangupSource::Router, duration },
+        );
     }
 
     /// After a panic: nothing that comes is waited for any more, so that the call can be forgotten.
@@ -236,7 +243,8 @@ impl Call {
         }
         if gone(&self.flow) {
             let invite = self.invite.as_ref();
-            let first = invite.and_then(|kept| kept.message().contacts().next().map(|contact| contact.uri.to_vec()));
+            let first =
+                invite.and_then(|kept| kept.message().contacts().next().map(|contact| contact.uri.to_vec()));
             let contact = first.or_else(|| self.winner.map(|pair| self.pairs[pair].a.target.to_vec()));
             self.flow = target::without_connection(&self.flow, contact.as_deref());
         }
@@ -360,7 +368,8 @@ impl Call {
 
 /// Where a 2xx goes whose connection is gone: the sent-by of its Via (18.2.2).
 fn elsewhere(answering: &Answering) -> Flow {
-    let found = Message::scan(&answering.bytes).ok().and_then(|ok| response::fallback(answering.flow, &ok.top_via()));
+    let found =
+        Message::scan(&answering.bytes).ok().and_then(|ok| response::fallback(answering.flow, &ok.top_via()));
     found.unwrap_or(answering.flow)
 }
 
@@ -371,8 +380,14 @@ const fn side_of(caller: bool) -> Side {
 /// What an emergency call does: straight to the gateway.
 fn emergency_document(dialled: &Arc<str>) -> Document {
     const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
-    let noun = Noun { target: Target::Number(dialled.clone()), headers: Vec::new(), credentials: None, callback: None };
+    let noun = Noun {
+        target: Target::Number(dialled.clone()),
+        headers: Vec::new(),
+        credentials: None,
+        callback: None,
+    };
     // No limit worth the name: an emergency call is never ended by us, and rings as long as it must.
-    let dial = Dial { nouns: vec![noun], timeout: HOUR, time_limit: HOUR * 24, caller_id: None, action: None };
+    let dial =
+        Dial { nouns: vec![noun], timeout: HOUR, time_limit: HOUR * 24, caller_id: None, action: None };
     Document { verbs: vec![Verb::Dial(dial)] }
 }

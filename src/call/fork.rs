@@ -24,10 +24,18 @@ impl Call {
         for noun in &run.dial.nouns {
             match self.plan(desk, noun, &run.dial) {
                 Ok((plan, host)) => {
-                    run.forks.push(Fork { plan, breadth: 0, hops: VecDeque::new(), resolving: None, leg: None });
+                    run.forks.push(Fork {
+                        plan,
+                        breadth: 0,
+                        hops: VecDeque::new(),
+                        resolving: None,
+                        leg: None,
+                    });
                     hosts.push(host);
                 }
-                Err(reason) => note(&mut run.best, Failure { status: reason.status().max(400), reason }, None),
+                Err(reason) => {
+                    note(&mut run.best, Failure { status: reason.status().max(400), reason }, None)
+                }
             }
         }
         if !self.share_breadth(&mut run.forks) {
@@ -146,7 +154,10 @@ impl Call {
     pub(super) fn ringing_leg(&self) -> Option<usize> {
         let run = self.dial.as_ref()?;
         let legs = || run.forks.iter().filter_map(|fork| fork.leg);
-        legs().find(|leg| self.legs[*leg].heard).or_else(|| legs().next()).or(run.best.and_then(|(_, leg)| leg))
+        legs()
+            .find(|leg| self.legs[*leg].heard)
+            .or_else(|| legs().next())
+            .or(run.best.and_then(|(_, leg)| leg))
     }
 
     /// The fork of the running Dial that is meant.

@@ -20,12 +20,16 @@ pub enum Fate {
 #[must_use]
 pub fn request(name: Name, text: &[u8]) -> Fate {
     match name {
-        Name::Via | Name::Route | Name::RecordRoute | Name::Contact | Name::CallId | Name::CSeq => Fate::EndHere,
+        Name::Via | Name::Route | Name::RecordRoute | Name::Contact | Name::CallId | Name::CSeq => {
+            Fate::EndHere
+        }
         Name::From | Name::To | Name::ContentLength | Name::Path | Name::ServiceRoute => Fate::EndHere,
         // Credentials are for our own realm here; a target that wants some gets the noun's.
         Name::Authorization | Name::ProxyAuthorization | Name::RAck => Fate::EndHere,
         // Session timers and Replaces are taken out until they are translated.
-        Name::SessionExpires | Name::MinSe | Name::Replaces | Name::Join | Name::TargetDialog => Fate::EndHere,
+        Name::SessionExpires | Name::MinSe | Name::Replaces | Name::Join | Name::TargetDialog => {
+            Fate::EndHere
+        }
         Name::MaxForwards | Name::MaxBreadth | Name::Reason => Fate::Translate,
         Name::Supported | Name::Require | Name::ProxyRequire => Fate::Translate,
         Name::Other if is_own(text) => Fate::EndHere,
@@ -37,8 +41,12 @@ pub fn request(name: Name, text: &[u8]) -> Fate {
 #[must_use]
 pub fn response(name: Name, text: &[u8]) -> Fate {
     match name {
-        Name::Via | Name::Route | Name::RecordRoute | Name::Contact | Name::CallId | Name::CSeq => Fate::EndHere,
-        Name::From | Name::To | Name::ContentLength | Name::Path | Name::ServiceRoute | Name::RSeq => Fate::EndHere,
+        Name::Via | Name::Route | Name::RecordRoute | Name::Contact | Name::CallId | Name::CSeq => {
+            Fate::EndHere
+        }
+        Name::From | Name::To | Name::ContentLength | Name::Path | Name::ServiceRoute | Name::RSeq => {
+            Fate::EndHere
+        }
         // Never a target's challenge, nor its word on when to come back.
         Name::WwwAuthenticate | Name::ProxyAuthenticate | Name::AuthenticationInfo => Fate::EndHere,
         Name::RetryAfter | Name::SessionExpires | Name::MinSe | Name::Timestamp => Fate::EndHere,

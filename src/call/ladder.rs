@@ -28,7 +28,9 @@ mod tests {
         let bytes = b"SIP/2.0 180 Ringing\r\nVia: x\r\nCSeq: 1 INVITE\r\n\r\n";
         let TraceItem::Message { start, cseq, .. } = line(bytes, None, true) else { panic!("no message") };
         assert_eq!((&*start, &*cseq), ("180 Ringing", "1 INVITE"));
-        let TraceItem::Message { start, .. } = line(b"BYE sip:a@h SIP/2.0\r\n\r\n", None, true) else { panic!("no message") };
+        let TraceItem::Message { start, .. } = line(b"BYE sip:a@h SIP/2.0\r\n\r\n", None, true) else {
+            panic!("no message")
+        };
         assert_eq!(&*start, "BYE");
     }
 }

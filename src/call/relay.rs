@@ -47,7 +47,9 @@ impl Call {
         self.ride(desk, flow);
         match method {
             Method::Bye => self.hung_up(desk, pair, side, server, flow, request),
-            Method::Refer => self.refuse_request(desk, server, flow, request, 501, Some(Reason::MethodNotAllowed)),
+            Method::Refer => {
+                self.refuse_request(desk, server, flow, request, 501, Some(Reason::MethodNotAllowed))
+            }
             _ if request.max_forwards() == Some(0) => {
                 self.refuse_request(desk, server, flow, request, 483, Some(Reason::TooManyHops));
             }
@@ -96,7 +98,15 @@ impl Call {
         desk.trace_sent(self.facts.call, leg);
     }
 
-    fn relay(&mut self, desk: &mut Desk, pair: usize, from: Side, server: TransactionId, flow: &Flow, request: &Message<'_>) {
+    fn relay(
+        &mut self,
+        desk: &mut Desk,
+        pair: usize,
+        from: Side,
+        server: TransactionId,
+        flow: &Flow,
+        request: &Message<'_>,
+    ) {
         let invite = request.method() == Some(Method::Invite);
         if invite && let Some((code, reason)) = self.invite_conflict(pair, from) {
             return self.refuse_request(desk, server, flow, request, code, Some(reason));
@@ -157,7 +167,8 @@ impl Call {
 
     /// Whether an INVITE of `from` must wait: 14.2.
     fn invite_conflict(&self, pair: usize, from: Side) -> Option<(u16, Reason)> {
-        let pending = |side| self.relays.iter().any(|relay| relay.invite && relay.pair == pair && relay.from == side);
+        let pending =
+            |side| self.relays.iter().any(|relay| relay.invite && relay.pair == pair && relay.from == side);
         if pending(from) {
             return Some((500, Reason::RequestPending));
         }
@@ -299,7 +310,10 @@ impl Call {
         let near = if side == Side::A { self.flow } else { self.legs[leg].flow };
         let dialog = self.pairs[pair].dialog_mut(side);
         let Some(name) = target::aim(&desk.config, dialog, &near) else { return };
-        if !self.pairs[pair].confirmed && side == Side::B && self.legs[leg].state != super::state::LegState::Won {
+        if !self.pairs[pair].confirmed
+            && side == Side::B
+            && self.legs[leg].state != super::state::LegState::Won
+        {
             return;
         }
         let question = Question::Resolve { host: name.host.clone() };

@@ -13,8 +13,14 @@ use crate::transport::sent_by::SentBy;
 
 /// The flow to an address: through `near`'s listener where it speaks the transport and the address
 /// family, else through another. `None`: no listener does.
-pub(super) fn flow_to(config: &EngineConfig, near: &Flow, transport: Transport, peer: SocketAddr) -> Option<Flow> {
-    let bound = |listener: &Listener| Bound { id: listener.id, transport: listener.transport, bind: listener.bind };
+pub(super) fn flow_to(
+    config: &EngineConfig,
+    near: &Flow,
+    transport: Transport,
+    peer: SocketAddr,
+) -> Option<Flow> {
+    let bound =
+        |listener: &Listener| Bound { id: listener.id, transport: listener.transport, bind: listener.bind };
     let listeners = config.listeners.iter().map(bound);
     next_hop::request_flow(listeners, transport, peer, Some(near.listener), Some(near.local))
 }

@@ -86,8 +86,13 @@ impl Call {
     /// the caller: its numbers go on.
     fn drop_losing_pairs(&mut self, winner: usize) {
         let tag = self.pairs[winner].a_tag;
-        let of_caller = self.pairs.iter().filter(|pair| pair.a_tag == tag).map(|pair| (pair.a.local_cseq, pair.a.remote_cseq));
-        let (local, remote) = of_caller.fold((0, None), |most, this| (most.0.max(this.0), most.1.max(this.1)));
+        let of_caller = self
+            .pairs
+            .iter()
+            .filter(|pair| pair.a_tag == tag)
+            .map(|pair| (pair.a.local_cseq, pair.a.remote_cseq));
+        let (local, remote) =
+            of_caller.fold((0, None), |most, this| (most.0.max(this.0), most.1.max(this.1)));
         let a = &mut self.pairs[winner].a;
         (a.local_cseq, a.remote_cseq) = (local, remote);
         for (at, other) in self.pairs.iter_mut().enumerate() {

@@ -18,7 +18,9 @@ use crate::ids::{AccountSid, CallSid, OrganizationSid};
 use crate::reason::Reason;
 use crate::routing::decide::{Decision, Inbound, decide};
 use crate::routing::limits::Permit;
-use crate::routing::model::{DialledFrom, Gateway, NumberProfile, Nat, Status, Trunk, TrunkMode, VoiceProfile};
+use crate::routing::model::{
+    DialledFrom, Gateway, Nat, NumberProfile, Status, Trunk, TrunkMode, VoiceProfile,
+};
 use crate::routing::{Address, Scheme as Dialling};
 use crate::sip::{Kept, Message, Name, NameAddr, Scheme, Uri};
 use crate::transaction::key::RequestParts;
@@ -52,7 +54,9 @@ impl Engine {
             Some(trunk) => Some(trunk),
             None => match self.desk.config.unknown_source {
                 // Before the first directory nobody is unknown yet.
-                UnknownSource::Reject | UnknownSource::DefaultOrganization if self.directory.is_none() => None,
+                UnknownSource::Reject | UnknownSource::DefaultOrganization if self.directory.is_none() => {
+                    None
+                }
                 UnknownSource::DefaultOrganization if self.home_of_unknown().is_some() => None,
                 UnknownSource::Reject | UnknownSource::DefaultOrganization => {
                     self.desk.count(Counter::UnknownSource);
@@ -75,7 +79,14 @@ impl Engine {
         }
     }
 
-    fn admitted(&mut self, flow: Flow, server: TransactionId, trunk: Arc<Trunk>, message: &Message<'_>, admitted: Admitted) {
+    fn admitted(
+        &mut self,
+        flow: Flow,
+        server: TransactionId,
+        trunk: Arc<Trunk>,
+        message: &Message<'_>,
+        admitted: Admitted,
+    ) {
         let key = self.desk.next_call();
         let shard = self.desk.config.shard_key.shard_of_call_id(message.call_id());
         self.desk.table.set_owner(server, Owner { call: key, role: Role::Caller });
@@ -98,7 +109,14 @@ impl Engine {
     }
 
     /// Answers an INVITE that becomes no call; its transaction sees to the ACK.
-    fn refuse_invite(&mut self, flow: Flow, server: TransactionId, message: &Message<'_>, refusal: Refusal, known: bool) {
+    fn refuse_invite(
+        &mut self,
+        flow: Flow,
+        server: TransactionId,
+        message: &Message<'_>,
+        refusal: Refusal,
+        known: bool,
+    ) {
         let Refusal { code, reason } = refusal;
         let tag = self.stateless_tag(message);
         let desk = &mut self.desk;
@@ -115,7 +133,12 @@ impl Engine {
     }
 
     /// Whether the INVITE is sound, whom it is for, and whether one more call may be.
-    fn admit(&mut self, flow: &Flow, trunk: Option<&Trunk>, message: &Message<'_>) -> Result<Admitted, Refusal> {
+    fn admit(
+        &mut self,
+        flow: &Flow,
+        trunk: Option<&Trunk>,
+        message: &Message<'_>,
+    ) -> Result<Admitted, Refusal> {
         let uri = self.sound(message)?;
         let directory = self.directory.clone().ok_or(Reason::Draining)?;
         let to = message.to();
@@ -146,12 +169,13 @@ impl Engine {
             Decision::Application(chosen) => {
                 self.available()?;
                 let chain = self.chain(message, chosen.organization.sid, chosen.form.as_bytes())?;
-                let permit = self.limits.admit(self.desk.now, trunk, chosen.account).map_err(|reason| Refusal {
-                    code: trunk.map_or(486, |trunk| trunk.limit_code),
-                    reason,
+                let permit = self.limits.admit(self.desk.now, trunk, chosen.account).map_err(|reason| {
+                    Refusal { code: trunk.map_or(486, |trunk| trunk.limit_code), reason }
                 })?;
                 let text = chosen.number.text();
-                let tried = format!("{} led to {text} in generation {}", &*chosen.form, directory.generation()).into();
+                let tried =
+                    format!("{} led to {text} in generation {}", &*chosen.form, directory.generation())
+                        .into();
                 let base = chosen.organization.base_url.clone();
                 let found = Found {
                     call: CallSid(self.desk.generator.next_u128()),
@@ -161,14 +185,21 @@ impl Engine {
                     number_text: text.into(),
                     trunk: trunk.map(|trunk| trunk.sid),
                     profile: chosen.profile(),
-                    base_url: base.unwrap_or_else(|| format!("https://{}", chosen.organization.domain).into()),
+                    base_url: base
+                        .unwrap_or_else(|| format!("https://{}", chosen.organization.domain).into()),
                     post_query_in_body: chosen.organization.post_query_in_body,
                     dialled: (&*chosen.dialled).into(),
                     source: flow.peer.ip(),
                     started: self.desk.now,
                     generation: directory.generation(),
                 };
-                Ok(Admitted { facts: facts::of(found, message, trunk), chain, permit, emergency: None, tried })
+                Ok(Admitted {
+                    facts: facts::of(found, message, trunk),
+                    chain,
+                    permit,
+                    emergency: None,
+                    tried,
+                })
             }
         }
     }
@@ -215,7 +246,12 @@ impl Engine {
     }
 
     /// RFC 7332: a call that comes back to where it has been is a loop.
-    fn chain(&self, message: &Message<'_>, organization: OrganizationSid, form: &[u8]) -> Result<Chain, Reason> {
+    fn chain(
+        &self,
+        message: &Message<'_>,
+        organization: OrganizationSid,
+        form: &[u8],
+    ) -> Result<Chain, Reason> {
         let key = &self.desk.config.shard_key;
         let chain = Chain::read(message.call_id(), key);
         let mark = key.mark(organization.0, form);

@@ -92,7 +92,8 @@ impl Engine {
     fn merged(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
         let parts = RequestParts { to_tag: Some(b""), ..*parts };
         let force = self.trunk_of(&flow, message).map(|trunk| trunk.force_rport);
-        let server = self.serve(flow, &parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
+        let server =
+            self.serve(flow, &parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
         let tag = self.stateless_tag(message);
         let reason = force.map(|_| Reason::Loop);
         compose::refusal(&mut self.desk.paper, message, &flow, 482, Some(tag.as_bytes()), reason);
@@ -110,7 +111,13 @@ impl Engine {
     }
 
     /// A CANCEL (9.2): answered at once, and the INVITE's owner told.
-    fn cancel(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>, invite: Option<TransactionId>) {
+    fn cancel(
+        &mut self,
+        flow: Flow,
+        parts: &RequestParts<'_>,
+        message: &Message<'_>,
+        invite: Option<TransactionId>,
+    ) {
         let Some(invite) = invite else {
             return self.refuse_stateless(flow, message, 481, Some(Reason::NoSuchDialog));
         };
@@ -120,7 +127,8 @@ impl Engine {
         let tag = call.map_or_else(|| self.stateless_tag(message), |call| call.invite_tag());
         let force = call.map(|call| call.force_rport());
         let force = force.or_else(|| self.trunk_of(&flow, message).map(|trunk| trunk.force_rport));
-        let server = self.serve(flow, parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
+        let server =
+            self.serve(flow, parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
         compose::refusal(&mut self.desk.paper, message, &flow, 200, Some(tag.as_bytes()), None);
         self.desk.respond(server, 200);
         if let Some(owner) = owner.filter(|owner| owner.call != 0) {
@@ -204,7 +212,13 @@ impl Engine {
     }
 
     /// A response that leaves no state behind (8.2.7). The reason code is for sources we know.
-    pub(super) fn refuse_stateless(&mut self, flow: Flow, message: &Message<'_>, code: u16, reason: Option<Reason>) {
+    pub(super) fn refuse_stateless(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        code: u16,
+        reason: Option<Reason>,
+    ) {
         let trunk = self.trunk_of(&flow, message);
         if self.is_silent(trunk.as_deref()) {
             return;
@@ -254,7 +268,11 @@ impl Engine {
         let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
         let users = [&contact, &uri].map(|uri| uri.as_ref().and_then(|uri| uri.user));
         let parameter = |name: &str| users.iter().flatten().find_map(|user| user_parameter(user, name));
-        let needs_group = directory.trunks().all().iter().any(|trunk| trunk.tgrp.is_some() || trunk.trunk_context.is_some());
+        let needs_group = directory
+            .trunks()
+            .all()
+            .iter()
+            .any(|trunk| trunk.tgrp.is_some() || trunk.trunk_context.is_some());
         let (tgrp, context) =
             if needs_group { (parameter("tgrp"), parameter("trunk-context")) } else { (None, None) };
         let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);

@@ -71,7 +71,17 @@ impl Engine {
         let mut desk = Desk::new(config, seed);
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids) = (Map::with_hasher(state()), Map::with_hasher(state()));
-        Self { desk, calls, sids, directory: None, limits: Limits::default(), draining: false, journal_full: false, unanswered: 0, max_calls }
+        Self {
+            desk,
+            calls,
+            sids,
+            directory: None,
+            limits: Limits::default(),
+            draining: false,
+            journal_full: false,
+            unanswered: 0,
+            max_calls,
+        }
     }
 
     /// Counts admitted calls together with the other engines of the node that share `limits`.
@@ -107,7 +117,9 @@ impl Engine {
     pub fn poll(&mut self) -> Output<'_> {
         let desk = &mut self.desk;
         match desk.effects.pop_front() {
-            Some(Effect::Send { flow, range, token }) => Output::Send { flow, bytes: &desk.print[range], token },
+            Some(Effect::Send { flow, range, token }) => {
+                Output::Send { flow, bytes: &desk.print[range], token }
+            }
             Some(Effect::Ask(ask)) => Output::Ask(ask),
             Some(Effect::Abort(ask)) => Output::Abort(ask),
             Some(Effect::Record(record)) => Output::Record(record),

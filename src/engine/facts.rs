@@ -108,7 +108,9 @@ fn sip_headers(message: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
     let extension = |name: &[u8]| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
     message
         .headers()
-        .filter(|header| header.name == Name::Diversion || (header.name == Name::Other && extension(header.text)))
+        .filter(|header| {
+            header.name == Name::Diversion || (header.name == Name::Other && extension(header.text))
+        })
         .map(|header| (text(header.text), text(&header.unfolded())))
         .collect()
 }

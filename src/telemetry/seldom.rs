@@ -1,7 +1,7 @@
 //! A bound on lines of the log that strangers can cause.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// At most one line in this time.

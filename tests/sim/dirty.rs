@@ -18,14 +18,17 @@ pub fn mutate(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
                 bytes.drain(at..end);
             }
             3 => {
-                let junk: Vec<u8> = (0..rng.between(1, 20)).map(|_| rng.below(256).to_be_bytes()[7]).collect();
+                let junk: Vec<u8> =
+                    (0..rng.between(1, 20)).map(|_| rng.below(256).to_be_bytes()[7]).collect();
                 bytes.splice(at..at, junk);
             }
             4 => digits(rng, &mut bytes),
-            5 => bytes = lines(rng, &bytes, |rng, lines, at| {
-                let other = index(rng, lines.len());
-                lines.swap(at, other);
-            }),
+            5 => {
+                bytes = lines(rng, &bytes, |rng, lines, at| {
+                    let other = index(rng, lines.len());
+                    lines.swap(at, other);
+                })
+            }
             6 => bytes = lines(rng, &bytes, |_, lines, at| lines.insert(at, lines[at].clone())),
             7 => bytes = lines(rng, &bytes, |_, lines, at| drop(lines.remove(at))),
             _ => {

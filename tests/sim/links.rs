@@ -106,7 +106,15 @@ impl World {
         true
     }
 
-    fn frame(&mut self, id: u64, way: usize, wire: usize, from: SocketAddr, to: SocketAddr, bytes: &Arc<[u8]>) {
+    fn frame(
+        &mut self,
+        id: u64,
+        way: usize,
+        wire: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &Arc<[u8]>,
+    ) {
         let at = self.now + self.rng.between(1, 30) * MS;
         let stream = self.streams.all.get_mut(&id).expect("a connection that was opened");
         let at = at.max(stream.last[way]);
@@ -136,7 +144,14 @@ impl World {
         }
     }
 
-    pub fn arrive(&mut self, wire: usize, from: SocketAddr, to: SocketAddr, stream: Option<u64>, bytes: &[u8]) {
+    pub fn arrive(
+        &mut self,
+        wire: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        stream: Option<u64>,
+        bytes: &[u8],
+    ) {
         if stream.is_some_and(|id| !self.streams.is_open(id)) {
             return self.evidence.dropped(wire);
         }

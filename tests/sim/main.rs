@@ -80,7 +80,11 @@ fn truths_hold_over_three_shards() {
 
 #[test]
 fn damaged_messages_break_nothing_for_good() {
-    live("damaged_messages_break_nothing_for_good", 100, &Options { dirty: 8, loss: 5, ..Options::default() });
+    live(
+        "damaged_messages_break_nothing_for_good",
+        100,
+        &Options { dirty: 8, loss: 5, ..Options::default() },
+    );
 }
 
 /// Whatever strangers throw at the router in between, the world goes on as if they were not there.

@@ -12,7 +12,10 @@ use crate::world::{Event, World};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// A new generation, with or without the number 1000.
-    Directory { generation: u64, number: bool },
+    Directory {
+        generation: u64,
+        number: bool,
+    },
     Drain(bool),
     JournalFull(bool),
     Hangup(CallSid),
@@ -21,7 +24,9 @@ pub enum Act {
 /// What an operator means to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Intent {
-    Directory { number: bool },
+    Directory {
+        number: bool,
+    },
     Drain(bool),
     JournalFull(bool),
     /// Of any call there was.

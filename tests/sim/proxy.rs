@@ -28,7 +28,8 @@ const fn far(last: u8) -> SocketAddr {
 }
 
 pub fn all() -> Vec<(SocketAddr, Proxy)> {
-    let proxy = |addr: SocketAddr, next| (addr, Proxy { addr, strict: addr.ip().to_string().ends_with("41"), next });
+    let proxy =
+        |addr: SocketAddr, next| (addr, Proxy { addr, strict: addr.ip().to_string().ends_with("41"), next });
     let mut all: Vec<_> = FAR.iter().chain(&NEAR[..2]).map(|addr| proxy(*addr, None)).collect();
     all.push(proxy(NEAR[2], Some(NEAR[1])));
     all
@@ -71,7 +72,8 @@ impl Proxy {
         }
         let records = method == "INVITE" && text.to_tag().is_empty();
         let lr = if self.strict { "" } else { ";lr" };
-        let mut added = vec![("via".to_owned(), format!("SIP/2.0/UDP {};branch={}", self.addr, self.branch(&text)))];
+        let mut added =
+            vec![("via".to_owned(), format!("SIP/2.0/UDP {};branch={}", self.addr, self.branch(&text)))];
         added.extend(records.then(|| ("record-route".to_owned(), format!("<{own}{lr}>"))));
         added.extend(routes.into_iter().map(|route| ("route".to_owned(), route)));
         text.headers.retain(|(name, _)| name != "route");

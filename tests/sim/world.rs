@@ -55,7 +55,17 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (tamper, mood) = (None, None);
-        Self { loss: 20, doubled: 5, dirty: 0, shards: 1, calls: 6, tamper, mood, plain: false, strays: false }
+        Self {
+            loss: 20,
+            doubled: 5,
+            dirty: 0,
+            shards: 1,
+            calls: 6,
+            tamper,
+            mood,
+            plain: false,
+            strays: false,
+        }
     }
 }
 

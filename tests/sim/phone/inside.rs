@@ -41,11 +41,8 @@ impl Phone {
         let mark = format!("X-Mark: {}-{number}\r\n", self.place.addr);
         let refreshes = method == "INVITE" || method == "UPDATE";
         let body = if refreshes { self.sdp("again") } else { String::new() };
-        let contact = if refreshes || method == "REFER" {
-            self.contact(self.dialogs[at].tcp)
-        } else {
-            String::new()
-        };
+        let contact =
+            if refreshes || method == "REFER" { self.contact(self.dialogs[at].tcp) } else { String::new() };
         let own = match method {
             "REFER" => "Refer-To: <sip:other@203.0.113.50>\r\n",
             "PRACK" => "RAck: 1 1 INVITE\r\n",

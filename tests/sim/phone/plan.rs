@@ -65,11 +65,22 @@ pub const TALK: &[&str] =
 #[derive(Clone, Debug)]
 pub enum Todo {
     /// CANCEL of the INVITE with this branch.
-    Cancel { branch: String },
+    Cancel {
+        branch: String,
+    },
     EarlyBye,
     Merge,
-    Respond { branch: String, code: u16, tag: String },
-    InDialog { tag: String, method: &'static str },
+    Respond {
+        branch: String,
+        code: u16,
+        tag: String,
+    },
+    InDialog {
+        tag: String,
+        method: &'static str,
+    },
     /// A response once more, when the call is long gone.
-    Late { branch: String },
+    Late {
+        branch: String,
+    },
 }

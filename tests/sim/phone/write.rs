@@ -75,7 +75,14 @@ pub fn list(text: &Text, name: &str) -> Vec<String> {
     text.all(name).flat_map(|line| line.split(',')).map(|piece| piece.trim().to_owned()).collect()
 }
 
-pub fn request(method: &str, sent_by: &str, dialog: &Dialog, branch: &str, more: &str, body: &str) -> Vec<u8> {
+pub fn request(
+    method: &str,
+    sent_by: &str,
+    dialog: &Dialog,
+    branch: &str,
+    more: &str,
+    body: &str,
+) -> Vec<u8> {
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     let via = if dialog.tcp { "TCP" } else { "UDP" };
     let (uri, routes) = dialog.way();

@@ -12,8 +12,9 @@ use crate::world::ROUTER;
 pub fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
     let ended = |call: &str, peer: &str| {
         let ours = e.out().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.to_tag() == peer);
-        let theirs =
-            e.toward_router().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.tag_of_from() == peer);
+        let theirs = e
+            .toward_router()
+            .any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.tag_of_from() == peer);
         // 481 or 408 to a request inside the dialog, or none at all: the peer has lost it.
         let lost = e.out().any(|(w, t)| {
             let inside = t.is_request() && t.method() != "ACK" && t.call_id() == call && t.to_tag() == peer;

@@ -8,9 +8,9 @@ use callgate::engine::Footprint;
 use callgate::engine::door::{Counter, Purpose, Question};
 use callgate::ids::CallSid;
 
+use super::served;
 use crate::evidence::{Evidence, What};
 use crate::text::Text;
-use super::served;
 
 /// The Call-ID of the caller whose call invited this Request-URI.
 pub fn caller_of<'e>(e: &'e Evidence, uri: &str) -> Option<&'e str> {

@@ -95,7 +95,8 @@ pub fn every_bye_and_cancel_is_answered(e: &Evidence) -> Result<(), String> {
             // A number below the last is refused (12.2.2), as when a lost BYE comes after the next one.
             let request = served.request;
             let overtaken = e.toward_router().any(|(wire, other)| {
-                let same = other.call_id() == request.call_id() && other.tag_of_from() == request.tag_of_from();
+                let same =
+                    other.call_id() == request.call_id() && other.tag_of_from() == request.tag_of_from();
                 let before = wire.first_delivery().is_some_and(|at| at < served.arrived);
                 same && before && other.cseq().0 > request.cseq().0
             });
@@ -120,7 +121,13 @@ pub fn rsip_reads_the_same(e: &Evidence) -> Result<(), String> {
             let call_id = read.call_id_header()?.value().to_owned();
             let from = read.from_header()?.typed()?.tag().map(ToString::to_string);
             let to = read.to_header()?.typed()?.tag().map(ToString::to_string);
-            Ok::<_, rsip::Error>((cseq.seq, branch, call_id, from.unwrap_or_default(), to.unwrap_or_default()))
+            Ok::<_, rsip::Error>((
+                cseq.seq,
+                branch,
+                call_id,
+                from.unwrap_or_default(),
+                to.unwrap_or_default(),
+            ))
         })()
         .map_err(|error| format!("{error} in {}", String::from_utf8_lossy(&wire.bytes)))?;
         let ours = (
