@@ -154,7 +154,7 @@ impl Tampering {
                     event
                 })
             }
-            Some(Tamper::EndTwice) if ended => vec![record.clone(), record],
+            Some(Tamper::EndTwice) if ended => return vec![record.clone(), record],
             Some(Tamper::LoseAdmission) if matches!(record.change, Change::Admitted { .. }) => {
                 return Vec::new();
             }
