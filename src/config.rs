@@ -158,10 +158,43 @@ impl Config {
         if self.journal.segment_bytes < 1 << 20 {
             say("journal.segment-bytes", "below 1048576 a file holds hardly a call: use 16777216".into());
         }
+        for (key, value, least, most) in self.bounded() {
+            if !(least..=most).contains(&value) {
+                say(key, format!("{value} is out of range: use {least} to {most}"));
+            }
+        }
         if self.sip.t1_ms == 0 {
             say("sip.t1-ms", "0 would repeat messages without pause: use 500".into());
         }
         found
+    }
+
+    /// Keys that stand for times and counts, with their least and most: beyond, clocks and semaphores
+    /// overflow long after the start.
+    fn bounded(&self) -> [(&'static str, u64, u64, u64); 16] {
+        const DAY_MS: u64 = 86_400_000;
+        const YEAR_SECONDS: u64 = 31_536_000;
+        const MANY: u64 = 1 << 24;
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let (sip, http, webhook) = (&self.sip, &self.http, &self.webhook);
+        [
+            ("sip.t1-ms", sip.t1_ms, 0, DAY_MS),
+            ("sip.first-response-ms", sip.first_response_ms, 0, DAY_MS),
+            ("sip.liveness-seconds", sip.liveness_seconds, 0, YEAR_SECONDS),
+            ("sip.tcp-idle-seconds", sip.tcp_idle_seconds, 1, YEAR_SECONDS),
+            ("sip.tcp-message-ms", sip.tcp_message_ms, 1, DAY_MS),
+            ("sip.tcp-connections", count(sip.tcp_connections), 0, MANY),
+            ("sip.tcp-connect-ms", sip.tcp_connect_ms, 1, DAY_MS),
+            ("sip.tcp-connect-large-ms", sip.tcp_connect_large_ms, 1, DAY_MS),
+            ("store.connections", self.store.connections.into(), 1, 1_000),
+            ("store.change-log-hours", self.store.change_log_hours.into(), 1, 8_760),
+            ("http.max-requests", count(http.max_requests), 1, MANY),
+            ("http.max-connections", count(http.max_connections), 1, MANY),
+            ("http.client-timeout-ms", http.client_timeout_ms, 1, DAY_MS),
+            ("webhook.budget-ms", webhook.budget_ms, 1, DAY_MS),
+            ("webhook.connect-timeout-ms", webhook.connect_timeout_ms, 1, DAY_MS),
+            ("node.drain-seconds", self.node.drain_seconds, 0, YEAR_SECONDS),
+        ]
     }
 
     /// Settings that work and that an operator may regret, for `callgate check`.
@@ -392,6 +425,22 @@ mod tests {
         }
         let error = read("[sip]\nlisten = [\"0.0.0.0:5060\"]", &[]).unwrap_err();
         assert!(error.contains("`sip.listen`: `0.0.0.0:5060` is no listener: write `udp://"), "{error}");
+    }
+
+    #[test]
+    fn times_and_counts_that_would_overflow_later_are_refused_at_the_start() {
+        for (section, key) in [
+            ("sip", "tcp-idle-seconds"),
+            ("sip", "t1-ms"),
+            ("http", "max-requests"),
+            ("http", "max-connections"),
+            ("node", "drain-seconds"),
+        ] {
+            let error = read(&format!("[{section}]\n{key} = 9223372036854775807"), &[]).unwrap_err();
+            assert!(error.contains(&format!("`{section}.{key}`: 9223372036854775807 is out of")), "{error}");
+        }
+        assert!(read("[http]\nmax-requests = 0", &[]).unwrap_err().contains("use 1 to"));
+        assert!(read("[store]\nchange-log-hours = 4294967295", &[]).is_err());
     }
 
     #[test]

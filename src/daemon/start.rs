@@ -10,6 +10,7 @@
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,7 +143,11 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let clock = Clock::start();
     let health = Arc::new(Health::new());
     let data_dir = &config.node.data_dir;
-    std::fs::create_dir_all(data_dir)
+    // What is made in it tells who called whom: for the daemon's own user.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
         .map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
     let instance = instance(data_dir)?;
 
