@@ -118,9 +118,7 @@ impl Tampering {
             Tamper::RelayTwice if inside && text.is_request() && !repeated => {
                 vec![bytes.clone(), with(text.branch(), &format!("{}x", text.branch()))]
             }
-            Tamper::LoseAnswersInside if last && ["INFO", "MESSAGE"].contains(&&*text.cseq().1) => {
-                return Vec::new();
-            }
+            Tamper::LoseAnswersInside if last && ["INFO", "MESSAGE"].contains(&&*text.cseq().1) => Vec::new(),
             _ => vec![bytes.clone()],
         }
     }
