@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// SIP peers that may send calls
     #[command(subcommand)]
     Trunks(Rows),
-    /// Where <Number> and emergency calls leave
+    /// Where Number targets and emergency calls leave
     #[command(subcommand)]
     Gateways(Rows),
 }

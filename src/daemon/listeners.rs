@@ -46,7 +46,7 @@ fn listener(bound: &Bound) -> Result<Listener, BadAdvertise> {
 /// Checks the words of a listener that is not bound yet.
 ///
 /// # Errors
-/// As [`for_engine`].
+/// As `for_engine`.
 pub fn check(plan: &Planned) -> Result<(), BadAdvertise> {
     advertised(plan, 5060)?;
     local_nets(plan).map(drop)
