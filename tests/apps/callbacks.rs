@@ -29,7 +29,7 @@ impl Book {
     }
 
     async fn wait_for(&self, count: usize) -> Vec<String> {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         while self.lines().len() < count {
             assert!(Instant::now() < end, "only {:?}", self.lines());
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -199,7 +199,8 @@ async fn a_slow_receiver_delays_no_other() {
         push_call(&world.feed, &quick.url("/"), call);
     }
     world.book.wait_for(300).await;
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    // The slow receiver takes 15 s a try: whoever waits for it takes longer than this.
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     assert!(quick.connections() <= 32, "{} connections", quick.connections());
     assert!(slow.connections() <= 32, "{} connections", slow.connections());
     println!("300 callbacks: {:?} over {} connections", start.elapsed(), quick.connections());
@@ -259,7 +260,7 @@ async fn two_thousand_events_pass_through_a_memory_of_a_hundred() {
     }
     assert!(world.feed.size().0 <= 100, "{:?}", world.feed);
     // The table forgets what was delivered, as the projection does.
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while world.book.lines().len() < 1_500 {
         assert!(Instant::now() < end, "{} of 1,500, {:?}", world.book.lines().len(), world.feed);
         let done: std::collections::HashSet<_> =
