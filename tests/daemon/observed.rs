@@ -232,3 +232,51 @@ fn a_receiver_that_is_gone_stays_so_until_its_row_is_written_or_it_is_enabled() 
     let last = call(&node, &receiver);
     until("callbacks after all", || receiver.statuses(&last).len() == 3);
 }
+
+/// What the journal keeps free for a call, against what calls of the demo's telephones take.
+#[test]
+fn the_journal_reserves_what_a_call_needs() {
+    use callgate::call::record::Change;
+    use callgate::journal::{ANSWERED_NEEDS, Config, Entry, Journal, UNANSWERED_NEEDS};
+    const REJECTED: &str = "5550002";
+    let receiver = Receiver::start(&[(NUMBER, target())]);
+    let node = Node::start(&["udp://127.0.0.1:0"], &[]);
+    node.provision(NUMBER, receiver.at);
+    node.number_of(REJECTED, receiver.at);
+    let answered = call(&node, &receiver);
+    let refused = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], REJECTED, PATIENCE);
+    assert!(matches!(refused, Err(PhoneError::Refused(603, _))), "{refused:?}");
+    let rejected = receiver.asked().pop().unwrap();
+    until("all callbacks", || receiver.statuses(&answered).len() + receiver.statuses(&rejected).len() >= 4);
+    std::thread::sleep(Duration::from_secs(1));
+    let folder = node.kill();
+    let config = Config::new(folder.join("data/journal"), std::time::SystemTime::now());
+    let (journal, _) = Journal::open(&config).unwrap();
+    let (mut before, mut stage) = (0, BTreeMap::new());
+    for fed in journal.feed_from(0).read(usize::MAX).unwrap() {
+        // The first entry's size is not known from positions alone; it is a call's begin.
+        let size = if before == 0 { 0 } else { fed.position - before };
+        before = fed.position;
+        let Some(call) = fed.entry.call().map(|call| call.to_string()) else { continue };
+        let (begin, unanswered, after, is_answered) = stage.entry(call).or_insert((0, 0, 0, false));
+        match &fed.entry {
+            Entry::Record(record) if matches!(record.change, Change::Admitted { .. }) => *begin += size,
+            // A trace is written only while there is room.
+            Entry::Trace { .. } => {}
+            entry => {
+                *(if *is_answered { after } else { unanswered }) += size;
+                *is_answered |= matches!(entry, Entry::Record(record) if matches!(record.change, Change::Answered { .. }));
+            }
+        }
+    }
+    drop(journal);
+    std::fs::remove_dir_all(folder).unwrap();
+    let (_, until_answer, after, _) = stage[&answered];
+    let (begin, unanswered, _, _) = stage[&rejected];
+    println!(
+        "begin {begin}, unanswered to its end {unanswered}; to the answer {until_answer}, from there {after} bytes"
+    );
+    assert!(unanswered > 0 && after > 0);
+    assert!(unanswered < u64::from(UNANSWERED_NEEDS) && until_answer + after < u64::from(UNANSWERED_NEEDS));
+    assert!(after < u64::from(ANSWERED_NEEDS), "{after}");
+}
