@@ -5,7 +5,7 @@ use crate::store::column::Column;
 use crate::store::entity::Entity;
 use crate::store::error::Result;
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, OrganizationRow};
+use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
 use crate::store::sql::{Database, Row, Sql, Value};
 use crate::store::table::Table;
 
@@ -50,6 +50,29 @@ pub struct NumberFilter {
     pub friendly_name: Option<String>,
     /// Those that name this application for voice.
     pub application: Option<ApplicationSid>,
+}
+
+/// A table whose rows have a name of their own.
+pub trait Named: Entity {}
+
+impl Named for TrunkRow {}
+impl Named for GatewayRow {}
+
+/// How a row names an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// A number, for its calls.
+    Voice,
+    /// A number, for its messages.
+    Sms,
+    /// A number, for USSD.
+    Ussd,
+    /// A number, for REFER.
+    Refer,
+    /// An account, for its numbers without one.
+    Account,
+    /// An organization, for its numbers without one.
+    Organization,
 }
 
 impl Store {
@@ -103,6 +126,37 @@ impl Store {
         values.extend([page.limit.bind(), page.offset.bind()]);
         let sql = Sql::of(&[ApplicationRow::SELECT, WHERE, "ORDER BY created_at, id LIMIT $3 OFFSET $4"]);
         Ok(Listed { rows: readable(&self.directory.rows(sql, &values).await?), total })
+    }
+
+    /// One row that names the application, whose it is and for what; `None`: nothing does.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn naming(&self, application: ApplicationSid) -> Result<Option<Naming>> {
+        const WAYS: [(Naming, &str); 6] = [
+            (Naming::Voice, "SELECT 1 FROM numbers WHERE voice_application_id = $1 LIMIT 1"),
+            (Naming::Sms, "SELECT 1 FROM numbers WHERE sms_application_id = $1 LIMIT 1"),
+            (Naming::Ussd, "SELECT 1 FROM numbers WHERE ussd_application_id = $1 LIMIT 1"),
+            (Naming::Refer, "SELECT 1 FROM numbers WHERE refer_application_id = $1 LIMIT 1"),
+            (Naming::Account, "SELECT 1 FROM accounts WHERE default_application_id = $1 LIMIT 1"),
+            (Naming::Organization, "SELECT 1 FROM organizations WHERE default_application_id = $1 LIMIT 1"),
+        ];
+        for (way, sql) in WAYS {
+            if !self.directory.rows(sql, &[application.bind()]).await?.is_empty() {
+                return Ok(Some(way));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The trunk or gateway of this name.
+    ///
+    /// # Errors
+    /// The row cannot be read, or the database is away.
+    pub async fn named<T: Named>(&self, name: &str) -> Result<Option<T>> {
+        let sql = Sql::of(&[T::SELECT, "WHERE name = $1"]);
+        let rows = self.directory.rows(sql, &[name.to_owned().bind()]).await?;
+        Ok(rows.first().map(T::read).transpose()?)
     }
 
     /// An account and its sub-accounts, oldest first.

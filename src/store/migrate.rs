@@ -28,6 +28,10 @@ pub(crate) const DIRECTORY: &[Migration] = &[
         sqlite: include_str!("migrations/sqlite/0002_change_log.sql"),
         postgres: include_str!("migrations/postgres/0002_change_log.sql"),
     },
+    common(
+        "directory 3: application references",
+        include_str!("migrations/common/0003_application_references.sql"),
+    ),
 ];
 
 /// The projection of the journal.

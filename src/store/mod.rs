@@ -38,7 +38,7 @@ pub use config::{SecretsSection, StoreSection};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
 pub use keys::{new_token, new_webhook_secret};
-pub use lists::{Listed, NumberFilter, Page};
+pub use lists::{Listed, Named, Naming, NumberFilter, Page};
 pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;
 pub use open::{Store, StoreConfig};

@@ -1,5 +1,6 @@
 //! IncomingPhoneNumbers and Applications, case by case, on both database servers.
 
+use callgate::store::{AccountRow, OrganizationRow};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -406,9 +407,28 @@ async fn applications_come_and_go(api: Api) {
     assert_eq!(list[0]["numbers"][0]["phone_number"], "+14150000004");
     assert!(api.get(who, &path).await.json()[0].get("numbers").is_none());
     api.delete(who, &element).await.expect(409);
-    api.post(who, &who.number(number["sid"].as_str().unwrap()), &[("VoiceApplicationSid", "")])
-        .await
-        .expect(200);
+    let named = who.number(number["sid"].as_str().unwrap());
+    for name in ["VoiceApplicationSid", "SmsApplicationSid", "UssdApplicationSid", "ReferApplicationSid"] {
+        api.post(who, &named, &[(name, sid)]).await.expect(200);
+        let refused = api.delete(who, &element).await.expect(409);
+        assert!(refused.text.contains("a number still names it for"), "{name}: {}", refused.text);
+        api.post(who, &named, &[(name, "")]).await.expect(200);
+    }
+    let (store, application) = (&api.world.store, sid.parse().unwrap());
+    for default in [Some(application), None] {
+        let change = |row: &mut AccountRow| row.default_application_id = default;
+        store.modify::<AccountRow>("test", api.world.account.id, change).await.unwrap();
+        let answer = api.delete(who, &element).await;
+        if default.is_some() {
+            assert!(answer.expect(409).text.contains("an account has it"));
+            let change = |row: &mut OrganizationRow| row.default_application_id = default;
+            store.modify::<OrganizationRow>("test", api.world.organization.id, change).await.unwrap();
+        } else {
+            assert!(answer.expect(409).text.contains("an organization has it"));
+            let change = |row: &mut OrganizationRow| row.default_application_id = None;
+            store.modify::<OrganizationRow>("test", api.world.organization.id, change).await.unwrap();
+        }
+    }
     assert_eq!(api.delete(who, &element).await.expect(200).text, "");
     api.get(who, &element).await.expect(404);
 }

@@ -1,7 +1,7 @@
 //! Applications: URLs that many numbers share.
 
 use crate::ids::{AccountSid, ApplicationSid};
-use crate::store::{ApplicationRow, Listed, NumberFilter, NumberRow, Page};
+use crate::store::{ApplicationRow, Listed, Naming, NumberFilter, NumberRow, Page};
 
 use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
 
@@ -43,10 +43,11 @@ impl Service {
         Ok(Written { value: row, generation, warnings })
     }
 
-    /// Removes an application that no number names for voice.
+    /// Removes an application that nothing names.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`]; [`ServiceError::Taken`] while numbers name it.
+    /// [`ServiceError::NotFound`]; [`ServiceError::Taken`] while a number, an account or an organization
+    /// names it.
     pub async fn delete_application(
         &self,
         who: &Principal,
@@ -54,16 +55,18 @@ impl Service {
         sid: ApplicationSid,
     ) -> Result<Written<()>> {
         self.application(who, account, sid).await?;
-        if let Some(number) = self.numbers_naming(sid, 1).await?.first() {
-            return Err(ServiceError::Taken {
-                field: "application",
-                value: sid.to_string(),
-                fix: if number.is_sip {
-                    "a SIP number still names it; change that number first"
-                } else {
-                    "a number still names it; change that number first"
-                },
-            });
+        if let Some(naming) = self.store.naming(sid).await? {
+            let fix = match naming {
+                Naming::Voice => "a number still names it for voice; change that number first",
+                Naming::Sms => "a number still names it for SMS; change that number first",
+                Naming::Ussd => "a number still names it for USSD; change that number first",
+                Naming::Refer => "a number still names it for REFER; change that number first",
+                Naming::Account => "an account has it as its default; change that account first",
+                Naming::Organization => {
+                    "an organization has it as its default; change that organization first"
+                }
+            };
+            return Err(ServiceError::Taken { field: "application", value: sid.to_string(), fix });
         }
         let generation = self.store.delete::<ApplicationRow>(&who.actor(), sid).await?;
         Ok(Written { value: (), generation, warnings: Vec::new() })

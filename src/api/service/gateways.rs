@@ -6,9 +6,6 @@ use crate::store::{GatewayRow, Listed, OrganizationRow, Page};
 use super::trunks::{check_operators_name, taken};
 use super::{Principal, Result, Service, ServiceError, Written};
 
-/// More gateways than this are not searched by name.
-const MOST: u64 = 100_000;
-
 impl Service {
     /// Creates a gateway.
     ///
@@ -65,8 +62,8 @@ impl Service {
         {
             return Ok(row);
         }
-        let all = self.gateways(Page::first(MOST)).await?.rows;
-        all.into_iter().find(|row| row.name == id).ok_or_else(|| ServiceError::not_found("gateway", id))
+        let named = self.store.named::<GatewayRow>(id).await?;
+        named.ok_or_else(|| ServiceError::not_found("gateway", id))
     }
 
     /// All gateways, oldest first.

@@ -69,8 +69,8 @@ impl Service {
         {
             return Ok(row);
         }
-        let all = self.trunks(Page::first(MOST)).await?.rows;
-        all.into_iter().find(|row| row.name == id).ok_or_else(|| ServiceError::not_found("trunk", id))
+        let named = self.store.named::<TrunkRow>(id).await?;
+        named.ok_or_else(|| ServiceError::not_found("trunk", id))
     }
 
     /// All trunks, oldest first.
