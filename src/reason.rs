@@ -96,7 +96,7 @@ reasons! {
     Internal = "internal", 500, "A fault of callgate's own; the log has more.";
     // The message.
     BadRequest = "bad_request", 400, "The message is malformed; the reason phrase names the header.";
-    UnsupportedScheme = "unsupported_scheme", 416, "The Request-URI is neither sip, sips nor tel.";
+    UnsupportedScheme = "unsupported_scheme", 416, "The Request-URI is neither sip, sips nor tel, or a sips address did not come over TLS.";
     BadExtension = "bad_extension", 420, "Require names an extension that is not supported.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not served outside a dialog.";
     UnsupportedMedia = "unsupported_media", 415, "The body's type cannot be read.";

@@ -112,7 +112,7 @@ impl Call {
             for contact in contacts {
                 writer.begin(Name::Contact).bytes(b"<").text(contact.as_bytes()).bytes(b">").end();
             }
-            compose::own_reason(&mut writer, Some(reason));
+            compose::own_reason(&mut writer, self.told_reason(Some(reason)));
             writer.finish();
         }
         desk.paper = paper;
@@ -193,7 +193,7 @@ impl Call {
         let interval = desk.config.timers.t1;
         let timer = Some(desk.start(interval, self.key, What::Answer(pair)));
         let give_up = desk.now + desk.give_up();
-        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries: 0 }
+        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries: 0, repeats: 0 }
     }
 
     /// The ACK of a 2xx of ours did not come in time: once more, or the end.
@@ -206,9 +206,12 @@ impl Call {
             return;
         }
         desk.send(answering.flow, &answering.bytes, crate::call::ask::SendToken::default());
+        answering.repeats = answering.repeats.saturating_add(1);
+        let (repeats, bytes, side) = (answering.repeats, answering.bytes.clone(), answering.side);
         answering.interval = (answering.interval * 2).min(t2);
         let wait = answering.interval.min(answering.give_up.since(desk.now));
         answering.timer = Some(desk.start(wait, self.key, What::Answer(pair)));
+        desk.trace_again(self.facts.call, self.leg_of(pair, side), &bytes, false, repeats);
     }
 
     /// An ACK inside a dialog, for a 2xx of ours.
@@ -320,7 +323,7 @@ impl Call {
             writer.record_routes(&request);
             compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local);
         }
-        compose::own_reason(&mut writer, reason);
+        compose::own_reason(&mut writer, self.told_reason(reason));
         match relayed {
             Some(response) => {
                 compose::response_headers(&mut writer, response, self.trunk.trusted);

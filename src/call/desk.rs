@@ -303,7 +303,8 @@ impl Desk {
     }
 
     /// Cancels an INVITE of ours as soon as that is allowed. `extra`: header lines for the CANCEL.
-    pub fn cancel(&mut self, invite: TransactionId, extra: &[u8]) {
+    /// `call` and `leg` name the line of the trace.
+    pub fn cancel(&mut self, invite: TransactionId, extra: &[u8], call: CallSid, leg: Option<CallSid>) {
         let cancelling = self.table.cancel(self.now, invite, extra, &mut self.timers);
         if let Cancelling::Now(outcome) = cancelling
             && let Some(leaves) = outcome.send
@@ -311,7 +312,9 @@ impl Desk {
             let start = self.print.len();
             self.print.extend_from_slice(leaves.bytes);
             let token = SendToken(leaves.id.to_u64());
+            let item = super::ladder::line(leaves.bytes, leg, false, 0);
             self.effects.push_back(Effect::Send { flow: leaves.flow, range: start..self.print.len(), token });
+            self.effects.push_back(Effect::Trace(call, self.now, item));
         }
     }
 
@@ -358,13 +361,26 @@ impl Desk {
 
     /// A received message in a call's trace.
     pub fn trace_received(&mut self, call: CallSid, leg: Option<CallSid>, message: &Message<'_>) {
-        let item = super::ladder::line(message.bytes(), leg, true);
+        let item = super::ladder::line(message.bytes(), leg, true, 0);
         self.trace(call, item);
     }
 
     /// The message on the paper in a call's trace.
     pub fn trace_sent(&mut self, call: CallSid, leg: Option<CallSid>) {
-        let item = super::ladder::line(&self.paper, leg, false);
+        let item = super::ladder::line(&self.paper, leg, false, 0);
+        self.trace(call, item);
+    }
+
+    /// A message that came or left for the `repeat`th time again.
+    pub fn trace_again(
+        &mut self,
+        call: CallSid,
+        leg: Option<CallSid>,
+        bytes: &[u8],
+        inbound: bool,
+        repeat: u16,
+    ) {
+        let item = super::ladder::line(bytes, leg, inbound, repeat);
         self.trace(call, item);
     }
 }

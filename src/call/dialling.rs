@@ -290,7 +290,7 @@ impl Call {
         }
         self.legs[leg].state = LegState::Abandoned;
         if let Some(client) = self.legs[leg].client {
-            desk.cancel(client, extra);
+            desk.cancel(client, extra, self.facts.call, Some(self.legs[leg].sid));
         }
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: code }, None);

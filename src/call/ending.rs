@@ -179,7 +179,8 @@ impl Call {
         for ask in std::mem::take(&mut self.resolving) {
             desk.abort(ask.0);
         }
-        let status = if reason == Reason::NoAck { CallStatus::Failed } else { CallStatus::Completed };
+        let failed = matches!(reason, Reason::NoAck | Reason::Internal);
+        let status = if failed { CallStatus::Failed } else { CallStatus::Completed };
         self.finish(desk, Terminal { status, sip_code: 200, reason, source, duration });
     }
 
@@ -191,7 +192,8 @@ impl Call {
                 self.refuse_request(desk, server, &relay.flow, &request, 487, Some(Reason::Canceled));
             }
             if let Some(client) = relay.client.filter(|_| relay.invite) {
-                desk.cancel(client, b"");
+                let leg = self.leg_of(relay.pair, relay.from.other());
+                desk.cancel(client, b"", self.facts.call, leg);
             }
         }
     }

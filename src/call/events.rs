@@ -172,6 +172,8 @@ impl Call {
             self.refuse(desk, failure, HangupSource::Router, None);
         } else if let Some(pair) = self.winner {
             self.hang_up(desk, pair, Reason::Internal, HangupSource::Router, None);
+            // Nothing is waited for any more.
+            self.release_held_bye(desk, pair);
         }
         if !self.over {
             self.bury(desk);
@@ -353,13 +355,24 @@ impl Call {
         self.pairs.iter().map(|pair| pair.alive.iter().filter(|alive| **alive).count()).sum()
     }
 
-    fn leg_of_role(&self, role: Role) -> Option<crate::ids::CallSid> {
+    /// What of a reason the caller's side is told: sources without a trunk hear none.
+    pub(super) fn told_reason(&self, reason: Option<Reason>) -> Option<Reason> {
+        reason.filter(|_| self.facts.trunk.is_some())
+    }
+
+    /// The leg of a transaction, for traces.
+    #[must_use]
+    pub fn leg_of_role(&self, role: Role) -> Option<crate::ids::CallSid> {
         match role {
             Role::Leg(leg) => Some(self.legs[leg].sid),
             Role::Bye(pair, caller) | Role::Liveness(pair, caller) => self.leg_of(pair, side_of(caller)),
             Role::RelayClient(id) => {
                 let relay = self.relays.iter().find(|relay| relay.id == id)?;
                 self.leg_of(relay.pair, relay.from.other())
+            }
+            Role::RelayServer(id) => {
+                let relay = self.relays.iter().find(|relay| relay.id == id)?;
+                self.leg_of(relay.pair, relay.from)
             }
             _ => None,
         }

@@ -3,9 +3,9 @@
 use crate::call::trace::TraceItem;
 use crate::ids::CallSid;
 
-/// The line of a whole message: its method or status, and its CSeq.
+/// The line of a whole message: its method or status, its CSeq, and how often it was repeated.
 #[must_use]
-pub fn line(bytes: &[u8], leg: Option<CallSid>, inbound: bool) -> TraceItem {
+pub fn line(bytes: &[u8], leg: Option<CallSid>, inbound: bool, repeat: u16) -> TraceItem {
     let first = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
     let start = match first.strip_prefix(b"SIP/2.0 ") {
         Some(status) => status,
@@ -16,7 +16,7 @@ pub fn line(bytes: &[u8], leg: Option<CallSid>, inbound: bool) -> TraceItem {
         &value[..memchr::memchr(b'\r', value).unwrap_or(value.len())]
     });
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into();
-    TraceItem::Message { leg, inbound, start: text(start), cseq: text(cseq), repeat: 0 }
+    TraceItem::Message { leg, inbound, start: text(start), cseq: text(cseq), repeat }
 }
 
 #[cfg(test)]
@@ -26,9 +26,9 @@ mod tests {
     #[test]
     fn a_line_names_start_and_cseq() {
         let bytes = b"SIP/2.0 180 Ringing\r\nVia: x\r\nCSeq: 1 INVITE\r\n\r\n";
-        let TraceItem::Message { start, cseq, .. } = line(bytes, None, true) else { panic!("no message") };
+        let TraceItem::Message { start, cseq, .. } = line(bytes, None, true, 0) else { panic!("no message") };
         assert_eq!((&*start, &*cseq), ("180 Ringing", "1 INVITE"));
-        let TraceItem::Message { start, .. } = line(b"BYE sip:a@h SIP/2.0\r\n\r\n", None, true) else {
+        let TraceItem::Message { start, .. } = line(b"BYE sip:a@h SIP/2.0\r\n\r\n", None, true, 0) else {
             panic!("no message")
         };
         assert_eq!(&*start, "BYE");

@@ -50,7 +50,8 @@ pub enum Change {
     },
     /// The first 180 left.
     Ringing,
-    /// An INVITE left toward a target.
+    /// An INVITE left toward a target. The same leg again: it went another way (over UDP, where its
+    /// large INVITE found no TCP), and the last one counts.
     Invited(Box<InvitedLeg>),
     /// A leg ended without an answer (its Dial's outcome where it was the last).
     LegEnded {

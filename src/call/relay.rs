@@ -83,7 +83,7 @@ impl Call {
     ) {
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, request, flow, code, None);
-        compose::own_reason(&mut writer, reason);
+        compose::own_reason(&mut writer, self.told_reason(reason));
         if code == 500 && reason == Some(Reason::RequestPending) {
             // 14.2: a second INVITE while the first is pending comes back between 0 and 10 seconds.
             writer.numeric(Name::RetryAfter, u64::from(desk.generator.next_u32() % 10));
@@ -110,6 +110,10 @@ impl Call {
         let invite = request.method() == Some(Method::Invite);
         if invite && let Some((code, reason)) = self.invite_conflict(pair, from) {
             return self.refuse_request(desk, server, flow, request, code, Some(reason));
+        }
+        let contact = request.contacts().next();
+        if contact.is_some_and(|contact| target::lacks_tls(contact.uri, flow)) {
+            return self.refuse_request(desk, server, flow, request, 416, Some(Reason::UnsupportedScheme));
         }
         if !self.pairs[pair].alive[from.other() as usize] || self.over {
             return self.refuse_request(desk, server, flow, request, 481, Some(Reason::NoSuchDialog));
@@ -281,7 +285,10 @@ impl Call {
             self.pairs[relay.pair].dialog_mut(near).target = target.clone();
             changed[near as usize] = true;
         }
-        changed[far as usize] = self.pairs[relay.pair].dialog_mut(far).refresh(response);
+        let reached = self.pairs[relay.pair].dialog(far).flow;
+        if !response.contacts().next().is_some_and(|contact| target::lacks_tls(contact.uri, &reached)) {
+            changed[far as usize] = self.pairs[relay.pair].dialog_mut(far).refresh(response);
+        }
         for side in [Side::A, Side::B] {
             if changed[side as usize] {
                 self.retarget(desk, relay.pair, side, (side == near).then_some(relay.flow));
@@ -352,7 +359,7 @@ impl Call {
         let Some(relay) = self.relays.iter_mut().find(|relay| relay.id == id) else { return };
         relay.cancel = true;
         if let Some(client) = relay.client {
-            desk.cancel(client, b"");
+            desk.cancel(client, b"", self.facts.call, None);
         }
     }
 

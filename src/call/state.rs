@@ -259,6 +259,8 @@ pub(super) struct Answering {
     pub timer: Option<TimerId>,
     /// Tries over another connection, as the first could not be sent.
     pub retries: u8,
+    /// How often it has been repeated.
+    pub repeats: u16,
 }
 
 /// A request on its way through a dialog.

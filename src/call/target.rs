@@ -6,7 +6,7 @@ use crate::call::config::{EngineConfig, Listener};
 use crate::dialog::Dialog;
 use crate::flow::{Flow, ListenerId, Transport};
 use crate::routing::model::{Nat, Prefix};
-use crate::sip::Uri;
+use crate::sip::{Scheme, Uri};
 use crate::transport::nat;
 use crate::transport::next_hop::{self, Bound};
 use crate::transport::sent_by::SentBy;
@@ -109,6 +109,11 @@ pub(super) fn to_address(
     }
     let wanted = transport.unwrap_or(Transport::Udp);
     flow_to(config, near, wanted, SocketAddr::new(address, port)).unwrap_or(*near)
+}
+
+/// Whether a URI wants TLS and this flow has none: nothing may be sent there in clear (26.2.2).
+pub(super) fn lacks_tls(uri: &[u8], flow: &Flow) -> bool {
+    flow.transport != Transport::Tls && Uri::parse(uri).is_some_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// Whether requests toward the caller go to the source of its INVITE (`nat`).

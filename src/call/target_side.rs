@@ -67,9 +67,13 @@ impl Call {
     /// The first 2xx of any leg.
     fn won(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let Some(pair) = self.pair_of(desk, leg, response) else {
-            // A 2xx without a To tag or Contact opens no dialog that could be used (12.1.2).
+            // A 2xx without Contact opens no dialog that could be used (12.1.2), nor does one whose
+            // requests would need TLS (26.2.2): it gets ACK and BYE.
+            self.lost(desk, leg, response);
             let failure = Failure { status: 500, reason: Reason::TargetRefused };
-            return self.leg_failed(desk, leg, failure, true);
+            self.leg_failed(desk, leg, failure, true);
+            // Its repetitions get the ACK again as long as its transaction lives.
+            return self.legs[leg].state = LegState::Abandoned;
         };
         self.legs[leg].state = LegState::Won;
         self.confirm(desk, pair, response);
@@ -126,7 +130,7 @@ impl Call {
         if let Some(loser) = self.legs[leg].losers.iter().find(|loser| loser.tag == tag) {
             return desk.send(loser.flow, &loser.ack, crate::call::ask::SendToken::default());
         }
-        let Some(mut dialog) = self.target_dialog(leg, response) else { return };
+        let mut dialog = self.target_dialog(leg, response).unwrap_or_else(|| self.bare_dialog(leg, response));
         let near = dialog.flow;
         target::aim(&desk.config, &mut dialog, &near);
         let (known, cseq) = (self.flow.local, self.legs[leg].cseq);
@@ -181,12 +185,14 @@ impl Call {
 
     /// The pair of a target's dialog, made when its tag is new. `None`: the response opens none.
     fn pair_of(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> Option<usize> {
-        let tag = response.to().tag()?;
+        // A peer of RFC 2543 may give its 2xx no tag: the tag is null then (12.1.2).
+        let is_final = response.code().is_some_and(|code| code >= 200);
+        let tag = response.to().tag().or(is_final.then_some(b""))?;
         let known = self.pairs.iter().position(|pair| pair.leg == leg && &*pair.b.remote_tag == tag);
         if known.is_some() {
             return known;
         }
-        let b = self.target_dialog(leg, response)?;
+        let b = self.target_dialog(leg, response).filter(|b| !target::lacks_tls(b.next_hop(), &b.flow))?;
         let a_tag = match self.trunk.single_early_dialog {
             true => self.own_tag,
             false => desk.mint_tag(self.shard, self.key),
@@ -224,7 +230,6 @@ impl Call {
     /// The dialog that a target's response opens (12.1.2).
     fn target_dialog(&self, leg: usize, response: &Message<'_>) -> Option<Dialog> {
         let to = &self.legs[leg];
-        response.to().tag()?;
         let local = Local {
             call_id: to.call_id.clone(),
             tag: to.tag.as_bytes().into(),
@@ -232,8 +237,24 @@ impl Call {
             uri: to.request_uri.clone(),
             cseq: to.cseq,
         };
-        // A 2xx without Contact can only be acknowledged where the INVITE went.
         Dialog::uac(&local, response, to.flow).ok()
+    }
+
+    /// What a 2xx without a usable Contact can be acknowledged and ended in: where the INVITE went.
+    fn bare_dialog(&self, leg: usize, response: &Message<'_>) -> Dialog {
+        let (of, to) = (&self.legs[leg], response.to());
+        Dialog {
+            call_id: of.call_id.clone(),
+            local_tag: of.tag.as_bytes().into(),
+            remote_tag: to.tag().unwrap_or_default().into(),
+            local: of.local.clone(),
+            remote: to.raw.into(),
+            target: of.request_uri.clone(),
+            routes: Vec::new(),
+            flow: of.flow,
+            local_cseq: of.cseq,
+            remote_cseq: None,
+        }
     }
 
     /// The 2xx sets route set and target of the target's dialog for good (13.2.2.4).

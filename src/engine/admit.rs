@@ -13,7 +13,7 @@ use crate::engine::arrival::unsupported;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::Engine;
 use crate::engine::facts::{self, Found};
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::ids::{AccountSid, CallSid, OrganizationSid};
 use crate::reason::Reason;
 use crate::routing::decide::{Decision, Inbound, decide};
@@ -139,7 +139,7 @@ impl Engine {
         trunk: Option<&Trunk>,
         message: &Message<'_>,
     ) -> Result<Admitted, Refusal> {
-        let uri = self.sound(message)?;
+        let uri = self.sound(flow, message)?;
         let directory = self.directory.clone().ok_or(Reason::Draining)?;
         let to = message.to();
         let from = message.from();
@@ -205,10 +205,16 @@ impl Engine {
     }
 
     /// 8.2.2: what must hold of an INVITE before anything else is looked at.
-    fn sound<'a>(&self, message: &Message<'a>) -> Result<Uri<'a>, Reason> {
+    fn sound<'a>(&self, flow: &Flow, message: &Message<'a>) -> Result<Uri<'a>, Reason> {
         let uri = message.uri().ok_or(Reason::BadRequest)?;
         let service = matches!(uri.scheme, Scheme::Other(scheme) if scheme.eq_ignore_ascii_case(b"urn"));
         if matches!(uri.scheme, Scheme::Other(_)) && !service {
+            return Err(Reason::UnsupportedScheme);
+        }
+        // sips means TLS on every hop (26.2.2): what came in clear is not served as if it had not.
+        let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
+        let secured = [Some(uri), contact].into_iter().flatten().any(|uri| uri.scheme == Scheme::Sips);
+        if secured && flow.transport != Transport::Tls {
             return Err(Reason::UnsupportedScheme);
         }
         if message.max_forwards() == Some(0) {
@@ -217,7 +223,6 @@ impl Engine {
         if unsupported(message).next().is_some() {
             return Err(Reason::BadExtension);
         }
-        let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
         if !contact.is_some_and(|uri| uri.is_sip()) {
             return Err(Reason::BadRequest);
         }

@@ -107,6 +107,11 @@ impl Engine {
         if for_success && owner.call != 0 {
             return self.with(owner.call, |call, desk| call.received_in_dialog(desk, None, &flow, message));
         }
+        if let Some(entry) = self.calls.get(&owner.call) {
+            let (sid, leg) = (entry.call.sid(), entry.call.leg_of_role(owner.role));
+            let again = if message.method() == Some(Method::Ack) { 0 } else { followed.came_again };
+            self.desk.trace_again(sid, leg, message.bytes(), true, again);
+        }
         self.follow(Some(followed), None);
     }
 

@@ -149,6 +149,14 @@ impl Engine {
         self.desk.table.uses(flow)
     }
 
+    /// Panics inside a call, for the tests that show what becomes of it and of the others.
+    #[doc(hidden)]
+    pub fn panic_inside(&mut self, call: CallSid) {
+        if let Some(&key) = self.sids.get(&call) {
+            self.with(key, |_, _| panic!("a panic that a test asked for"));
+        }
+    }
+
     fn expire(&mut self) {
         while let Some(expired) = self.desk.timers.pop(self.desk.now) {
             match expired.key {
@@ -221,10 +229,14 @@ impl Engine {
     /// What follows from an event in the transaction table: bytes leave, the call hears of it.
     pub(super) fn follow(&mut self, followed: Option<Followed>, response: Option<&Message<'_>>) {
         let Some(event) = followed else { return };
+        let Owner { call, role } = event.owner;
         if let Some((id, flow, bytes)) = &event.send {
             self.desk.send(*flow, bytes, SendToken(id.to_u64()));
+            if let Some(entry) = self.calls.get(&call) {
+                let (sid, leg) = (entry.call.sid(), entry.call.leg_of_role(role));
+                self.desk.trace_again(sid, leg, bytes, false, event.sent_before);
+            }
         }
-        let Owner { call, role } = event.owner;
         if call == 0 || event.kind == Kind::ClientCancel {
             return;
         }
@@ -289,6 +301,8 @@ pub(super) struct Followed {
     send: Option<(TransactionId, crate::flow::Flow, Box<[u8]>)>,
     pub tell: Option<Tell>,
     ended: bool,
+    sent_before: u16,
+    pub came_again: u16,
 }
 
 impl Followed {
@@ -300,6 +314,8 @@ impl Followed {
             send: outcome.send.map(|leaves| (leaves.id, leaves.flow, leaves.bytes.into())),
             tell: outcome.tell,
             ended: outcome.ended,
+            sent_before: outcome.sent_before,
+            came_again: outcome.came_again,
         }
     }
 }

@@ -61,6 +61,10 @@ pub struct Outcome<'t, U> {
     pub tell: Option<Tell>,
     /// It is over; its id means nothing any more.
     pub ended: bool,
+    /// How often what leaves has left before.
+    pub sent_before: u16,
+    /// How often its request has come again.
+    pub came_again: u16,
 }
 
 /// Kept bytes that are to leave.
@@ -137,6 +141,8 @@ pub(super) struct Transaction<U> {
     pub(super) cancel: Cancel,
     /// Where responses go when the connection of the request is gone (18.2.2).
     fallback: Option<Flow>,
+    sent_before: u16,
+    came_again: u16,
 }
 
 #[derive(Debug)]
@@ -291,6 +297,11 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             },
         };
         let (id, event) = matched;
+        if request.method != b"ACK"
+            && let Some(transaction) = self.slots.get_mut(id)
+        {
+            transaction.came_again = transaction.came_again.saturating_add(1);
+        }
         match self.run(now, id, timers, event) {
             Some(outcome) => Arrival::Matched(outcome),
             None => Arrival::New,
@@ -351,6 +362,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         let is_success = (200..300).contains(&status);
         // A 2xx to INVITE is kept by whoever repeats it.
         transaction.kept = if step.ended || (invite && is_success) { Box::default() } else { bytes.into() };
+        transaction.sent_before = 0;
         let flow = transaction.flow;
         if status >= 200 {
             self.forget_merged(id);
@@ -461,6 +473,8 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             end: None,
             cancel: Cancel::No,
             fallback: None,
+            sent_before: 0,
+            came_again: 0,
         };
         let id = self.slots.insert(transaction);
         self.index.insert(key, id);
@@ -490,6 +504,11 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         step: Step,
         timers: &mut Timers<K>,
     ) -> Option<Outcome<'_, U>> {
+        if step.send == Some(Send::Again)
+            && let Some(transaction) = self.slots.get_mut(id)
+        {
+            transaction.sent_before = transaction.sent_before.saturating_add(1);
+        }
         self.set_timers(now, id, &step, timers);
         if !step.ended {
             return self.outcome_with(id, &step, id);
@@ -499,7 +518,17 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         let send =
             step.send.is_some().then_some(Leaves { id, flow: over.flow, bytes: self.parting.as_ref() });
         let kind = over.machine.kind();
-        Some(Outcome { id, kind, owner: over.owner, send, tell: step.tell, ended: true })
+        let (sent_before, came_again) = (over.sent_before, over.came_again);
+        Some(Outcome {
+            id,
+            kind,
+            owner: over.owner,
+            send,
+            tell: step.tell,
+            ended: true,
+            sent_before,
+            came_again,
+        })
     }
 
     /// The outcome for `id` of a step that did not end it, where what is kept of `sender` leaves.
@@ -512,7 +541,8 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             bytes: sending.kept.as_ref(),
         });
         let (kind, owner) = (transaction.machine.kind(), transaction.owner);
-        Some(Outcome { id, kind, owner, send, tell: step.tell, ended: false })
+        let (sent_before, came_again) = (sending.sent_before, transaction.came_again);
+        Some(Outcome { id, kind, owner, send, tell: step.tell, ended: false, sent_before, came_again })
     }
 
     pub(super) fn set_timers<K: From<Due>>(

@@ -28,15 +28,19 @@ macro_rules! dialogues {
 }
 
 dialogues! {
+    advertise
     bye_before_ack_of_reinvite
     bye_crosses_reinvite
     bye_from_both_sides
+    bye_in_early_dialog
     cancel_against_200
     cancel_before_1xx
     cancel_of_our_own_spiral
+    cancel_of_reinvite
     cancel_while_asking
     dial_timeout
     emergency
+    force_rport
     fork_bad_nouns
     fork_best_response
     fork_cancel
@@ -52,13 +56,26 @@ dialogues! {
     hangup_from_outside
     held_bye_meets_bye
     hold_bye_until_ack
+    hops_inside_dialog
     in_dialog_requests
+    ipv6
     large_invite
+    late_offer_two_successes
+    limits
     lost_ack
     merged_invite
+    merged_late
+    name_not_found_inside_dialog
+    names_inside_dialogs
+    nat_auto_private
+    nat_auto_recorded
+    nat_off
+    nat_on
     no_rport
     number_through_gateway
     options_without_hops
+    panic_while_ringing
+    panic_while_talking
     plain_call
     private_contact
     record_route
@@ -66,10 +83,15 @@ dialogues! {
     redirects_and_pauses
     refusals
     reinvite_from_both_sides
+    reinvite_glare_ends
     relay_not_sent
+    rfc2543_peers
+    ringing_each_minute
     serial_retry_after_183
     silent_target
+    sips_in_clear
     spiral
+    strict_route_of_target
     target_302
     target_407
     target_503
@@ -81,5 +103,7 @@ dialogues! {
     time_limit
     two_successes
     unknown_source
+    unknown_source_by_default
+    unknown_source_dropped
     webhook_failure
 }

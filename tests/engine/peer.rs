@@ -61,6 +61,7 @@ struct Dialog {
     routes: Vec<String>,
     cseq: u32,
     invite_cseq: u32,
+    invite_remote: String,
     branch: String,
     uri: String,
 }
@@ -153,7 +154,7 @@ impl Peer {
                 .map_or_else(|| format!("call-{}-{}", self.name, self.serial), ToOwned::to_owned);
             self.dialog = Dialog {
                 call_id,
-                local: format!("{from};tag={tag}"),
+                local: if tag.is_empty() { from } else { format!("{from};tag={tag}") },
                 remote: to,
                 target: uri,
                 cseq: 1,
@@ -170,7 +171,7 @@ impl Peer {
             "CANCEL" => {
                 (cseq, target, branch) =
                     (self.dialog.invite_cseq, self.dialog.uri.clone(), Some(self.dialog.branch.clone()));
-                remote = remote.split(";tag=").next().expect("a part").to_owned();
+                remote.clone_from(&self.dialog.invite_remote);
             }
             _ => {}
         }
@@ -185,6 +186,7 @@ impl Peer {
         if method == "INVITE" {
             self.dialog.invite_cseq = cseq;
             self.dialog.uri.clone_from(&target);
+            self.dialog.invite_remote.clone_from(&remote);
             self.dialog.branch = via
                 .split("branch=")
                 .nth(1)
@@ -227,7 +229,7 @@ impl Peer {
         }
         let mut to = request.get("To").to_owned();
         let tag = option(words, "tag").map_or_else(|| format!("{}-tag", self.name), ToOwned::to_owned);
-        if !to.contains(";tag=") && code != "100" {
+        if !to.contains(";tag=") && code != "100" && !tag.is_empty() {
             to += &format!(";tag={tag}");
         }
         let cseq = request.get("CSeq");

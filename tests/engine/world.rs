@@ -142,6 +142,11 @@ impl World {
                 let token = self.tokens[&rest[0]];
                 self.input(Input::SendFailed(token));
             }
+            "panic" => {
+                let call = self.records.last().expect("a record").call;
+                self.engine().panic_inside(call);
+                self.drain();
+            }
             "hangup" => {
                 let call = self.records.last().expect("a record").call;
                 self.input(Input::Hangup { call });
@@ -172,6 +177,15 @@ impl World {
                 "trusted" => self.trunk.trusted = on(value),
                 "redirect" => self.trunk.mode = if on(value) { TrunkMode::Redirect } else { TrunkMode::Call },
                 "max-calls" => self.trunk.max_calls = Some(value.parse().expect("a number")),
+                "limit-code" => self.trunk.limit_code = value.parse().expect("a code"),
+                "local-net" => {
+                    let (address, length) = value.split_once('/').expect("a prefix");
+                    let net = Prefix {
+                        address: address.parse().expect("an address"),
+                        length: length.parse().expect("a length"),
+                    };
+                    self.config.listeners.iter_mut().for_each(|listener| listener.local_nets.push(net));
+                }
                 "failure-status" => {
                     self.trunk.webhook_failure_status = Some(value.parse().expect("a number"))
                 }
@@ -321,10 +335,15 @@ impl World {
     fn flow(&self, name: &str) -> Flow {
         let (at, (_, peer)) =
             self.peers.iter().enumerate().find(|(_, (known, _))| *known == name).expect("a peer");
+        let transport = if peer.tcp { Transport::Tcp } else { Transport::Udp };
+        let fits = |listener: &&Listener| {
+            listener.transport == transport && listener.bind.is_ipv4() == peer.address.is_ipv4()
+        };
+        let listener = self.config.listeners.iter().find(fits).expect("a listener");
         Flow {
-            transport: if peer.tcp { Transport::Tcp } else { Transport::Udp },
-            listener: ListenerId(u16::from(peer.tcp)),
-            local: "203.0.113.1".parse().expect("an address"),
+            transport,
+            listener: listener.id,
+            local: listener.bind.ip(),
             peer: peer.address,
             connection: (peer.tcp && !self.closed.contains(&peer.name)).then_some(ConnectionId(at as u64)),
         }
