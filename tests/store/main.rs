@@ -4,6 +4,7 @@ mod calls;
 mod figures;
 mod following;
 mod order;
+mod projection;
 mod rows;
 mod servers;
 
