@@ -10,8 +10,8 @@
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
