@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::entry::Entry;
 use super::frame;
+use super::legs::Legs;
 use super::segment::{HEADER, segment_path};
 use super::shared::{Shared, lock};
 use crate::call::facts::CallFacts;
@@ -26,7 +27,7 @@ pub struct Known {
     pub facts: Arc<CallFacts>,
     /// When it began, in microseconds of wall time.
     pub started: u64,
-    /// Its last B leg so far.
+    /// Its connected B leg, or the last one that rings or rang.
     pub outbound: Option<CallSid>,
 }
 
@@ -51,6 +52,7 @@ pub struct Feed {
     open: Option<(u64, File)>,
     buffer: Vec<u8>,
     known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
+    legs: HashMap<CallSid, Legs, foldhash::fast::RandomState>,
 }
 
 impl Feed {
@@ -60,7 +62,7 @@ impl Feed {
         position: u64,
         known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     ) -> Self {
-        Self { shared, folder, position, open: None, buffer: Vec::new(), known }
+        Self { shared, folder, position, open: None, buffer: Vec::new(), known, legs: HashMap::default() }
     }
 
     /// Where it stands: everything before was given.
@@ -182,12 +184,17 @@ impl Feed {
                     let known = Known { facts: Arc::clone(facts), started: at, outbound: None };
                     self.known.insert(record.call, known);
                 }
-                Change::Invited(leg) => {
+                Change::Invited(_) | Change::LegEnded { .. } => {
                     if let Some(known) = self.known.get_mut(&record.call) {
-                        known.outbound = Some(leg.leg);
+                        let legs = self.legs.entry(record.call).or_default();
+                        legs.take(record);
+                        known.outbound = legs.current().or(known.outbound);
                     }
                 }
-                Change::Ended(_) => over = true,
+                Change::Ended(_) => {
+                    over = true;
+                    self.legs.remove(&record.call);
+                }
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@
 //! [`Feed`] follows what is written, and one that lags only reads older bytes. At start the files
 //! are replayed, and a call that has no end gets its one terminal event.
 //!
-//! - `entry`: what is kept. `wire`, `words`, `frame`: how it stands in bytes.
+//! - `entry`: what is kept. `legs`: which target's leg counts. `wire`, `words`, `frame`: how it stands in bytes.
 //! - `segment`: the files, preallocated, with a reserve against a full disk. `track`: when one may go.
 //! - `shared`: what the threads have in common. `pen`: a shard's end of it. `thread`: the writer and
 //!   the syncer. `replay`: the start. `feed`: reading on. `open`: the whole.
@@ -13,6 +13,7 @@
 mod entry;
 mod feed;
 mod frame;
+mod legs;
 mod open;
 mod pen;
 mod replay;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::entry::{Entry, Fate};
 use super::feed::Known;
 use super::frame::{self, Framed};
+use super::legs::Legs;
 use super::open::JournalError;
 use super::segment::{HEADER, check_header, segment_path, segments};
 use super::track::{Pinned, Track};
@@ -67,7 +68,7 @@ struct Seen {
     last: u64,
     facts: Option<Arc<CallFacts>>,
     started: u64,
-    outbound: Option<(u32, CallSid)>,
+    legs: Legs,
     answered: Option<u64>,
     ended: bool,
     next_seq: u32,
@@ -197,13 +198,11 @@ impl Scan {
 impl Seen {
     fn take(&mut self, record: Record, at: u64) {
         self.next_seq = self.next_seq.max(record.seq + 1);
+        self.legs.take(&record);
         match &record.change {
             Change::Admitted { facts, .. } => {
                 self.facts = Some(Arc::clone(facts));
                 self.started = at;
-            }
-            Change::Invited(leg) if self.outbound.is_none_or(|(seq, _)| seq < record.seq) => {
-                self.outbound = Some((record.seq, leg.leg));
             }
             Change::Answered { .. } => self.answered = Some(at),
             Change::Ended(_) => self.ended = true,
@@ -219,7 +218,7 @@ impl Seen {
 
     fn known(&self) -> Option<Known> {
         let facts = Arc::clone(self.facts.as_ref()?);
-        Some(Known { facts, started: self.started, outbound: self.outbound.map(|(_, leg)| leg) })
+        Some(Known { facts, started: self.started, outbound: self.legs.current() })
     }
 
     /// The node went away under this call: it failed, by a fault of ours. An answered one lasted as
