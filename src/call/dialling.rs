@@ -289,6 +289,10 @@ impl Call {
             return;
         }
         self.legs[leg].state = LegState::Abandoned;
+        // Its early dialogs are over for the caller, whatever it still says in them.
+        for pair in self.pairs.iter_mut().filter(|pair| pair.leg == leg) {
+            pair.alive = [false; 2];
+        }
         if let Some(client) = self.legs[leg].client {
             desk.cancel(client, extra, self.facts.call, Some(self.legs[leg].sid));
         }

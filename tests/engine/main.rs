@@ -50,6 +50,7 @@ dialogues! {
     fork_global_failure
     fork_late_loser
     fork_loser_forgets_its_dialog
+    fork_loser_speaks_on
     fork_max_breadth
     fork_single_early_dialog
     fork_timeout

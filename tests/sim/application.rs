@@ -23,12 +23,13 @@ pub struct Application {
     rng: Rng,
     plain: bool,
     dials: Vec<Dialled>,
+    count: usize,
     documents: u32,
 }
 
 impl Application {
     pub fn new(rng: Rng, plain: bool) -> Self {
-        Self { rng, plain, dials: Vec::new(), documents: 0 }
+        Self { rng, plain, dials: Vec::new(), count: 0, documents: 0 }
     }
 
     pub fn take_dials(&mut self) -> Vec<Dialled> {
@@ -75,9 +76,9 @@ impl Application {
     fn document(&mut self, purpose: &Purpose) -> Option<Answer> {
         self.documents += 1;
         let choice = match purpose {
-            Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9]),
-            _ if self.plain => 0,
-            _ => self.rng.pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+            Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9, 13]),
+            _ if self.plain => self.rng.pick(&[0, 13]),
+            _ => self.rng.pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 13, 13, 14, 14]),
         };
         let verbs = match choice {
             0 => vec![self.dial(false, false)],
@@ -97,12 +98,31 @@ impl Application {
                 return Some(Answer::NoDocument { reason: Reason::WebhookNotFound, http_status: Some(404) });
             }
             11 => vec![Verb::Refer { target: "sip:other@203.0.113.50".into() }],
+            13 => vec![self.fork(false)],
+            14 => vec![self.fork(true)],
             _ => vec![self.spiral()],
         };
         Some(Answer::Document(Box::new(Document { verbs })))
     }
 
+    /// Two to four targets that ring together; some may stand behind one address.
+    fn fork(&mut self, action: bool) -> Verb {
+        let more = self.rng.between(1, 3);
+        self.count += 1;
+        let mut first = self.single(false, action);
+        for _ in 0..more {
+            let by_name = !self.plain && self.rng.chance(30);
+            first.nouns.extend(self.single(by_name, false).nouns);
+        }
+        Verb::Dial(first)
+    }
+
     fn dial(&mut self, by_name: bool, action: bool) -> Verb {
+        self.count += 1;
+        Verb::Dial(self.single(by_name, action))
+    }
+
+    fn single(&mut self, by_name: bool, action: bool) -> Dial {
         let user = format!("d{}", self.dials.len());
         let target = self.rng.between(1, u64::from(TARGETS));
         let (proxied, transport) = match self.rng.below(10) {
@@ -115,10 +135,10 @@ impl Application {
             None if by_name => format!("t{target}.example.net"),
             None => format!("203.0.113.{target}"),
         };
-        self.dials.push(Dialled { user: user.clone(), addresses: if by_name { 2 } else { 1 } });
+        self.dials.push(Dialled { user: user.clone(), addresses: if by_name { 2 } else { 1 }, dial: self.count });
         let mut dial = self.to(format!("sip:{user}@{host}:5060{transport}"));
         dial.action = action.then(|| hook("action"));
-        Verb::Dial(dial)
+        dial
     }
 
     /// Back to the router itself.

@@ -57,6 +57,8 @@ pub struct Dialled {
     pub user: String,
     /// How many addresses it may be tried at.
     pub addresses: usize,
+    /// Targets of one Dial have one number.
+    pub dial: usize,
 }
 
 pub struct Evidence {

@@ -10,6 +10,7 @@ use callgate::engine::door::{Ask, Counter, Purpose, Question};
 use crate::evidence::{Evidence, What};
 use crate::operator::Act;
 use crate::text::Text;
+use crate::truths::fork::WHY;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tamper {
@@ -30,6 +31,12 @@ pub enum Tamper {
     LoseByeAnswers,
     NeverRepeat,
     TouchBodies,
+    TwoWinners,
+    NoWinner,
+    LoseCancels,
+    SayNothing,
+    SkipATarget,
+    LateTarget,
     AskTwice,
     RecordGap,
     EventGap,
@@ -107,6 +114,14 @@ impl Tampering {
             Tamper::AnswerAcks if last && invite => vec![bytes.clone(), with(" INVITE\r\n", " ACK\r\n")],
             Tamper::LoseByeAnswers if last && text.cseq().1 == "BYE" => Vec::new(),
             Tamper::NeverRepeat if last && repeated => Vec::new(),
+            Tamper::TwoWinners if text.method() == "BYE" && text.get("reason") == WHY => Vec::new(),
+            Tamper::NoWinner if text.method() == "BYE" && text.get("reason").is_empty() => {
+                vec![with("\r\nCSeq:", &format!("\r\nReason: {WHY}\r\nCSeq:"))]
+            }
+            Tamper::LoseCancels if text.method() == "CANCEL" => Vec::new(),
+            Tamper::SayNothing if text.method() == "CANCEL" => vec![with(&format!("Reason: {WHY}\r\n"), "")],
+            Tamper::SkipATarget if opening && text.uri().contains("1@") => Vec::new(),
+            Tamper::LateTarget if opening && text.uri().contains("1@") && !repeated => Vec::new(),
             Tamper::TouchBodies if !text.body.is_empty() => vec![with("v=0", "v=1")],
             // Lawful, but not every reader's.
             Tamper::CompactNames => vec![with("\r\nCall-ID:", "\r\ni:")],

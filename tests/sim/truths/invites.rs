@@ -68,7 +68,8 @@ pub fn an_answer_is_not_lost(e: &Evidence) -> Result<(), String> {
         // A merged INVITE may have become a call of its own under the same Call-ID.
         let finals = || invites.iter().filter(|i| i.request.call_id() == caller).flat_map(Served::finals);
         let before = finals().any(|(w, ..)| w.sent < came);
-        if !(rang || prompt) || given_up || before {
+        let ended = super::fork::ended_before(e, text.branch(), came);
+        if !(rang || prompt) || given_up || before || ended {
             continue;
         }
         if invites.iter().any(|i| i.request.call_id() == caller)

@@ -35,7 +35,7 @@ pub fn repeats_are_equal(e: &Evidence) -> Result<(), String> {
 }
 
 pub fn cseq_rises(e: &Evidence) -> Result<(), String> {
-    let mut highest: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut highest: BTreeMap<(&str, &str, &str), u32> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (wire, text) in
         e.out().filter(|(_, text)| text.is_request() && !["ACK", "CANCEL"].contains(&text.method()))
@@ -43,8 +43,9 @@ pub fn cseq_rises(e: &Evidence) -> Result<(), String> {
         if !seen.insert(text.branch()) || wire.to == ROUTER {
             continue;
         }
-        // One INVITE may open several dialogs; each counts on by itself.
-        let dialog = highest.entry((text.call_id(), text.to_tag())).or_default();
+        // One INVITE may open several dialogs, of either side; each counts on by itself.
+        let key = (text.call_id(), text.tag_of_from(), text.to_tag());
+        let dialog = highest.entry(key).or_default();
         if text.cseq().0 <= *dialog {
             return Err(format!("CSeq {} after {dialog} in {}", text.get("cseq"), text.call_id()));
         }

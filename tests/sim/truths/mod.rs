@@ -2,9 +2,11 @@
 //! sabotage in `tamper` that proves it can fail.
 //!
 //! `invites`: INVITEs and their ends. `dialogs`: inside a call. `messages`: each message by itself.
-//! `journal`: records, events and questions. `operators`: what is done from outside.
+//! `fork`: targets that ring
+//! together. `journal`: records, events and questions. `operators`: what is done from outside.
 
 mod dialogs;
+pub mod fork;
 mod invites;
 mod journal;
 mod messages;
@@ -40,6 +42,9 @@ pub const ALL: &[(&str, Truth)] = &[
     ("requests inside a call go the recorded way", dialogs::requests_go_the_recorded_way),
     ("a request inside a call is relayed once", dialogs::a_request_is_relayed_once),
     ("a request inside a call is answered", dialogs::a_request_is_answered),
+    ("one target wins", fork::one_target_wins),
+    ("the losers are cancelled", fork::losers_are_cancelled),
+    ("all targets of a Dial ring", fork::all_targets_ring),
     ("bodies and headers pass", journal::bodies_and_headers_pass),
     ("one question per INVITE", journal::one_question_per_invite),
     ("records and events have no gap", journal::no_gaps),
