@@ -78,7 +78,9 @@ impl Application {
         let choice = match purpose {
             Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9, 13]),
             _ if self.plain => self.rng.pick(&[0, 13]),
-            _ => self.rng.pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 13, 13, 14, 14]),
+            _ => self
+                .rng
+                .pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 13, 13, 14, 14]),
         };
         let verbs = match choice {
             0 => vec![self.dial(false, false)],
@@ -135,7 +137,11 @@ impl Application {
             None if by_name => format!("t{target}.example.net"),
             None => format!("203.0.113.{target}"),
         };
-        self.dials.push(Dialled { user: user.clone(), addresses: if by_name { 2 } else { 1 }, dial: self.count });
+        self.dials.push(Dialled {
+            user: user.clone(),
+            addresses: if by_name { 2 } else { 1 },
+            dial: self.count,
+        });
         let mut dial = self.to(format!("sip:{user}@{host}:5060{transport}"));
         dial.action = action.then(|| hook("action"));
         dial

@@ -66,10 +66,13 @@ pub fn one_target_wins(e: &Evidence) -> Result<(), String> {
             return Err(format!("{sid} was answered, and {left} of its legs did not end"));
         }
         // A leg back to the router itself has no telephone behind it.
-        let outside = call.legs.values().filter(|leg| invite_of(e, &leg.branch).is_some_and(|(_, i)| goes_out(i)));
+        let outside =
+            call.legs.values().filter(|leg| invite_of(e, &leg.branch).is_some_and(|(_, i)| goes_out(i)));
         let mut connected = BTreeSet::new();
         for leg in outside.clone() {
-            for (_, answer, _) in heard(e).filter(|(_, t, code)| t.branch() == leg.branch && (200..300).contains(code)) {
+            for (_, answer, _) in
+                heard(e).filter(|(_, t, code)| t.branch() == leg.branch && (200..300).contains(code))
+            {
                 let told = e.out().any(|(_, t)| {
                     t.method() == "BYE"
                         && t.call_id() == answer.call_id()
