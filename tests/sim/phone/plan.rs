@@ -36,6 +36,8 @@ pub enum Mood {
     RingUntilCancel,
     Silent,
     TwoAnswers,
+    /// Not a word for seconds, then the answer at once, or ringing first.
+    Slow,
 }
 
 /// What targets do when nobody says.
@@ -55,6 +57,7 @@ pub const MOODS: &[Mood] = &[
     Mood::RingUntilCancel,
     Mood::Silent,
     Mood::TwoAnswers,
+    Mood::Slow,
 ];
 
 /// What is said inside a call; the router knows some of it, passes some and refuses some.

@@ -31,6 +31,13 @@ impl Phone {
                 plan(self, ringing, 183, &one);
                 plan(self, later, 480, &one);
             }
+            Mood::Slow => {
+                let at = hands.now + hands.rng.between(400, 9_000) * MS;
+                if hands.rng.chance(50) {
+                    plan(self, at, 180, &one);
+                }
+                plan(self, at + hands.rng.between(1, 2_000) * MS, 200, &one);
+            }
             Mood::TwoAnswers => {
                 plan(self, ringing, 180, &one);
                 plan(self, later, 200, &one);
