@@ -71,6 +71,12 @@ impl App {
         self.requests().into_iter().filter(|request| request.path.contains("/status")).collect()
     }
 
+    /// How many requests there were so far.
+    #[allow(dead_code, reason = "the floor bench waits with it")]
+    pub fn count(&self) -> usize {
+        self.locked().len()
+    }
+
     fn locked(&self) -> MutexGuard<'_, Vec<Request>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
