@@ -1,6 +1,6 @@
 //! The journal's way into the store: rows of calls, events, deliveries, tries and traces.
 //!
-//! Batches of 64 entries or 200 ms, in net form, idempotent by call and sequence. A store that is
+//! Batches of what 200 ms bring, in net form, idempotent by call and sequence. A store that is
 //! down, locked or slow is one case: the batch waits, the journal keeps what comes. After a restart
 //! the journal is read from its oldest segment, so that calls which began before the store's
 //! position stand as they did; nothing before that position is written again.
@@ -22,9 +22,14 @@ use crate::store::calls::{
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
-/// Entries in one batch, and how long they gather.
-const ENTRIES: usize = 64;
+/// Entries in one batch at most, and how long they gather. A commit writes every index's page it
+/// touches, so its cost is the batch's, hardly the rows'; and a call that ends, or a delivery that is
+/// made, within the batch is one row.
+const ENTRIES: usize = 4_096;
 const GATHER: Duration = Duration::from_millis(200);
+
+/// Entries read without letting the others of this thread go on.
+const AT_ONCE: usize = 128;
 
 /// How long a batch the store did not take waits: at first, and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -77,8 +82,7 @@ impl<S: Sink> Projection<S> {
         metrics: std::sync::Arc<Metrics>,
         body: Body,
     ) -> Self {
-        let rows = Rows { node, body, calls: HashMap::default(), batch: Batch::default() };
-        Self { node, sink, feed, gauge, metrics, rows }
+        Self { node, sink, feed, gauge, metrics, rows: Rows::new(node, body) }
     }
 
     /// Never ends; dropping it between batches loses nothing.
@@ -113,14 +117,8 @@ impl<S: Sink> Projection<S> {
         let mut deadline = None;
         let (mut entries, mut oldest) = (0, u64::MAX);
         while entries < ENTRIES {
-            let next = self.feed.next(ENTRIES - entries);
-            let fed = match deadline {
-                None => next.await,
-                Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
-                    Ok(fed) => fed,
-                    Err(_) => break,
-                },
-            };
+            let limit = AT_ONCE.min(ENTRIES - entries);
+            let fed = if deadline.is_none() { self.feed.next(limit).await } else { self.feed.read(limit) };
             match fed {
                 Ok(fed) => {
                     for one in &fed {
@@ -128,13 +126,24 @@ impl<S: Sink> Projection<S> {
                         oldest = oldest.min(one.at);
                     }
                     entries += fed.len();
+                    let end = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + GATHER);
+                    if fed.len() == limit {
+                        tokio::task::yield_now().await;
+                    } else if tokio::time::Instant::now() < end {
+                        // What comes meanwhile is read at once: no wake-up per record.
+                        tokio::time::sleep_until(end).await;
+                    } else {
+                        break;
+                    }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be read for the store");
                     tokio::time::sleep(PATIENCE.1).await;
+                    if entries > 0 {
+                        break;
+                    }
                 }
             }
-            deadline = deadline.or_else(|| Some(tokio::time::Instant::now() + GATHER));
         }
         let lag = micros_now().saturating_sub(oldest) / 1000;
         self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
@@ -143,7 +152,7 @@ impl<S: Sink> Projection<S> {
 
     /// Until the store has taken it.
     async fn write(&mut self, position: u64, oldest: u64) {
-        let batch = std::mem::take(&mut self.rows.batch);
+        let batch = self.rows.finish();
         let mut wait = PATIENCE.0;
         let begun = Instant::now();
         while let Err(error) = self.sink.project(self.node, position, &batch).await {
@@ -175,22 +184,30 @@ struct Rows {
     node: InstanceSid,
     body: Body,
     calls: HashMap<CallSid, Standing, foldhash::fast::RandomState>,
+    /// Calls whose rows changed since the last batch and that are not done.
+    changed: Vec<CallSid>,
     batch: Batch,
 }
 
 struct Standing {
     row: CallRow,
-    deliveries: Vec<DeliveryRow>,
+    row_changed: bool,
+    deliveries: Vec<(DeliveryRow, bool)>,
+    listed: bool,
 }
 
 impl Standing {
     fn is_done(&self) -> bool {
-        let settled = |delivery: &DeliveryRow| delivery.state != DeliveryState::Pending;
+        let settled = |(delivery, _): &(DeliveryRow, bool)| delivery.state != DeliveryState::Pending;
         self.row.ended_at.is_some() && self.deliveries.iter().all(settled)
     }
 }
 
 impl Rows {
+    fn new(node: InstanceSid, body: Body) -> Self {
+        Self { node, body, calls: HashMap::default(), changed: Vec::new(), batch: Batch::default() }
+    }
+
     /// Takes one entry in; its rows are wanted unless the store has them.
     fn take(&mut self, fed: &Fed, wanted: bool) {
         let call = match &fed.entry {
@@ -208,9 +225,34 @@ impl Rows {
             }
             Entry::Disabled { .. } | Entry::Enabled { .. } => return,
         };
-        if self.calls.get(&call).is_some_and(Standing::is_done) {
-            self.calls.remove(&call);
+        let Some(standing) = self.calls.get_mut(&call) else { return };
+        if standing.is_done() {
+            if let Some(standing) = self.calls.remove(&call) {
+                self.batch.calls.extend(standing.row_changed.then_some(standing.row));
+                let changed = standing.deliveries.into_iter().filter(|(_, changed)| *changed);
+                self.batch.deliveries.extend(changed.map(|(delivery, _)| delivery));
+            }
+        } else if wanted && !standing.listed {
+            standing.listed = true;
+            self.changed.push(call);
         }
+    }
+
+    /// The rows of everything taken in since the last time: each call and delivery once, as it stands.
+    fn finish(&mut self) -> Batch {
+        for call in self.changed.drain(..) {
+            let Some(standing) = self.calls.get_mut(&call) else { continue };
+            standing.listed = false;
+            if std::mem::take(&mut standing.row_changed) {
+                self.batch.calls.push(standing.row.clone());
+            }
+            for (delivery, changed) in &mut standing.deliveries {
+                if std::mem::take(changed) {
+                    self.batch.deliveries.push(delivery.clone());
+                }
+            }
+        }
+        std::mem::take(&mut self.batch)
     }
 
     fn record(&mut self, record: &Record, fed: &Fed, wanted: bool) {
@@ -219,14 +261,16 @@ impl Rows {
         let node = self.node;
         let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
             row: call_row(node, known, stamp(known.started)),
+            row_changed: false,
             deliveries: Vec::new(),
+            listed: false,
         });
         advance(&mut standing.row, record, at);
         let (kind, detail) = words(&record.change);
         let event =
             EventRow { call_id: record.call, sequence: record.seq, at, kind: kind.to_owned(), detail };
         if wanted {
-            self.batch.calls.push(standing.row.clone());
+            standing.row_changed = true;
             self.batch.events.push(event);
         }
         let notice = Notice::of(record, &known.facts, time(fed.at), time(known.started), known.outbound);
@@ -250,8 +294,7 @@ impl Rows {
             finished_at: None,
             last_error: None,
         };
-        self.batch.deliveries.extend(wanted.then(|| delivery.clone()));
-        standing.deliveries.push(delivery);
+        standing.deliveries.push((delivery, wanted));
     }
 
     fn outcome(&mut self, outcome: &Outcome, at: u64, wanted: bool) {
@@ -265,7 +308,8 @@ impl Rows {
             self.batch.attempts.extend(wanted.then_some(row));
         }
         let Some(standing) = self.calls.get_mut(&outcome.call) else { return };
-        let Some(row) = standing.deliveries.iter_mut().find(|row| row.id == id) else { return };
+        let Some((row, changed)) = standing.deliveries.iter_mut().find(|(row, _)| row.id == id) else { return };
+        *changed |= wanted;
         row.revision += 1;
         row.attempts = row.attempts.max(outcome.attempt);
         row.last_error = error;
@@ -279,7 +323,6 @@ impl Rows {
             Fate::Failed(next) => (DeliveryState::Pending, next.map(|next| stamp(next.saturating_mul(1000)))),
         };
         row.finished_at = outcome.fate.is_final().then(|| stamp(at));
-        self.batch.deliveries.extend(wanted.then(|| row.clone()));
     }
 }
 

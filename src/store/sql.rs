@@ -21,10 +21,12 @@ impl Sql {
         Self(parts.concat().into())
     }
 
-    /// `head VALUES ($1, $2), ($3, $4) … tail`, for `rows` rows of `columns` columns.
+    /// `head VALUES (…), (…) … tail`, for `rows` rows of `columns` columns, with the server's own
+    /// placeholders: `$1` on PostgreSQL. SQLite takes those for names and looks each one up among
+    /// all at every execution (measured: a third of the projection's time), so it gets bare `?`.
     #[must_use]
-    pub fn values(head: &'static str, columns: usize, rows: usize, tail: &'static str) -> Self {
-        let mut text = String::with_capacity(head.len() + tail.len() + rows * columns * 6);
+    fn values(head: &'static str, columns: usize, rows: usize, tail: &'static str, numbered: bool) -> Self {
+        let mut text = String::with_capacity(head.len() + tail.len() + 16 + rows * (columns * 6 + 4));
         text.push_str(head);
         for row in 0..rows {
             text.push_str(if row == 0 { " VALUES (" } else { ", (" });
@@ -32,8 +34,12 @@ impl Sql {
                 if column > 1 {
                     text.push(',');
                 }
-                text.push('$');
-                text.push_str(&(row * columns + column).to_string());
+                if numbered {
+                    text.push('$');
+                    text.push_str(&(row * columns + column).to_string());
+                } else {
+                    text.push('?');
+                }
             }
             text.push(')');
         }
@@ -221,6 +227,32 @@ impl Tx {
         })
     }
 
+    /// Inserts many rows with one statement: `head`, the `values` of all rows one after the other,
+    /// `columns` each, and `tail`.
+    ///
+    /// # Errors
+    /// The database is away or refuses.
+    pub async fn insert(
+        &mut self,
+        head: &'static str,
+        columns: usize,
+        values: Vec<Value>,
+        tail: &'static str,
+    ) -> Result<()> {
+        let rows = values.len() / columns;
+        match self {
+            Self::Sqlite(tx) => {
+                let sql = Sql::values(head, columns, rows, tail, false);
+                sqlx::query_with(sql, sqlite_owned(values)).execute(&mut **tx).await.map(drop)?;
+            }
+            Self::Postgres(tx) => {
+                let sql = Sql::values(head, columns, rows, tail, true);
+                sqlx::query_with(sql, postgres(&values)).execute(&mut **tx).await.map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a script of several statements without values (migrations).
     ///
     /// # Errors
@@ -299,12 +331,16 @@ async fn breathe(taken: &mut u32) {
 const ENCODES: &str = "texts, integers and booleans always encode";
 
 fn sqlite(values: &[Value]) -> SqliteArguments {
+    sqlite_owned(values.to_vec())
+}
+
+fn sqlite_owned(values: Vec<Value>) -> SqliteArguments {
     let mut arguments = SqliteArguments::default();
     for value in values {
         match value {
-            Value::Bool(bool) => arguments.add(*bool),
-            Value::Int(int) => arguments.add(*int),
-            Value::Text(text) => arguments.add(text.clone()),
+            Value::Bool(bool) => arguments.add(bool),
+            Value::Int(int) => arguments.add(int),
+            Value::Text(text) => arguments.add(text),
         }
         .expect(ENCODES);
     }

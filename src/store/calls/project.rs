@@ -5,7 +5,7 @@ use crate::store::calls::rows::{AttemptRow, CallRow, DeliveryRow, EventRow, Trac
 use crate::store::column::Column;
 use crate::store::error::Result;
 use crate::store::open::Store;
-use crate::store::sql::{Purpose, Sql, Tx};
+use crate::store::sql::{Purpose, Tx};
 use crate::store::table::Table;
 
 /// What a stretch of the journal comes to, in net form.
@@ -45,9 +45,9 @@ impl Store {
         let mut tx = self.calls.begin(Purpose::Write).await?;
         insert(&mut tx, newest_first(&batch.calls, |row| (row.id, row.sequence)), CALLS).await?;
         insert(&mut tx, unique(&batch.events, |row| (row.call_id, row.sequence)), NOTHING).await?;
-        let deliveries = newest_first(&batch.deliveries, |row| (row.id.clone(), row.revision));
+        let deliveries = newest_first(&batch.deliveries, |row| (row.id.as_str(), row.revision));
         insert(&mut tx, deliveries, DELIVERIES).await?;
-        let attempts = unique(&batch.attempts, |row| (row.delivery_id.clone(), row.attempt));
+        let attempts = unique(&batch.attempts, |row| (row.delivery_id.as_str(), row.attempt));
         insert(&mut tx, attempts, NOTHING).await?;
         insert(&mut tx, unique(&batch.trace, |row| (row.call_id, row.line)), NOTHING).await?;
         tx.execute(
@@ -95,20 +95,23 @@ async fn insert<T: Table>(tx: &mut Tx, rows: Vec<&T>, conflict: &'static str) ->
         let count = 1 << fits.ilog2();
         let (now, later) = rest.split_at(count);
         let values: Vec<_> = now.iter().flat_map(|row| row.values()).collect();
-        tx.execute(Sql::values(T::INSERT_INTO, columns, count, conflict), &values).await?;
+        tx.insert(T::INSERT_INTO, columns, values, conflict).await?;
         rest = later;
     }
     Ok(())
 }
 
 /// One row per key: a statement may not touch a row twice.
-fn unique<T, K: std::hash::Hash + Eq>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+fn unique<'r, T, K: std::hash::Hash + Eq>(rows: &'r [T], key: impl Fn(&'r T) -> K) -> Vec<&'r T> {
     let mut seen = std::collections::HashSet::with_capacity(rows.len());
     rows.iter().filter(|row| seen.insert(key(row))).collect()
 }
 
 /// The newest row per identity.
-fn newest_first<T, K: std::hash::Hash + Eq + Clone>(rows: &[T], key: impl Fn(&T) -> (K, u32)) -> Vec<&T> {
+fn newest_first<'r, T, K: std::hash::Hash + Eq>(
+    rows: &'r [T],
+    key: impl Fn(&'r T) -> (K, u32),
+) -> Vec<&'r T> {
     let mut newest = std::collections::HashMap::with_capacity(rows.len());
     for (at, row) in rows.iter().enumerate() {
         let (id, version) = key(row);
