@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
+
 use super::effects::Scribe;
 use crate::call::record::Record;
 use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
@@ -16,6 +18,10 @@ use crate::journal::{Archive, Entry, Fate, Feed, Outcome, Pen, Replay, Undeliver
 
 /// Entries pumped at once.
 const AT_ONCE: usize = 256;
+
+/// How long events, and what became of deliveries, gather: a wake-up for each would cost as much as
+/// all else this thread does for a call. What a crash takes of the latter is delivered again.
+const GATHER: Duration = Duration::from_millis(10);
 
 impl Scribe for Pen {
     fn write(&mut self, batch: &mut Vec<Record>) {
@@ -34,13 +40,24 @@ impl Scribe for Pen {
 /// Writes down what became of deliveries.
 pub struct Deliveries {
     pen: Mutex<Pen>,
+    held: Notify,
 }
 
 impl Deliveries {
     /// Writes with `pen`.
     #[must_use]
-    pub const fn new(pen: Pen) -> Self {
-        Self { pen: Mutex::new(pen) }
+    pub fn new(pen: Pen) -> Self {
+        Self { pen: Mutex::new(pen), held: Notify::new() }
+    }
+
+    /// Writes what has gathered, for as long as it is polled. The rest is written when this is
+    /// dropped.
+    pub async fn write(&self) {
+        loop {
+            self.held.notified().await;
+            tokio::time::sleep(GATHER).await;
+            self.pen.lock().unwrap_or_else(PoisonError::into_inner).flush();
+        }
     }
 
     /// The receiver gets its events again; tell [`callback::Feed::enable`] too.
@@ -49,7 +66,8 @@ impl Deliveries {
     }
 
     fn note(&self, entry: Entry) {
-        self.pen.lock().unwrap_or_else(PoisonError::into_inner).note([entry]);
+        self.pen.lock().unwrap_or_else(PoisonError::into_inner).hold(&entry);
+        self.held.notify_one();
     }
 
     fn tried(&self, delivery: &Delivery, attempt: &Attempt, fate: Fate) {
@@ -118,12 +136,16 @@ pub async fn pump(mut feed: Feed, callbacks: callback::Feed) {
     loop {
         match feed.next(AT_ONCE).await {
             Ok(written) => {
+                let wait = written.len() < AT_ONCE;
                 for one in written {
                     let (Entry::Record(record), Some(known)) = (&one.entry, &one.known) else { continue };
                     let (at, started) = (time(one.at), time(known.started));
                     if let Some(notice) = Notice::of(record, &known.facts, at, started, known.outbound) {
                         callbacks.push(notice);
                     }
+                }
+                if wait {
+                    tokio::time::sleep(GATHER).await;
                 }
             }
             Err(error) => {

@@ -215,6 +215,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let mut tasks = JoinSet::new();
     let deliveries = Arc::new(Deliveries::new(journal.pen()));
     let outcomes = Arc::new(Reported::new(deliveries.clone(), metrics.clone()));
+    let written = deliveries.clone();
+    tasks.spawn_local(async move { written.write().await });
     let backlog = Arc::new(Unread::new(journal.archive()));
     let urls = client.urls().clone();
     let (feed, callbacks) = Callbacks::new(callback::Setup {

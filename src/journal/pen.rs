@@ -37,9 +37,15 @@ impl Pen {
     /// Writes entries of other kinds, with the present wall time.
     pub fn note(&mut self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
-            self.add(&entry, now());
+            self.hold(&entry);
         }
         self.flush();
+    }
+
+    /// Takes an entry, with the present wall time, and keeps it until the next [`Pen::flush`], or
+    /// until something else is written or the pen is dropped.
+    pub fn hold(&mut self, entry: &Entry) {
+        self.add(entry, now());
     }
 
     fn add(&mut self, entry: &Entry, at: u64) {
@@ -48,7 +54,8 @@ impl Pen {
         self.given += 1;
     }
 
-    fn flush(&mut self) {
+    /// Hands over what is held.
+    pub fn flush(&mut self) {
         if !self.notes.is_empty() {
             self.shared.push(&mut self.bytes, &mut self.notes, Some((&self.mark, self.given)));
         }
@@ -63,6 +70,12 @@ impl Pen {
     /// Resolves when [`Pen::written`] may have grown since it last resolved.
     pub async fn grown(&self) {
         self.mark.grown.notified().await;
+    }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 

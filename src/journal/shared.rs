@@ -71,6 +71,8 @@ pub(super) struct Pending {
     pub notes: Vec<Note>,
     pub marks: Vec<(Arc<Mark>, u64)>,
     pub since: Option<Clock>,
+    /// The writer waits to be woken. Waking costs a system call, also when nobody sleeps.
+    pub asleep: bool,
     pub stop: bool,
 }
 
@@ -107,6 +109,8 @@ pub(super) enum What {
 pub(super) struct Unsynced {
     /// Files with the position they are written up to.
     pub files: Vec<(Arc<File>, u64)>,
+    /// The syncer waits to be woken.
+    pub asleep: bool,
     pub stop: bool,
 }
 
@@ -149,8 +153,11 @@ impl Shared {
         pending.bytes.append(bytes);
         pending.notes.append(notes);
         pending.marks.extend(mark.map(|(mark, count)| (Arc::clone(mark), count)));
+        let asleep = std::mem::take(&mut pending.asleep);
         drop(pending);
-        self.wake.notify_one();
+        if asleep {
+            self.wake.notify_one();
+        }
     }
 
     /// Tells whoever observes how long `work` took since `began`.
