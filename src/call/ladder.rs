@@ -1,12 +1,12 @@
 //! A message as one line of the ladder in a call's trace.
 
-use crate::call::trace::TraceItem;
+use crate::call::trace::{Short, TraceItem};
 use crate::ids::CallSid;
 
 /// The line of a whole message: its method or status, its CSeq, and how often it was repeated.
 #[must_use]
 pub fn line(bytes: &[u8], leg: Option<CallSid>, inbound: bool, repeat: u16) -> TraceItem {
-    let first = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let first = &bytes[..memchr::memchr(b'\r', bytes).unwrap_or(bytes.len())];
     let start = match first.strip_prefix(b"SIP/2.0 ") {
         Some(status) => status,
         None => first.split(|&byte| byte == b' ').next().unwrap_or_default(),
@@ -15,8 +15,8 @@ pub fn line(bytes: &[u8], leg: Option<CallSid>, inbound: bool, repeat: u16) -> T
         let value = &bytes[at + 7..];
         &value[..memchr::memchr(b'\r', value).unwrap_or(value.len())]
     });
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into();
-    TraceItem::Message { leg, inbound, start: text(start), cseq: text(cseq), repeat }
+    let (start, cseq) = (Short::of(start.trim_ascii()), Short::of(cseq.trim_ascii()));
+    TraceItem::Message { leg, inbound, start, cseq, repeat }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
@@ -188,20 +188,19 @@ impl std::fmt::Debug for Client {
 
 impl Request {
     fn to_http1(&self) -> hyper::Request<Full<Bytes>> {
-        let mut request = self.to_http(&self.path_and_query);
-        let host = HeaderValue::from_str(self.target.authority());
-        request.headers_mut().insert(header::HOST, host.expect("the target checked its host"));
+        let mut request = self.to_http(self.path.clone());
+        request.headers_mut().insert(header::HOST, self.authority.clone());
         request
     }
 
     fn to_http2(&self) -> hyper::Request<Full<Bytes>> {
-        self.to_http(&format!("{}{}", self.target.base(), self.path_and_query))
+        self.to_http(self.uri.clone())
     }
 
-    fn to_http(&self, uri: &str) -> hyper::Request<Full<Bytes>> {
+    fn to_http(&self, uri: hyper::Uri) -> hyper::Request<Full<Bytes>> {
         let mut request = hyper::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri.parse().expect("checked when the request was made");
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         request
     }

@@ -28,7 +28,12 @@ pub struct Identity<'a> {
 pub struct Request {
     pub(super) target: Arc<Target>,
     pub(super) method: hyper::Method,
-    pub(super) path_and_query: String,
+    /// The whole URL, as HTTP/2 has it.
+    pub(super) uri: hyper::Uri,
+    /// Path and query, as HTTP/1 has it.
+    pub(super) path: hyper::Uri,
+    /// Host and port.
+    pub(super) authority: HeaderValue,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) key: Arc<str>,
@@ -88,10 +93,12 @@ impl Request {
             Method::Get => hyper::Method::GET,
             Method::Post => hyper::Method::POST,
         };
+        let authority = HeaderValue::from_str(target.authority()).map_err(|_| BadUrl::Host)?;
         // Whatever is not a URI to the HTTP library is found out here, not in the middle of a call.
-        url.parse::<hyper::Uri>().map_err(|_| BadUrl::Character)?;
+        let uri = url.parse::<hyper::Uri>().map_err(|_| BadUrl::Character)?;
+        let path = uri.path_and_query().cloned().ok_or(BadUrl::Character)?;
         let key = target.key();
-        Ok(Self { target, method, path_and_query, headers, body, key, breaker: false })
+        Ok(Self { target, method, uri, path: path.into(), authority, headers, body, key, breaker: false })
     }
 
     /// Says how long the answer is waited for (`X-Callgate-Deadline-Ms`).
