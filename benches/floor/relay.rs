@@ -32,7 +32,7 @@ pub fn run(words: &str) {
 }
 
 fn pass(far: &UdpSocket, near: &UdpSocket, bytes: &[u8], sink: SocketAddr, asks: &mpsc::SyncSender<()>) {
-    far.send(bytes).expect("sent");
+    forward(far.send(bytes));
     if bytes.first() == Some(&b'I') {
         near.send_to(&bytes[..bytes.len().min(300)], sink).expect("sent");
         asks.send(()).expect("the asking thread lives");
@@ -42,8 +42,16 @@ fn pass(far: &UdpSocket, near: &UdpSocket, bytes: &[u8], sink: SocketAddr, asks:
 fn backward(far: &UdpSocket, near: &UdpSocket, caller: SocketAddr) {
     let mut buffer = [0; 65_536];
     loop {
-        let length = far.recv(&mut buffer).expect("a datagram");
-        near.send_to(&buffer[..length], caller).expect("sent");
+        // The callee that ended before the last copy of a message is no fault of the floor's.
+        let Ok(length) = far.recv(&mut buffer) else { continue };
+        forward(near.send_to(&buffer[..length], caller));
+    }
+}
+
+/// A callee that is gone answers a connected socket with an error on whatever is sent next.
+fn forward(sent: std::io::Result<usize>) {
+    if let Err(error) = sent {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
     }
 }
 

@@ -19,8 +19,8 @@ use crate::ids::{AccountSid, CallSid};
 const GATHER: Duration = Duration::from_millis(4);
 
 /// How long the writer gathers behind a write: what comes alone is written at once, what comes
-/// thick shares a wake-up and a write, and no record waits a millisecond.
-const BREATH: Duration = Duration::from_micros(500);
+/// thick shares a wake-up and a write, and no record waits half a millisecond for it.
+const BREATH: Duration = Duration::from_micros(300);
 
 /// How often the writer looks after segments when nothing comes, and while the disk is full.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
