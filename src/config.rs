@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::api::HttpConfig;
+use crate::api::{HttpConfig, InventoryConfig};
 use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
 use crate::net::SipConfig;
 use crate::outbound::AllowPrivate;
@@ -46,6 +46,8 @@ sections! {
     secrets: SecretsSection,
     /// The HTTP port.
     http: HttpConfig,
+    /// Which numbers may be had.
+    inventory: InventoryConfig,
     /// The question to applications.
     webhook: webhook::Config,
     /// The call journal.

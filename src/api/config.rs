@@ -1,4 +1,4 @@
-//! `[http]`: where the API listens and what it bears.
+//! `[http]`: where the API listens and what it bears. `[inventory]`: which numbers may be had.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,15 @@ pub struct HttpConfig {
     /// How long a client may take to send its request's head, its body, or to take the next part of
     /// an answer, in milliseconds.
     pub client_timeout_ms: u64,
+}
+
+/// `[inventory]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct InventoryConfig {
+    /// Whether customers get provider numbers out of the inventory only. SIP numbers, patterns and what
+    /// operators create are free of it.
+    pub strict: bool,
 }
 
 impl Default for HttpConfig {

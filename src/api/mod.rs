@@ -24,7 +24,7 @@ mod server;
 pub mod service;
 mod state;
 
-pub use config::HttpConfig;
+pub use config::{HttpConfig, InventoryConfig};
 pub use error::ApiError;
 pub use handles::{
     BoxFuture, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions, ReloadReport,

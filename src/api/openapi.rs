@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::admin::{ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, TRUNK_FIELDS};
-use super::restcomm::{ACCOUNT, APPLICATION, BASES, NUMBER, NUMBER_FILTERS, ORGANIZATION};
+use super::restcomm::{ACCOUNT, APPLICATION, BASES, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH};
 
 /// How a request carries its parameters.
 #[derive(Clone, Copy)]
@@ -37,6 +37,64 @@ const RESTCOMM: &[Operation] = &[
         200,
     ),
     ("post", "/Accounts/{account}/IncomingPhoneNumbers", "Create a number or pattern", Form(NUMBER), 200),
+    (
+        "get",
+        "/Accounts/{account}/IncomingPhoneNumbers/Local",
+        "The account's local numbers",
+        Query(NUMBER_FILTERS),
+        200,
+    ),
+    ("post", "/Accounts/{account}/IncomingPhoneNumbers/Local", "Create a local number", Form(NUMBER), 200),
+    (
+        "get",
+        "/Accounts/{account}/AvailablePhoneNumbers/{country}/Local",
+        "The inventory's local numbers",
+        Query(SEARCH),
+        200,
+    ),
+    (
+        "get",
+        "/Accounts/{account}/IncomingPhoneNumbers/TollFree",
+        "The account's toll-free numbers",
+        Query(NUMBER_FILTERS),
+        200,
+    ),
+    (
+        "post",
+        "/Accounts/{account}/IncomingPhoneNumbers/TollFree",
+        "Create a toll-free number",
+        Form(NUMBER),
+        200,
+    ),
+    (
+        "get",
+        "/Accounts/{account}/AvailablePhoneNumbers/{country}/TollFree",
+        "The inventory's toll-free numbers",
+        Query(SEARCH),
+        200,
+    ),
+    (
+        "get",
+        "/Accounts/{account}/IncomingPhoneNumbers/Mobile",
+        "The account's mobile numbers",
+        Query(NUMBER_FILTERS),
+        200,
+    ),
+    ("post", "/Accounts/{account}/IncomingPhoneNumbers/Mobile", "Create a mobile number", Form(NUMBER), 200),
+    (
+        "get",
+        "/Accounts/{account}/AvailablePhoneNumbers/{country}/Mobile",
+        "The inventory's mobile numbers",
+        Query(SEARCH),
+        200,
+    ),
+    (
+        "get",
+        "/Accounts/{account}/IncomingPhoneNumbers/AvailableCountries",
+        "Countries of which numbers may be had",
+        Nothing,
+        200,
+    ),
     ("get", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "One number", Nothing, 200),
     ("post", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "Change a number", Form(NUMBER), 200),
     ("put", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "Change a number", Form(NUMBER), 200),

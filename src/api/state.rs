@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::config::HttpConfig;
 use super::handles::Handles;
-use super::service::Service;
+use super::service::{Service, numbering};
 
 /// The API's state; a clone is a pointer.
 #[derive(Clone, Debug)]
@@ -24,9 +24,13 @@ pub struct Shared {
 }
 
 impl Api {
-    /// The API over what the daemon wires in.
+    /// The API over what the daemon wires in. The numbering plan is warmed meanwhile.
     #[must_use]
     pub fn new(handles: Handles, service: Service, config: HttpConfig) -> Self {
+        let warmed = std::thread::Builder::new().name("numbering-plan".to_owned()).spawn(numbering::warm);
+        if let Err(error) = warmed {
+            tracing::warn!(%error, "the numbering plan is not warmed: the first look into it takes longer");
+        }
         let room = || Arc::new(Semaphore::new(config.max_requests));
         let (gate, waiting) = (room(), room());
         Self(Arc::new(Shared { handles, service, config, gate, waiting }))

@@ -256,7 +256,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 
     let (stop_api, stop) = watch::channel(false);
-    let service = Service::new(store.clone(), directory.clone(), guard.clone());
+    let service =
+        Service::new(store.clone(), directory.clone(), guard.clone()).strict(config.inventory.strict);
     let follower_handle = Arc::new(follower.clone());
     let handles = Handles {
         directory,

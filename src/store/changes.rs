@@ -9,7 +9,7 @@ use crate::routing::model::{Delta, Frame, Number, NumberKey};
 use crate::store::column::{Column, Word};
 use crate::store::error::{BadRow, Result};
 use crate::store::load::{FrameRows, read_frame};
-use crate::store::model::{NumberReader, RoutedRow};
+use crate::store::model::{HELD, NumberReader, RoutedRow};
 use crate::store::open::Store;
 use crate::store::sql::{Purpose, Row, Sql, Tx};
 use crate::store::table::Table;
@@ -128,7 +128,8 @@ async fn read_step(store: &Store, tx: &mut Tx, since: u64, generation: u64) -> R
         .await?;
     let sql = Sql::of(&[
         RoutedRow::SELECT,
-        "WHERE id IN (SELECT id FROM change_log WHERE generation > $1 AND kind = 'number')",
+        "WHERE id IN (SELECT id FROM change_log WHERE generation > $1 AND kind = 'number') AND ",
+        HELD,
     ]);
     let mut reader = NumberReader::default();
     let mut written = Vec::new();

@@ -32,6 +32,7 @@ pub(crate) const DIRECTORY: &[Migration] = &[
         "directory 3: application references",
         include_str!("migrations/common/0003_application_references.sql"),
     ),
+    common("directory 4: number kinds", include_str!("migrations/common/0004_number_kinds.sql")),
 ];
 
 /// The projection of the journal.

@@ -8,7 +8,7 @@
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
-//! - `calls/`: the projection of the journal. `write`, `lists`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
+//! - `calls/`: the projection of the journal. `write`, `lists`, `inventory`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
 
 mod bytes;
 pub mod calls;
@@ -17,6 +17,7 @@ mod column;
 mod config;
 mod entity;
 mod error;
+mod inventory;
 mod keys;
 pub mod last_good;
 mod lists;
@@ -37,8 +38,9 @@ pub use column::Word;
 pub use config::{SecretsSection, StoreSection};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
+pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret};
-pub use lists::{Listed, Named, Naming, NumberFilter, Page};
+pub use lists::{Listed, Named, Naming, NumberFilter, NumberOrder, Page};
 pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;
 pub use open::{Store, StoreConfig};

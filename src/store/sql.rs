@@ -21,6 +21,21 @@ impl Sql {
         Self(parts.concat().into())
     }
 
+    /// One statement of several constant parts, each `?` of them numbered in order: conditions that do
+    /// not narrow can be left out.
+    #[must_use]
+    pub fn asked(parts: &[&'static str]) -> Self {
+        let mut text = String::new();
+        for (at, piece) in parts.concat().split('?').enumerate() {
+            if at > 0 {
+                text.push('$');
+                text.push_str(&at.to_string());
+            }
+            text.push_str(piece);
+        }
+        Self(text.into())
+    }
+
     /// `head VALUES (…), (…) … tail`, for `rows` rows of `columns` columns, with the server's own
     /// placeholders: `$1` on PostgreSQL. SQLite takes those for names and looks each one up among
     /// all at every execution (measured: a third of the projection's time), so it gets bare `?`.

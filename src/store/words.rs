@@ -17,6 +17,7 @@ use crate::routing::model::{
     CallerFrom, CallerIdFormat, DialledFrom, MatchMode, Method, Nat, NumberRule, Prefix, Status, TrunkMode,
 };
 use crate::store::column::Word;
+use crate::store::inventory::NumberKind;
 use crate::store::rows::{NumberState, Role};
 use crate::store::secrets::Sealed;
 
@@ -51,6 +52,8 @@ words! {
     NumberState, "a state of a number, as in_service": Discovery = "discovery", Available = "available",
         Reserved = "reserved", InService = "in_service", PortIn = "port_in", PortOut = "port_out",
         Released = "released", Aging = "aging", Disconnected = "disconnected", Deleted = "deleted";
+    NumberKind, "local, toll_free, mobile, either or none": Local = "local", TollFree = "toll_free",
+        Mobile = "mobile", Either = "either", None = "none";
     CallStatus, "a call's status": Ringing = "ringing", InProgress = "in-progress", Completed = "completed",
         Busy = "busy", NoAnswer = "no-answer", Canceled = "canceled", Failed = "failed";
 }

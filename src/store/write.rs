@@ -75,6 +75,35 @@ impl Store {
         self.modify(actor, row.id(), |old| *old = row.clone()).await
     }
 
+    /// Puts `row`, as new, in the place of the row `old` if `still` holds of that one at this moment.
+    /// `None`: it does not, or it is gone, and nothing was written.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub async fn replace<T: Entity>(
+        &self,
+        actor: &str,
+        old: T::Id,
+        still: impl FnOnce(&T) -> bool + Send,
+        mut row: T,
+    ) -> Result<Option<Written<T>>> {
+        row.set_id(random_id()?);
+        let now = Timestamp::now();
+        row.stamp(now, now);
+        let mut tx = self.writers_turn().await?;
+        let before = match existing::<T>(&mut tx, old).await {
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            other => other?,
+        };
+        if !still(&before) {
+            return Ok(None);
+        }
+        tx.execute(T::DELETE, &[old.bind()]).await?;
+        Entry { actor, action: "delete", before: Some(&before), after: None }.write(&mut tx, old).await?;
+        tx.execute(T::INSERT, &row.values()).await?;
+        finish(tx, Entry { actor, action: "create", before: None, after: None }, row.id()).await.map(Some)
+    }
+
     /// Deletes a row; the generation without it.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod client;
 mod commands;
+mod inventory;
 mod limits;
 mod numbers;
 mod openapi;

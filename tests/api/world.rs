@@ -49,6 +49,14 @@ impl Caller {
         format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers/{sid}.json", self.sid)
     }
 
+    pub fn kind(&self, kind: &str) -> String {
+        format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers/{kind}.json", self.sid)
+    }
+
+    pub fn available(&self, of: &str) -> String {
+        format!("/restcomm/2012-04-24/Accounts/{}/AvailablePhoneNumbers/{of}", self.sid)
+    }
+
     pub fn applications(&self) -> String {
         format!("/restcomm/2012-04-24/Accounts/{}/Applications.json", self.sid)
     }
@@ -61,7 +69,15 @@ impl Api {
     }
 
     pub async fn with(server: Server, http: HttpConfig) -> Self {
-        let world = World::new(server).await;
+        Self::over(World::new(server).await, http, false).await
+    }
+
+    /// Customers get numbers out of the inventory only.
+    pub async fn strict(server: Server) -> Self {
+        Self::over(World::new(server).await, HttpConfig::default(), true).await
+    }
+
+    async fn over(world: World, http: HttpConfig, strict: bool) -> Self {
         let token = callgate::store::new_token().unwrap();
         world.store.set_auth_token("test", world.account.id, &token).await.unwrap();
         let admin = Caller {
@@ -80,7 +96,7 @@ impl Api {
             receivers: Arc::new(Gone::default()),
             sample: Arc::new(|| ()),
         };
-        let service = Service::new(world.store.clone(), directory, Guard::default());
+        let service = Service::new(world.store.clone(), directory, Guard::default()).strict(strict);
         let routes = router(&State::new(handles.clone(), service, http.clone()));
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

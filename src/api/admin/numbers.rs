@@ -75,7 +75,13 @@ pub(super) async fn create(
     };
     let mut is_sip = false;
     fields.flag("is_sip", &mut is_sip)?;
-    let new = NewNumber { text, is_sip: is_sip.then_some(true), state: NumberState::InService };
+    let new = NewNumber {
+        text,
+        is_sip: is_sip.then_some(true),
+        state: NumberState::InService,
+        kind: None,
+        bought: false,
+    };
     let written = api.service.create_number(&admin.0, account, new, |row| apply(&fields, row)).await?;
     Ok(reply::written(written, Vec::new(), |row| reply::created(&print(&row))))
 }

@@ -1,12 +1,13 @@
 //! The Restcomm dialect: thin over `service`.
 //!
 //! - `number`, `application`, `tenant`: what clients may send and how rows are printed.
-//! - `numbers`, `applications`, `organizations`, `accounts`: the handlers.
+//! - `numbers`, `available`, `applications`, `organizations`, `accounts`: the handlers.
 //! - `params`: what clients send. `paging`: the list object. `date`: dates as documented. `xml`: answers as XML.
 
 mod accounts;
 mod application;
 mod applications;
+mod available;
 pub(crate) mod date;
 mod number;
 mod numbers;
@@ -34,6 +35,7 @@ use super::state::Api;
 use crate::ids::AccountSid;
 
 pub(super) use application::KNOWN as APPLICATION;
+pub(super) use available::SEARCH;
 pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
 pub(super) use tenant::{ACCOUNT, ORGANIZATION};
 
@@ -47,6 +49,13 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/Accounts/{account}", get(accounts::read).post(accounts::update).put(accounts::update))
         .route("/Accounts/{account}/Accounts", get(accounts::list).post(accounts::create))
         .route("/Accounts/{account}/IncomingPhoneNumbers", get(numbers::list).post(numbers::create))
+        .route("/Accounts/{account}/IncomingPhoneNumbers/AvailableCountries", get(numbers::countries))
+        .route("/Accounts/{account}/IncomingPhoneNumbers/Local", get(numbers::list).post(numbers::create))
+        .route("/Accounts/{account}/IncomingPhoneNumbers/TollFree", get(numbers::list).post(numbers::create))
+        .route("/Accounts/{account}/IncomingPhoneNumbers/Mobile", get(numbers::list).post(numbers::create))
+        .route("/Accounts/{account}/AvailablePhoneNumbers/{country}/Local", get(available::search))
+        .route("/Accounts/{account}/AvailablePhoneNumbers/{country}/TollFree", get(available::search))
+        .route("/Accounts/{account}/AvailablePhoneNumbers/{country}/Mobile", get(available::search))
         .route(
             "/Accounts/{account}/IncomingPhoneNumbers/{sid}",
             get(numbers::read).post(numbers::update).put(numbers::update).delete(numbers::delete),

@@ -239,7 +239,7 @@ pub(crate) fn print(row: NumberRow, names: ApplicationNames, base: &str) -> Prin
 }
 
 /// The default FriendlyName: the number's digits without `+`; other texts as they are.
-fn friendly(number: &str) -> &str {
+pub(crate) fn friendly(number: &str) -> &str {
     match number.strip_prefix('+') {
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits,
         _ => number,

@@ -11,8 +11,9 @@ use crate::api::reply;
 use crate::api::service::{NewNumber, Principal, ServiceError, Written};
 use crate::api::state::Api;
 use crate::ids::AccountSid;
-use crate::store::{NumberFilter, NumberRow, NumberState, Page as Rows};
+use crate::store::{NumberFilter, NumberOrder, NumberRow, NumberState, Page as Rows};
 
+use super::available::Kind;
 use super::number::{self, ApplicationNames, FILTERS, KNOWN, Printed};
 use super::paging::{Page, Position};
 use super::params::{Params, shown};
@@ -33,6 +34,7 @@ pub(super) async fn list(
     who: Principal,
     Owner(account): Owner,
     Base(base): Base,
+    kind: Kind,
     Extension(wire): Extension<Wire>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
@@ -42,14 +44,26 @@ pub(super) async fn list(
     let number =
         params.get("PhoneNumber").filter(|text| !text.is_empty()).map(|text| text.replacen(' ', "+", 1));
     let name = params.change("FriendlyName").flatten();
-    let filter =
-        NumberFilter { number_part: number.clone(), friendly_name: name.clone(), ..NumberFilter::default() };
+    params.flag("Beta")?;
+    let filter = NumberFilter {
+        number_part: number.clone(),
+        friendly_name: name.clone(),
+        kind: kind.wanted,
+        order: order(&params)?,
+        reverse: params.flag("Reverse")?.unwrap_or(false),
+        ..NumberFilter::default()
+    };
     let rows = Rows { offset: page.offset(), limit: page.size };
     let listed = api.service.numbers(&who, account, filter, rows).await.map_err(refuse)?;
-    let uri = format!("{base}/Accounts/{account}/IncomingPhoneNumbers{}", wire.suffix);
-    let given = [("PhoneNumber", &number), ("FriendlyName", &name)];
+    let uri = format!("{base}/Accounts/{account}/IncomingPhoneNumbers{}{}", kind.path, wire.suffix);
+    let given = [
+        ("PhoneNumber", number.as_deref()),
+        ("FriendlyName", name.as_deref()),
+        ("SortBy", params.get("SortBy")),
+        ("Reverse", params.get("Reverse")),
+    ];
     let filters: Vec<(&str, &str)> =
-        given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value))).collect();
+        given.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
     let last = listed.rows.last().map(|row| row.id.to_string());
     let position = page.position(listed.total, listed.rows.len() as u64, &uri, &filters, last.as_deref())?;
     let mut numbers = Vec::with_capacity(listed.rows.len());
@@ -61,20 +75,61 @@ pub(super) async fn list(
     Ok(response)
 }
 
+/// `SortBy`: PhoneNumber, which is the default, or FriendlyName.
+fn order(params: &Params) -> Result<NumberOrder, ApiError> {
+    match params.get("SortBy").map(str::trim) {
+        None | Some("" | "PhoneNumber") => Ok(NumberOrder::Number),
+        Some("FriendlyName") => Ok(NumberOrder::FriendlyName),
+        Some("DateCreated") => Ok(NumberOrder::Created),
+        Some(other) => Err(ApiError::bad(format!(
+            "SortBy is `{}`: use PhoneNumber, FriendlyName or DateCreated",
+            shown(other)
+        ))),
+    }
+}
+
 pub(super) async fn create(
     State(api): State<Api>,
     who: Principal,
     Owner(account): Owner,
     Base(base): Base,
+    kind: Kind,
     Form(body): Form,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(&body, KNOWN);
-    let text = wanted(&params)?;
+    let mut params = Params::parse(&body, KNOWN);
+    let given = |name| params.get(name).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let (area, number) = (given("AreaCode"), given("PhoneNumber"));
     let is_sip = params.get("isSIP").map(|value| value.eq_ignore_ascii_case("true"));
-    let new = NewNumber { text, is_sip, state: NumberState::InService };
+    if given("AccountSid").is_some() {
+        params
+            .warnings
+            .push("AccountSid is for updates and was ignored: the path names the account".to_owned());
+    }
     let edit = |row: &mut NumberRow| number::apply(&params, row).map_err(Refusal::Api);
-    let written = api.service.create_number(&who, account, new, edit).await.map_err(Refusal::into_api)?;
-    answer(&api, written, params.warnings, &base).await
+    let new =
+        |text| NewNumber { text, is_sip, state: NumberState::InService, kind: kind.wanted, bought: true };
+    let written = match (area, number) {
+        (Some(area), _) if kind.wanted.is_some() => {
+            let message = format!("AreaCode {}: give a PhoneNumber here, as documented", shown(&area));
+            return Err(ApiError::coded(StatusCode::BAD_REQUEST, 21452, message));
+        }
+        (Some(area), _) => {
+            api.service.create_number_of_area(&who, account, area.trim(), new(String::new()), edit).await
+        }
+        (None, Some(text)) => api.service.create_number(&who, account, new(text), edit).await,
+        (None, None) => return Err(ApiError::bad("Phone number can not be null.")),
+    };
+    answer(&api, written.map_err(Refusal::into_api)?, params.warnings, &base).await
+}
+
+/// `["US"]`, and what else the inventory has.
+pub(super) async fn countries(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(account): Owner,
+) -> Result<Response, ApiError> {
+    let countries = api.service.available_countries(&who, account).await.map_err(refuse)?;
+    Ok(show("AvailableCountries", &countries))
 }
 
 pub(super) async fn read(
@@ -110,6 +165,7 @@ pub(super) async fn update(
         number::apply(&params, row).map_err(Refusal::Api)
     };
     let id = sid("number", &id)?;
+    api.service.number(&who, account, id).await.map_err(refuse)?;
     let written = api.service.update_number(&who, account, id, edit).await.map_err(Refusal::into_api)?;
     answer(&api, written, params.warnings, &base).await
 }
@@ -120,22 +176,8 @@ pub(super) async fn delete(
     Owner(account): Owner,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let written = api.service.delete_number(&who, account, sid("number", &id)?).await.map_err(refuse)?;
+    let written = api.service.release_number(&who, account, sid("number", &id)?).await.map_err(refuse)?;
     Ok(reply::written(written, Vec::new(), |()| reply::no_content()))
-}
-
-/// Exactly one of PhoneNumber and AreaCode; an area's numbers come out of an inventory, and there is
-/// none.
-fn wanted(params: &Params) -> Result<String, ApiError> {
-    let given = |name| params.get(name).filter(|text| !text.is_empty());
-    if let Some(area) = given("AreaCode") {
-        let message = format!(
-            "AreaCode {}: there is no number of this area to be had; give a PhoneNumber",
-            shown(area)
-        );
-        return Err(ApiError::coded(StatusCode::BAD_REQUEST, 21452, message));
-    }
-    given("PhoneNumber").map(str::to_owned).ok_or_else(|| ApiError::bad("Phone number can not be null."))
 }
 
 /// The account a number is handed to.
@@ -153,6 +195,15 @@ enum Refusal {
 impl From<ServiceError> for Refusal {
     fn from(error: ServiceError) -> Self {
         Self::Service(error)
+    }
+}
+
+impl<'a> From<&'a Refusal> for Option<&'a ServiceError> {
+    fn from(refusal: &'a Refusal) -> Self {
+        match refusal {
+            Refusal::Service(error) => Some(error),
+            Refusal::Api(_) => None,
+        }
     }
 }
 

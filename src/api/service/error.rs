@@ -31,12 +31,18 @@ pub enum ServiceError {
         /// What to do.
         fix: &'static str,
     },
+    /// The number is not to be had: not in the inventory, or of the wrong kind.
+    #[error("{0}")]
+    Unobtainable(String),
     /// The asker may not.
     #[error("{0}")]
     Forbidden(&'static str),
     /// The asker is not who it says, or says nothing.
     #[error("the account or its auth token is not right")]
     Unauthorized,
+    /// Something of ours failed; the log has more.
+    #[error("{0}")]
+    Failed(&'static str),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

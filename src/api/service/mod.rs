@@ -3,6 +3,7 @@
 //!
 //! - `access`: who asks, and whose things they may touch. `principal`: the asker.
 //! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
+//! - `inventory`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
 //! - `urls`: what a stored URL may be. `error`: why the service refused.
 
 mod access;
@@ -10,6 +11,8 @@ mod accounts;
 mod applications;
 mod error;
 mod gateways;
+mod inventory;
+pub(super) mod numbering;
 mod numbers;
 mod organizations;
 mod principal;
@@ -25,7 +28,7 @@ use crate::routing::Directory;
 use crate::store::{Entity, Store};
 
 pub use error::ServiceError;
-pub use numbers::{AreaOrNumber, NewNumber};
+pub use numbers::NewNumber;
 pub use principal::Principal;
 
 /// What the service's functions return.
@@ -37,6 +40,7 @@ pub struct Service {
     store: Store,
     directory: Arc<ArcSwap<Directory>>,
     guard: Guard,
+    strict: bool,
 }
 
 /// A row as it stands after a write, with what is worth saying about it.
@@ -55,7 +59,14 @@ impl Service {
     /// which literal addresses of URLs will be refused at call time.
     #[must_use]
     pub fn new(store: Store, directory: Arc<ArcSwap<Directory>>, guard: Guard) -> Self {
-        Self { store, directory, guard }
+        Self { store, directory, guard, strict: false }
+    }
+
+    /// With `[inventory] strict`: customers get provider numbers out of the inventory only.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
     }
 
     /// The store below.

@@ -1,23 +1,22 @@
 //! Numbers: exact ones, patterns, the catch-all.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::ids::{AccountSid, ApplicationSid, NumberSid};
 use crate::routing::model::MatchMode;
 use crate::routing::{lint, pattern};
 use crate::store::{
-    AccountRow, ApplicationRow, Listed, NumberFilter, NumberRow, NumberState, OrganizationRow, Page,
-    StoreError,
+    AccountRow, ApplicationRow, Listed, NumberFilter, NumberKind, NumberRow, NumberState, OrganizationRow,
+    Page, StoreError,
 };
 
-use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
+use super::{Principal, Result, Service, ServiceError, Written, check_name, numbering, urls};
 
-/// What a create asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AreaOrNumber {
-    /// This very text.
-    Number(String),
-    /// Any number of an area, out of the inventory.
-    Area(String),
-}
+/// One text has at most one row an organization, and one that is a provider's.
+const MOST_OF_ONE_TEXT: u64 = 1_000;
+
+/// How long a released number waits before anybody else may have it.
+const AGING: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A number to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +27,19 @@ pub struct NewNumber {
     pub is_sip: Option<bool>,
     /// Its state.
     pub state: NumberState,
+    /// The kind it must be of.
+    pub kind: Option<NumberKind>,
+    /// A customer asks: where the inventory is strict, a provider number must be in it.
+    pub bought: bool,
 }
 
 impl Service {
-    /// Creates a number of `account`; `edit` lays what the asker gave over the defaults.
+    /// Creates a number of `account`; `edit` lays what the asker gave over the defaults. An available
+    /// number is claimed, one that the account released is taken back, as new.
     ///
     /// # Errors
     /// What `edit` says, a field that holds what it may not, [`ServiceError::Taken`] where the number
-    /// is there already, or the asker may not.
+    /// is there already, [`ServiceError::Unobtainable`] where it is not to be had, or the asker may not.
     pub async fn create_number<E: From<ServiceError> + Send>(
         &self,
         who: &Principal,
@@ -46,6 +50,9 @@ impl Service {
         let account = self.account_for(who, account).await?;
         let (text, mut warnings) = mended(&new.text);
         pattern::check(&text).map_err(|bad| ServiceError::field("number", problem_of(&bad.to_string())))?;
+        if let Some(wanted) = new.kind {
+            check_kind(&text, wanted)?;
+        }
         let mut row = NumberRow::new(account.id, account.organization_id, text.as_str());
         let is_pattern = pattern::is_pattern(&text);
         if is_pattern && new.is_sip == Some(false) {
@@ -53,11 +60,42 @@ impl Service {
         }
         row.is_sip = is_pattern || new.is_sip.unwrap_or(false);
         row.state = new.state;
+        let waiting = self.waiting(&row).await?;
+        if let Some(waiting) = waiting.as_ref().filter(|waiting| waiting.state == NumberState::Available) {
+            row.voice_capable = waiting.voice_capable;
+            row.sms_capable = waiting.sms_capable;
+            row.mms_capable = waiting.mms_capable;
+            row.fax_capable = waiting.fax_capable;
+        }
         edit(&mut row)?;
         warnings.extend(self.check_number(&row, &account).await?);
-        let created = self.store.create(&who.actor(), row).await;
-        let written = created.map_err(|error| taken(error, &text))?;
+        let written = match waiting {
+            Some(waiting) => {
+                let (aged, receiver) = (aged(), row.account_id);
+                let still = move |now: &NumberRow| may_be_taken(now, receiver, aged);
+                let replaced = self.store.replace(&who.actor(), waiting.id, still, row).await;
+                replaced.map_err(|error| taken(error, &text))?.ok_or_else(|| occupied(&text))?
+            }
+            None if self.strict && new.bought && !row.is_sip => {
+                let problem = format!("PhoneNumber `{text}` is not in the inventory");
+                return Err(ServiceError::Unobtainable(problem).into());
+            }
+            None => self.store.create(&who.actor(), row).await.map_err(|error| taken(error, &text))?,
+        };
         Ok(Written { value: written.row, generation: written.generation, warnings })
+    }
+
+    /// The row in the way of `row`, if it is one that may be taken.
+    async fn waiting(&self, row: &NumberRow) -> Result<Option<NumberRow>> {
+        let organization = row.is_sip.then_some(row.organization_id);
+        let filter =
+            NumberFilter { number: Some(row.number.clone()), organization, ..NumberFilter::default() };
+        let found = self.store.numbers(&filter, Page::first(MOST_OF_ONE_TEXT)).await?.rows;
+        let aged = aged();
+        let same_scope =
+            |other: &&NumberRow| (other.is_sip || pattern::is_pattern(&other.number)) == row.is_sip;
+        let free = |other: &&NumberRow| may_be_taken(other, row.account_id, aged);
+        Ok(found.iter().filter(same_scope).find(free).cloned())
     }
 
     /// Changes a number that `who` may touch.
@@ -72,7 +110,7 @@ impl Service {
         sid: NumberSid,
         edit: impl Fn(&mut NumberRow) -> Result<(), E> + Sync,
     ) -> Result<Written<NumberRow>, E> {
-        let before = self.number(who, account, sid).await?;
+        let before = self.any_number(who, account, sid).await?;
         let mut after = before.clone();
         edit(&mut after)?;
         if after.number != before.number {
@@ -87,7 +125,7 @@ impl Service {
         Ok(Written { value: row, generation, warnings })
     }
 
-    /// Removes a number.
+    /// Removes a number for good.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`], or the asker may not.
@@ -97,22 +135,52 @@ impl Service {
         account: AccountSid,
         sid: NumberSid,
     ) -> Result<Written<()>> {
-        self.number(who, account, sid).await?;
+        self.any_number(who, account, sid).await?;
         let generation = self.store.delete::<NumberRow>(&who.actor(), sid).await?;
         Ok(Written { value: (), generation, warnings: Vec::new() })
     }
 
-    /// One number of `account`.
+    /// Gives a number back: it no longer routes, and for 30 days only its account may have it again.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`], also for another account's number; the asker may not.
+    /// As [`Service::delete_number`].
+    pub async fn release_number(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: NumberSid,
+    ) -> Result<Written<()>> {
+        self.number(who, account, sid).await?;
+        let release = |row: &mut NumberRow| {
+            row.state = NumberState::Aging;
+            // What nobody sees must not keep an application from being removed.
+            row.voice_application_id = None;
+            row.sms_application_id = None;
+            row.ussd_application_id = None;
+            row.refer_application_id = None;
+        };
+        let written = self.store.modify::<NumberRow>(&who.actor(), sid, release).await?;
+        Ok(Written { value: (), generation: written.generation, warnings: Vec::new() })
+    }
+
+    /// One number that `account` has.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], also for another account's number and a released one; the asker may
+    /// not.
     pub async fn number(&self, who: &Principal, account: AccountSid, sid: NumberSid) -> Result<NumberRow> {
+        let row = self.any_number(who, account, sid).await?;
+        if is_held(row.state) { Ok(row) } else { Err(ServiceError::not_found("number", sid)) }
+    }
+
+    /// One number of `account`, whatever its state.
+    async fn any_number(&self, who: &Principal, account: AccountSid, sid: NumberSid) -> Result<NumberRow> {
         self.account_for(who, account).await?;
         let row = self.store.read::<NumberRow>(sid).await?;
         row.filter(|row| row.account_id == account).ok_or_else(|| ServiceError::not_found("number", sid))
     }
 
-    /// The numbers of `account` that the filter lets through; sub-accounts' are not among them.
+    /// The numbers that `account` has and the filter lets through; sub-accounts' are not among them.
     ///
     /// # Errors
     /// The asker may not, or the store is away.
@@ -124,6 +192,10 @@ impl Service {
         page: Page,
     ) -> Result<Listed<NumberRow>> {
         filter.account = Some(self.account_for(who, account).await?.id);
+        filter.held = true;
+        if filter.kind.is_some() {
+            self.classify(filter.account).await?;
+        }
         Ok(self.store.numbers(&filter, page).await?)
     }
 
@@ -204,6 +276,46 @@ impl Service {
     }
 }
 
+/// Whether somebody has a number in this state.
+pub(super) fn is_held(state: NumberState) -> bool {
+    use NumberState::{Aging, Available, Deleted, Discovery, Released};
+    !matches!(state, Discovery | Available | Released | Aging | Deleted)
+}
+
+/// Whether `account` may have a number that is there: an available one, one of its own that it released,
+/// or one that has aged.
+fn may_be_taken(row: &NumberRow, account: AccountSid, aged: Timestamp) -> bool {
+    match row.state {
+        NumberState::Available | NumberState::Released | NumberState::Deleted => true,
+        NumberState::Aging => row.account_id == account || row.updated_at < aged,
+        _ => false,
+    }
+}
+
+/// What was given back before this moment is free for everybody.
+pub(super) fn aged() -> Timestamp {
+    Timestamp::now().checked_sub(AGING).unwrap_or(Timestamp::MIN)
+}
+
+fn check_kind(text: &str, wanted: NumberKind) -> Result<()> {
+    let found = numbering::classified(text).kind;
+    if found.is(wanted) {
+        return Ok(());
+    }
+    let kind = |kind| match kind {
+        NumberKind::Local => "a local number",
+        NumberKind::TollFree => "a toll-free number",
+        NumberKind::Mobile => "a mobile number",
+        NumberKind::Either => "a local or mobile number",
+        NumberKind::None => "no number of the numbering plan",
+    };
+    Err(ServiceError::Unobtainable(format!(
+        "PhoneNumber `{text}` is {}, and {} is asked for",
+        kind(found),
+        kind(wanted)
+    )))
+}
+
 /// The text as it is stored: `…` is `...`, and a `\` before a digit is `|`, both lost in the
 /// published table's print.
 fn mended(text: &str) -> (String, Vec<String>) {
@@ -235,12 +347,16 @@ fn problem_of(sentence: &str) -> String {
 
 fn taken(error: StoreError, text: &str) -> ServiceError {
     match error {
-        StoreError::Duplicate { .. } => ServiceError::Taken {
-            field: "number",
-            value: text.to_owned(),
-            fix: "choose another, or change the one that is there",
-        },
+        StoreError::Duplicate { .. } => occupied(text),
         other => other.into(),
+    }
+}
+
+fn occupied(text: &str) -> ServiceError {
+    ServiceError::Taken {
+        field: "number",
+        value: text.to_owned(),
+        fix: "choose another, or change the one that is there",
     }
 }
 
