@@ -1,6 +1,6 @@
 //! The scripted application: an HTTP server whose answer stands in the path it is asked at.
 //!
-//! `/dial/PORT[/tcp]`, `/reject`, `/hangup`, `/goto/PORT`, `/slow/MS/PORT`, `/never`, `/notfound`, and
+//! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/slow/MS/PORT`, `/never`, `/notfound`, and
 //! `/status`, which hears the callbacks.
 
 use std::collections::BTreeMap;
@@ -134,6 +134,9 @@ fn answer(path: &str) -> (&'static str, String) {
         ["", "quick", port] => dial(port, "").replace("\"20\"", "\"1\""),
         ["", "serial", first, then] => {
             format!("{}{}", dial(first, ""), dial(then, ""))
+        }
+        ["", "together", one, other] => {
+            dial(one, "").replace("</Dial>", &format!("<Sip>sip:carol@127.0.0.1:{other}</Sip></Dial>"))
         }
         // Back to the router, to another of its numbers.
         ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),

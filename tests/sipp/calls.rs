@@ -132,6 +132,21 @@ fn cancel_while_asking_ends_the_request() {
 }
 
 #[test]
+fn of_two_targets_the_first_to_answer_is_connected() {
+    let world = World::new();
+    // Both ring at once: the 180s are the callees'.
+    world.router.sql("UPDATE trunks SET ring_at_once = FALSE");
+    let other = free_port();
+    world.number("1", &format!("/together/{}/{other}", world.callee));
+    let loser = world.callee("callee-is-cancelled").start();
+    let winner = Sipp::new(&world.router, "callee").port(other).with("RING", 500).start();
+    world.caller("caller", "1").run();
+    winner.success();
+    loser.success();
+    world.told(&["ringing", "in-progress", "completed"]);
+}
+
+#[test]
 fn cancel_while_it_rings_reaches_the_callee() {
     let world = World::new();
     // One 180 only: the callee's.

@@ -35,6 +35,32 @@ impl World {
 }
 
 #[test]
+fn an_answer_that_loses_the_race_is_acknowledged_and_ended() {
+    let world = World::new();
+    let carol = Phone::new(world.router.udp);
+    let path = format!("/together/{}/{}", world.bob.port(), carol.port());
+    world.router.number("2", &world.app.url(&path), &world.app.url("/status"));
+    world.alice.send(&world.alice.invite("2", "race", "race", ""));
+    let (to_bob, to_carol) = (world.bob.request("INVITE"), carol.request("INVITE"));
+    assert_ne!(to_bob.header("Call-ID"), to_carol.header("Call-ID"));
+    assert_eq!(to_bob.header("Max-Breadth"), "30");
+    world.bob.respond(&to_bob, "200 OK", "bob", "");
+    let answer = world.alice.status(200);
+    // Carol, silent so far, picks up too late: no CANCEL could leave before her first word.
+    carol.respond(&to_carol, "200 OK", "carol", "");
+    assert_eq!(carol.request("ACK").header("CSeq"), "1 ACK");
+    let bye = carol.request("BYE");
+    assert!(bye.header("Reason").contains("Call completed elsewhere"), "{}", bye.0);
+    carol.respond(&bye, "200 OK", "carol", "");
+    world.alice.send(&world.alice.inside("ACK", 1, &answer));
+    world.bob.request("ACK");
+    world.alice.send(&world.alice.inside("BYE", 2, &answer));
+    world.alice.status(200);
+    let bye = world.bob.request("BYE");
+    world.bob.respond(&bye, "200 OK", "bob", "");
+}
+
+#[test]
 fn a_merged_copy_is_482() {
     let world = World::new();
     world.alice.send(&world.alice.invite("1", "merged", "one", ""));
