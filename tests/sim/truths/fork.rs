@@ -69,7 +69,7 @@ pub fn one_target_wins(e: &Evidence) -> Result<(), String> {
         let outside =
             call.legs.values().filter(|leg| invite_of(e, &leg.branch).is_some_and(|(_, i)| goes_out(i)));
         let mut connected = BTreeSet::new();
-        for leg in outside.clone() {
+        for leg in outside.clone().filter(|leg| heard_in_time(e, &leg.branch)) {
             for (_, answer, _) in
                 heard(e).filter(|(_, t, code)| t.branch() == leg.branch && (200..300).contains(code))
             {
@@ -135,6 +135,16 @@ pub fn all_targets_ring(e: &Evidence) -> Result<(), String> {
         Some((dial, moments)) => Err(format!("the targets of Dial {dial} were invited at {moments:?}")),
         None => Ok(()),
     }
+}
+
+/// Whether the router heard of this INVITE of its before Timer B ended it after 32 s. What comes
+/// later comes to nobody, lawfully.
+fn heard_in_time(e: &Evidence, branch: &str) -> bool {
+    let Some((invite, _)) = invite_of(e, branch) else { return false };
+    heard(e)
+        .filter(|(_, text, _)| text.branch() == branch)
+        .filter_map(|(wire, ..)| wire.first_delivery())
+        .any(|place| e.log[place].0 < invite.at + 32_000_000_000)
 }
 
 fn goes_out(invite: &Text) -> bool {
