@@ -1,6 +1,7 @@
 //! What was seen of a world: every datagram with its fate (the drop log), every question, every
 //! record, in one order.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -68,6 +69,8 @@ pub struct Evidence {
     pub footprints: Vec<Footprint>,
     pub dials: Vec<Dialled>,
     pub restless: Option<String>,
+    /// Branches of the router's INVITEs that got no response at all in 64*T1 (Timer B).
+    pub given_up: BTreeSet<String>,
     /// What the router answered strangers.
     pub to_strangers: Vec<Vec<u8>>,
 }
@@ -81,6 +84,7 @@ impl Evidence {
             footprints: Vec::new(),
             dials: Vec::new(),
             restless: None,
+            given_up: BTreeSet::new(),
             to_strangers: Vec::new(),
         }
     }
@@ -114,6 +118,25 @@ impl Evidence {
         let place = self.log.len();
         self.wires[wire].delivered.push(place);
         self.note(What::Delivered(wire));
+    }
+
+    /// Which INVITEs of the router had no response in time, when all is over.
+    pub fn conclude(&mut self) {
+        const TIMER_B: u64 = 32_000_000_000;
+        let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
+        for (wire, text) in self.out().filter(|(_, text)| text.method() == "INVITE") {
+            waiting.entry(text.branch().to_owned()).or_insert(wire.at);
+        }
+        let responses = self.toward_router().filter(|(_, text)| !text.is_request());
+        let heard: Vec<(String, u64)> = responses
+            .filter_map(|(wire, text)| Some((text.branch().to_owned(), self.log[wire.first_delivery()?].0)))
+            .collect();
+        for (branch, at) in heard {
+            if waiting.get(&branch).is_some_and(|sent| at < sent + TIMER_B) {
+                waiting.remove(&branch);
+            }
+        }
+        self.given_up = waiting.into_keys().collect();
     }
 
     /// What the router sent, as read.

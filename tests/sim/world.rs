@@ -182,6 +182,7 @@ impl World {
         }
         self.evidence.footprints = self.engines.iter().map(Engine::footprint).collect();
         self.evidence.dials = self.application.take_dials();
+        self.evidence.conclude();
         self.tampering.at_the_end(&mut self.evidence);
         self.evidence
     }

@@ -114,11 +114,13 @@ pub fn served<'e>(e: &'e Evidence, method: &str) -> Vec<Served<'e>> {
     by_key.into_values().collect()
 }
 
-/// The responses to INVITEs of the router that reached it, but for those that come minutes late.
+/// The responses to INVITEs of the router that reached it, but for those that come minutes late, or
+/// behind Timer B, when nobody waits any more.
 fn heard(e: &Evidence) -> impl Iterator<Item = (&Wire, &Text, u16)> {
     e.toward_router()
         .filter_map(|(wire, text)| Some((wire, text, text.code()?)))
         .filter(|(_, text, _)| text.cseq().1 == "INVITE" && text.get("x-late").is_empty())
+        .filter(|(_, text, _)| !e.given_up.contains(text.branch()))
 }
 
 /// The INVITE of the router with this branch: its first sending.
