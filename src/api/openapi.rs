@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::admin::{ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, TRUNK_FIELDS};
-use super::restcomm::{ACCOUNT, APPLICATION, BASES, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH};
+use super::restcomm::{ACCOUNT, APPLICATION, BASES, MIGRATE, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH};
 
 /// How a request carries its parameters.
 #[derive(Clone, Copy)]
@@ -86,6 +86,13 @@ const RESTCOMM: &[Operation] = &[
         "/Accounts/{account}/AvailablePhoneNumbers/{country}/Mobile",
         "The inventory's mobile numbers",
         Query(SEARCH),
+        200,
+    ),
+    (
+        "post",
+        "/Accounts/{account}/IncomingPhoneNumbers/migrate",
+        "Move the account, those under it and their numbers to another organization (super-admin)",
+        Form(MIGRATE),
         200,
     ),
     (

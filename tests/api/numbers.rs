@@ -22,6 +22,8 @@ crate::on_both_servers!(
     a_pattern_is_remarked_upon,
     applications_come_and_go,
     a_number_is_handed_over,
+    every_property_is_kept_and_cleared,
+    an_omnichannel_number_is_created_as_documented,
 );
 
 /// The documentation's company line.
@@ -444,4 +446,124 @@ async fn a_number_is_handed_over(api: Api) {
     api.get(&receiver, &receiver.number(sid)).await.expect(200);
     // The receiver may not hand it up to somebody else's account.
     api.post(&receiver, &receiver.number(sid), &[("AccountSid", &who.sid)]).await.expect(403);
+}
+
+async fn every_property_is_kept_and_cleared(api: Api) {
+    let who = &api.admin;
+    let made = create(&api, who, &[("PhoneNumber", "+14150000006")]).await;
+    let path = who.number(made["sid"].as_str().unwrap());
+    let application =
+        api.post(who, &who.applications(), &[("FriendlyName", "APPZ")]).await.expect(200).json();
+    let sid = application["sid"].as_str().unwrap();
+    let snake = |name: &str| {
+        let mut text = String::new();
+        for c in name.chars() {
+            if c.is_ascii_uppercase() && !text.is_empty() {
+                text.push('_');
+            }
+            text.push(c.to_ascii_lowercase());
+        }
+        text
+    };
+    let url = "https://a.example/x?y=1";
+    let urls = [
+        "VoiceUrl",
+        "VoiceFallbackUrl",
+        "StatusCallback",
+        "SmsUrl",
+        "SmsFallbackUrl",
+        "UssdUrl",
+        "UssdFallbackUrl",
+        "ReferUrl",
+    ];
+    let methods = [
+        "VoiceMethod",
+        "VoiceFallbackMethod",
+        "StatusCallbackMethod",
+        "SmsMethod",
+        "SmsFallbackMethod",
+        "UssdMethod",
+        "UssdFallbackMethod",
+        "ReferMethod",
+    ];
+    let applications =
+        ["VoiceApplicationSid", "SmsApplicationSid", "UssdApplicationSid", "ReferApplicationSid"];
+    let groups = [
+        (&urls[..], url, Value::Null),
+        (&methods[..], "GET", json!("POST")),
+        (&applications[..], sid, Value::Null),
+    ];
+    for method in [Method::POST, Method::PUT] {
+        for (names, value, cleared) in &groups {
+            for name in *names {
+                let body = api.form(who, method.clone(), &path, &[(name, value)]).await.expect(200).json();
+                assert_eq!(body[snake(name)], *value, "{name}");
+            }
+            let body = api.get(who, &path).await.json();
+            assert!(
+                names.iter().all(|name| body[snake(name)] == *value),
+                "one at a time leaves the others: {body:#}"
+            );
+            if value == &sid {
+                for name in applications {
+                    assert_eq!(body[snake(name).replace("_sid", "_name")], "APPZ");
+                }
+            }
+            for name in *names {
+                let body = api.form(who, method.clone(), &path, &[(name, "")]).await.expect(200).json();
+                assert_eq!(body[snake(name)], *cleared, "{name}");
+            }
+        }
+        for (name, key) in
+            [("VoiceCapable", "voice"), ("SmsCapable", "sms"), ("MmsCapable", "mms"), ("FaxCapable", "fax")]
+        {
+            for value in [true, false] {
+                let body = api
+                    .form(who, method.clone(), &path, &[(name, &value.to_string())])
+                    .await
+                    .expect(200)
+                    .json();
+                assert_eq!(body["capabilities"][format!("{key}_capable")], value);
+            }
+        }
+        let pairs =
+            [("VoiceCallerIdLookup", "true"), ("FriendlyName", "Named"), ("ApiVersion", "2012-04-24")];
+        let body = api.form(who, method.clone(), &path, &pairs).await.expect(200).json();
+        assert_eq!(
+            (&body["voice_caller_id_lookup"], &body["friendly_name"]),
+            (&json!(true), &json!("Named"))
+        );
+        let pairs = [("VoiceCallerIdLookup", "false"), ("FriendlyName", "")];
+        let body = api.form(who, method.clone(), &path, &pairs).await.expect(200).json();
+        assert_eq!(
+            (&body["voice_caller_id_lookup"], &body["friendly_name"]),
+            (&json!(false), &json!("14150000006"))
+        );
+    }
+    let long = "x".repeat(65);
+    for (name, bad) in [
+        ("ReferMethod", "PUT"),
+        ("UssdMethod", "x"),
+        ("ApiVersion", "2010-04-01"),
+        ("VoiceCallerIdLookup", "yes"),
+        ("FriendlyName", long.as_str()),
+        ("SmsUrl", "ftp://a.example/"),
+    ] {
+        let error = api.post(who, &path, &[(name, bad)]).await.expect(400).json();
+        assert!(error["message"].as_str().unwrap().starts_with(name), "{error}");
+    }
+}
+
+async fn an_omnichannel_number_is_created_as_documented(api: Api) {
+    let pairs = [
+        ("PhoneNumber", "mms:+12345678"),
+        ("SmsUrl", "https://mycompany.com/api/demos/echo.xml"),
+        ("isSIP", "true"),
+    ];
+    let body = create(&api, &api.admin, &pairs).await;
+    assert_eq!(
+        (&body["phone_number"], &body["sms_url"]),
+        (&json!("mms:+12345678"), &json!("https://mycompany.com/api/demos/echo.xml"))
+    );
+    assert_eq!(body["friendly_name"], "mms:+12345678");
 }

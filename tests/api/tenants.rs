@@ -9,7 +9,9 @@ use crate::world::{Api, Caller};
 crate::on_both_servers!(
     organizations_are_the_super_admins,
     accounts_come_with_a_token,
-    roles_are_given_from_above
+    roles_are_given_from_above,
+    closing_an_account_gives_its_numbers_back,
+    numbers_migrate_with_their_accounts
 );
 
 const ORGANIZATIONS: &str = "/restcomm/2012-04-24/Organizations";
@@ -76,4 +78,55 @@ async fn roles_are_given_from_above(api: Api) {
     api.post(&developer, &children, &pairs).await.expect(403);
     api.post(&developer, &children, &pairs[..1]).await.expect(200);
     assert_eq!(api.post(&api.admin, &path, &[("Role", "admin")]).await.expect(200).json()["role"], "admin");
+}
+
+async fn closing_an_account_gives_its_numbers_back(api: Api) {
+    let parent = api.tenant("parent", None).await;
+    let path = format!("/restcomm/2012-04-24/Accounts/{}/Accounts.json", parent.sid);
+    let made = api.post(&parent, &path, &[("FriendlyName", "Child")]).await.expect(200).json();
+    let child = made["sid"].as_str().unwrap();
+    let numbers = |sid: &str| format!("/restcomm/2012-04-24/Accounts/{sid}/IncomingPhoneNumbers.json");
+    api.post(&parent, &parent.numbers(), &[("PhoneNumber", "+14155550101")]).await.expect(200);
+    api.post(&parent, &numbers(child), &[("PhoneNumber", "+14155550102")]).await.expect(200);
+    api.post(&parent, &numbers(child), &[("PhoneNumber", "77"), ("isSIP", "true")]).await.expect(200);
+    let account = |sid: &str| format!("/restcomm/2012-04-24/Accounts/{sid}.json");
+    // What is given to an account is given to those under it.
+    api.post(&api.admin, &account(&parent.sid), &[("Status", "suspended")]).await.expect(200);
+    assert_eq!(api.get(&api.admin, &account(child)).await.json()["status"], "suspended");
+    assert_eq!(api.get(&api.admin, &numbers(child)).await.json()["total"], 2);
+    let answer = api.post(&api.admin, &account(&parent.sid), &[("Status", "closed")]).await.expect(200);
+    assert_eq!(api.get(&api.admin, &account(child)).await.json()["status"], "closed");
+    for sid in [parent.sid.as_str(), child] {
+        assert_eq!(api.get(&api.admin, &numbers(sid)).await.json()["total"], 0);
+    }
+    api.catch_up().await;
+    let live = api.handles.directory.load();
+    let said: u64 = answer.header("x-callgate-generation").unwrap().parse().unwrap();
+    assert!(live.is_empty() && live.generation() == said, "{} {said}", live.generation());
+}
+
+async fn numbers_migrate_with_their_accounts(api: Api) {
+    let one = api.tenant("one", Some("one.example.org")).await;
+    let two = api.tenant("two", Some("two.example.org")).await;
+    let path = format!("/restcomm/2012-04-24/Accounts/{}/Accounts.json", one.sid);
+    let made = api.post(&one, &path, &[("FriendlyName", "Child")]).await.expect(200).json();
+    let child = made["sid"].as_str().unwrap();
+    api.post(&one, &one.numbers(), &[("PhoneNumber", "1234"), ("isSIP", "true")]).await.expect(200);
+    let migrate = one.kind("migrate");
+    let to = [("OrganizationSid", two.organization.as_str())];
+    api.post(&one, &migrate, &to).await.expect(403);
+    api.post(&api.admin, &migrate, &[]).await.expect(400);
+    api.post(&api.admin, &migrate, &[("OrganizationSid", "OR1")]).await.expect(400);
+    let nowhere = [("OrganizationSid", "OR00000000000000000000000000000000")];
+    api.post(&api.admin, &migrate, &nowhere).await.expect(404);
+    api.post(&api.admin, &api.admin.kind("migrate"), &to).await.expect(400);
+    let nobody = migrate.replace(&one.sid, "AC00000000000000000000000000000000");
+    api.post(&api.admin, &nobody, &to).await.expect(404);
+    api.post(&api.admin, &migrate, &to).await.expect(200);
+    for sid in [one.sid.as_str(), child] {
+        let account = api.get(&api.admin, &format!("/restcomm/2012-04-24/Accounts/{sid}.json")).await.json();
+        assert_eq!(account["organization"], json!(two.organization));
+    }
+    // The SIP number is the new organization's.
+    api.post(&two, &two.numbers(), &[("PhoneNumber", "1234"), ("isSIP", "true")]).await.expect(400);
 }

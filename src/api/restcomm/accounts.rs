@@ -88,6 +88,27 @@ pub(super) async fn update(
     answer(&api, written, params.warnings, &base)
 }
 
+/// The parameter of [`migrate`].
+pub(crate) const MIGRATE: &[&str] = &["OrganizationSid"];
+
+/// `IncomingPhoneNumbers/migrate`: a number is always where its account is, so that the accounts move.
+pub(super) async fn migrate(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(account): Owner,
+    Form(body): Form,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(&body, MIGRATE);
+    if !who.is_super_admin() {
+        return Err(ApiError::forbidden("only the super-admin account may use this resource"));
+    }
+    let text = params.get("OrganizationSid").unwrap_or_default();
+    let organization = text.parse().map_err(|error| ApiError::bad(format!("OrganizationSid: {error}")))?;
+    let generation = api.service.migrate_account(&who, account, organization).await.map_err(refuse)?;
+    let written = Written { value: (), generation, warnings: Vec::new() };
+    Ok(reply::written(written, params.warnings, |()| reply::empty()))
+}
+
 async fn make(
     api: &Api,
     who: &Principal,

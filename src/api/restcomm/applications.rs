@@ -12,6 +12,7 @@ use crate::api::state::Api;
 use crate::store::{ApplicationRow, Page as Rows};
 
 use super::application::{self, KNOWN, Printed};
+use super::number::friendly;
 use super::params::Params;
 use super::{Base, Owner, refuse, show, sid};
 
@@ -34,7 +35,7 @@ struct WithNumbers {
 struct Named {
     sid: String,
     account_sid: String,
-    friendly_name: Option<String>,
+    friendly_name: String,
     phone_number: String,
 }
 
@@ -122,7 +123,7 @@ async fn numbers(api: &Api, row: &ApplicationRow) -> Result<Vec<Named>, ApiError
     let named = rows.into_iter().map(|number| Named {
         sid: number.id.to_string(),
         account_sid: number.account_id.to_string(),
-        friendly_name: number.friendly_name,
+        friendly_name: number.friendly_name.unwrap_or_else(|| friendly(&number.number).to_owned()),
         phone_number: number.number,
     });
     Ok(named.collect())

@@ -25,7 +25,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 
 use super::error::ApiError;
 use super::gate;
@@ -34,6 +34,7 @@ use super::service::ServiceError;
 use super::state::Api;
 use crate::ids::AccountSid;
 
+pub(super) use accounts::MIGRATE;
 pub(super) use application::KNOWN as APPLICATION;
 pub(super) use available::SEARCH;
 pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
@@ -49,6 +50,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/Accounts/{account}", get(accounts::read).post(accounts::update).put(accounts::update))
         .route("/Accounts/{account}/Accounts", get(accounts::list).post(accounts::create))
         .route("/Accounts/{account}/IncomingPhoneNumbers", get(numbers::list).post(numbers::create))
+        .route("/Accounts/{account}/IncomingPhoneNumbers/migrate", post(accounts::migrate))
         .route("/Accounts/{account}/IncomingPhoneNumbers/AvailableCountries", get(numbers::countries))
         .route("/Accounts/{account}/IncomingPhoneNumbers/Local", get(numbers::list).post(numbers::create))
         .route("/Accounts/{account}/IncomingPhoneNumbers/TollFree", get(numbers::list).post(numbers::create))

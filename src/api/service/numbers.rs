@@ -151,16 +151,24 @@ impl Service {
         sid: NumberSid,
     ) -> Result<Written<()>> {
         self.number(who, account, sid).await?;
-        let release = |row: &mut NumberRow| {
-            row.state = NumberState::Aging;
-            // What nobody sees must not keep an application from being removed.
-            row.voice_application_id = None;
-            row.sms_application_id = None;
-            row.ussd_application_id = None;
-            row.refer_application_id = None;
-        };
         let written = self.store.modify::<NumberRow>(&who.actor(), sid, release).await?;
         Ok(Written { value: (), generation: written.generation, warnings: Vec::new() })
+    }
+
+    /// Gives back every number of an account; the last generation, where there was one.
+    pub(super) async fn release_all(&self, who: &Principal, account: AccountSid) -> Result<Option<u64>> {
+        let filter = NumberFilter { account: Some(account), held: true, ..NumberFilter::default() };
+        let mut generation = None;
+        loop {
+            let rows = self.store.numbers(&filter, Page::first(MOST_OF_ONE_TEXT)).await?.rows;
+            if rows.is_empty() {
+                return Ok(generation);
+            }
+            for row in rows {
+                let written = self.store.modify::<NumberRow>(&who.actor(), row.id, release).await?;
+                generation = Some(written.generation);
+            }
+        }
     }
 
     /// One number that `account` has.
@@ -274,6 +282,16 @@ impl Service {
         };
         Ok(notes.iter().map(ToString::to_string).collect())
     }
+}
+
+/// A number that is given back. It names no application any more: what nobody sees must not keep one
+/// from being removed.
+fn release(row: &mut NumberRow) {
+    row.state = NumberState::Aging;
+    row.voice_application_id = None;
+    row.sms_application_id = None;
+    row.ussd_application_id = None;
+    row.refer_application_id = None;
 }
 
 /// Whether somebody has a number in this state.
