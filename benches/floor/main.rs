@@ -30,9 +30,8 @@ fn main() {
         relay::run(&words);
         return;
     }
-    let number = |name: &str, default| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
+    let number =
+        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (seconds, rounds) = (number("CALLGATE_BENCH_SECONDS", 10), number("CALLGATE_BENCH_ROUNDS", 3).max(1));
     let rates = std::env::var("CALLGATE_BENCH_RATES").unwrap_or_else(|_| "500,2000".to_owned());
     println!("CPU microseconds per call; each round measures both, one after the other");
@@ -42,7 +41,12 @@ fn main() {
         for _ in 0..rounds {
             let (floor, full) = (floor(rate, rate * seconds), full_path(rate, rate * seconds));
             let ratio = full.total / floor.total;
-            println!("{rate:>9} {:>12.0} {:>12.0} {ratio:>7.2}   {}", full.total, floor.total, full.by_thread());
+            println!(
+                "{rate:>9} {:>12.0} {:>12.0} {ratio:>7.2}   {}",
+                full.total,
+                floor.total,
+                full.by_thread()
+            );
             ratios.push(ratio);
         }
         ratios.sort_unstable_by(f64::total_cmp);

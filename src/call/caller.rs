@@ -55,8 +55,14 @@ impl Call {
         Question::Webhook(Box::new(WebhookQuestion { facts: self.facts.clone(), purpose, status, outbound }))
     }
 
-    /// A provisional response toward the caller; `relayed` lends its headers and body.
-    pub(super) fn ring(&mut self, desk: &mut Desk, code: u16, tag: Tag, relayed: Option<&Message<'_>>) {
+    /// A provisional response toward the caller; the leg's that is `relayed` lends headers and body.
+    pub(super) fn ring(
+        &mut self,
+        desk: &mut Desk,
+        code: u16,
+        tag: Tag,
+        relayed: Option<(usize, &Message<'_>)>,
+    ) {
         let Some(server) = self.server else { return };
         self.write_response(desk, code, tag, relayed, None);
         if !desk.respond(server, code) {
@@ -85,16 +91,10 @@ impl Call {
     }
 
     /// Refuses the caller: the final response, the terminal record, and an end to all that rings.
-    pub(super) fn refuse(
-        &mut self,
-        desk: &mut Desk,
-        failure: Failure,
-        source: HangupSource,
-        relayed: Option<&Message<'_>>,
-    ) {
+    pub(super) fn refuse(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
         let Some(server) = self.server.take() else { return };
         let reason = Some(failure.reason);
-        self.write_response(desk, failure.status, self.own_tag, relayed, reason);
+        self.write_response(desk, failure.status, self.own_tag, None, reason);
         desk.respond(server, failure.status);
         desk.trace_sent(self.facts.call, None);
         desk.trace(self.facts.call, TraceItem::Refused(failure.reason, failure.status));
@@ -156,7 +156,8 @@ impl Call {
         let Some(server) = self.server.take() else { return };
         let tag = self.pairs[pair].a_tag;
         let code = response.code().unwrap_or(200);
-        self.write_response(desk, code, tag, Some(response), None);
+        let leg = self.pairs[pair].leg;
+        self.write_response(desk, code, tag, Some((leg, response)), None);
         desk.respond(server, code);
         let flow = desk.table.flow(server).unwrap_or(self.flow);
         desk.trace_sent(self.facts.call, None);
@@ -166,7 +167,6 @@ impl Call {
         self.phase = Phase::Talking;
         self.winner = Some(pair);
         let bytes: Arc<[u8]> = desk.paper.as_slice().into();
-        let leg = self.pairs[pair].leg;
         // The ACK has the INVITE's number, whatever came in the early dialog since.
         let cseq = self.invite.as_ref().map_or(0, |kept| kept.message().cseq().number);
         let far_cseq = self.legs[leg].cseq;
@@ -258,7 +258,7 @@ impl Call {
     ) {
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
-        let (known, trusted) = (self.flow.local, self.trusted(pair));
+        let (known, trusted) = (self.flow.local, self.trusted(pair, side));
         let dialog = self.pairs[pair].dialog(side);
         let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
@@ -311,7 +311,7 @@ impl Call {
         desk: &mut Desk,
         code: u16,
         tag: Tag,
-        relayed: Option<&Message<'_>>,
+        relayed: Option<(usize, &Message<'_>)>,
         reason: Option<Reason>,
     ) {
         let Some(kept) = &self.invite else { return };
@@ -325,8 +325,10 @@ impl Call {
         }
         compose::own_reason(&mut writer, self.told_reason(reason));
         match relayed {
-            Some(response) => {
-                compose::response_headers(&mut writer, response, self.trunk.trusted);
+            Some((leg, response)) => {
+                // What an untrusted target asserts is no one's identity to a trusted trunk (RFC 3325 5).
+                let trusted = self.trunk.trusted && self.legs[leg].trusted;
+                compose::response_headers(&mut writer, response, trusted);
                 writer.body(response.body());
             }
             None => writer.finish(),

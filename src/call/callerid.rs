@@ -34,6 +34,14 @@ pub(super) fn toward(
     spell(&shown, gateway.caller_id_format, &trunk.numbers.country_code, &trunk.numbers.national_prefix)
 }
 
+/// The caller id toward an emergency gateway: always the caller's own, in the gateway's spelling.
+/// `None`: its From as it came.
+pub(super) fn for_help(facts: &CallFacts, trunk: &Trunk, gateway: &Gateway) -> Option<Arc<str>> {
+    let numbers = &trunk.numbers;
+    let own = Some(&*facts.from).filter(|from| is_number(from))?;
+    Some(spell(own, gateway.caller_id_format, &numbers.country_code, &numbers.national_prefix))
+}
+
 /// `sip:<number>@<gateway>`.
 pub(super) fn gateway_uri(gateway: &Gateway, number: &str) -> Arc<[u8]> {
     let mut out = Vec::with_capacity(64);

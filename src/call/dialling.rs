@@ -74,7 +74,7 @@ impl Call {
             Step::Refer(target) => self.redirect(desk, &[target], Reason::Redirected),
             Step::Refuse(failure) => {
                 let source = source_of(failure.reason);
-                self.refuse(desk, failure, source, None);
+                self.refuse(desk, failure, source);
             }
             Step::Fallback(failure) => self.fall_back(desk, failure),
         }
@@ -84,7 +84,7 @@ impl Call {
     /// target, or the failure.
     fn fall_back(&mut self, desk: &mut Desk, failure: Failure) {
         if let Some(status) = self.trunk.webhook_failure_status {
-            return self.refuse(desk, Failure { status, ..failure }, HangupSource::Router, None);
+            return self.refuse(desk, Failure { status, ..failure }, HangupSource::Router);
         }
         let target = self.facts.profile.fallback_target.clone();
         match target.filter(|_| self.program.take_fallback()) {
@@ -103,9 +103,9 @@ impl Call {
                     action: None,
                 };
                 let fits = self.program.load(Document { verbs: vec![Verb::Dial(dial)] });
-                if fits { self.perform(desk) } else { self.refuse(desk, failure, HangupSource::Router, None) }
+                if fits { self.perform(desk) } else { self.refuse(desk, failure, HangupSource::Router) }
             }
-            None => self.refuse(desk, failure, HangupSource::Router, None),
+            None => self.refuse(desk, failure, HangupSource::Router),
         }
     }
 
@@ -120,7 +120,7 @@ impl Call {
             }
         }
         match contacts.is_empty() {
-            true => self.refuse(desk, failure, HangupSource::Router, None),
+            true => self.refuse(desk, failure, HangupSource::Router),
             false => self.redirect(desk, &contacts, Reason::Redirected),
         }
     }
@@ -215,7 +215,8 @@ impl Call {
             remote: &to.remote,
             headers: &plan.headers,
             breadth: fork.breadth,
-            trusted: plan.trusted && self.trunk.trusted,
+            // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
+            trusted: self.emergency.is_some() || (plan.trusted && self.trunk.trusted),
         };
         let mut paper = std::mem::take(&mut desk.paper);
         compose::invite(&mut paper, &desk.config, &caller, &parts);
@@ -394,7 +395,10 @@ impl Call {
                 let gateway = self.gateway(desk).ok_or(Reason::NoGateway)?;
                 trusted = gateway.trusted;
                 transport = gateway.transport;
-                caller_id = Some(callerid::toward(&self.facts, &self.trunk, &gateway, caller_id));
+                caller_id = match self.emergency {
+                    Some(_) => callerid::for_help(&self.facts, &self.trunk, &gateway),
+                    None => Some(callerid::toward(&self.facts, &self.trunk, &gateway, caller_id)),
+                };
                 callerid::gateway_uri(&gateway, number)
             }
             Target::Client(name) => {
@@ -405,9 +409,21 @@ impl Call {
             }
         };
         let hop = Uri::parse(&uri).and_then(|uri| Hop::of(&uri)).ok_or(Reason::TargetInvalid)?;
+        let uri = self.emergency_service().unwrap_or(uri);
         let headers = noun.headers.iter().filter(|(name, _)| is_extension(name)).cloned().collect();
         let transport = hop.transport.or(transport);
         Ok((Plan { request_uri: uri, port: hop.port, transport, caller_id, headers, trusted }, hop.host))
+    }
+
+    /// The service URN of an emergency call: it stays the Request-URI, so that what lies behind the
+    /// gateway can still route by it (RFC 5031 3).
+    fn emergency_service(&self) -> Option<Arc<[u8]>> {
+        let kept = self.emergency.as_ref().and(self.invite.as_ref())?;
+        let request = kept.message();
+        let urns = [request.uri_bytes(), request.to().uri];
+        let is_service =
+            |uri: &&[u8]| uri.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"urn:service:"));
+        urns.into_iter().find(is_service).map(Into::into)
     }
 
     fn gateway(&self, desk: &Desk) -> Option<Arc<crate::routing::model::Gateway>> {

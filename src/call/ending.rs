@@ -78,7 +78,7 @@ impl Call {
         match (self.server.is_some(), self.winner) {
             (true, _) => {
                 let failure = Failure { status: 603, reason: Reason::HungUp };
-                self.refuse(desk, failure, HangupSource::Application, None);
+                self.refuse(desk, failure, HangupSource::Application);
             }
             (false, Some(pair)) if !self.over => {
                 self.hang_up(desk, pair, Reason::HungUp, HangupSource::Application, None);

@@ -169,7 +169,7 @@ impl Call {
     pub fn fail(&mut self, desk: &mut Desk) {
         let failure = Failure { status: 500, reason: Reason::Internal };
         if self.server.is_some() {
-            self.refuse(desk, failure, HangupSource::Router, None);
+            self.refuse(desk, failure, HangupSource::Router);
         } else if let Some(pair) = self.winner {
             self.hang_up(desk, pair, Reason::Internal, HangupSource::Router, None);
             // Nothing is waited for any more.

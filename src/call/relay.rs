@@ -134,7 +134,7 @@ impl Call {
         let branch = desk.mint_branch(self.shard);
         let far_cseq = self.pairs[pair].dialog_mut(far).next_cseq();
         let method = request.method().unwrap_or(Method::Info);
-        let (known, trusted) = (self.flow.local, self.trusted(pair));
+        let (known, trusted) = (self.flow.local, self.trusted(pair, far));
         let dialog = self.pairs[pair].dialog(far);
         let refreshes = matches!(method, Method::Invite | Method::Update);
         let mut paper = std::mem::take(&mut desk.paper);
@@ -227,7 +227,7 @@ impl Call {
             let dialog = self.pairs[relay.pair].dialog(relay.from);
             compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
         }
-        compose::response_headers(&mut writer, response, self.trusted(relay.pair));
+        compose::response_headers(&mut writer, response, self.trusted(relay.pair, relay.from));
         writer.body(response.body());
         desk.paper = paper;
         let (pair, from) = (relay.pair, relay.from);
@@ -413,9 +413,10 @@ impl Call {
         (side == Side::B).then(|| self.legs[self.pairs[pair].leg].sid)
     }
 
-    /// Whether identity headers pass between the sides of a pair.
-    pub(super) fn trusted(&self, pair: usize) -> bool {
-        self.trunk.trusted && self.legs[self.pairs[pair].leg].trusted
+    /// Whether identity headers pass toward this side of a pair. Toward an emergency gateway all do.
+    pub(super) fn trusted(&self, pair: usize, toward: Side) -> bool {
+        let helps = self.emergency.is_some() && toward == Side::B;
+        helps || (self.trunk.trusted && self.legs[self.pairs[pair].leg].trusted)
     }
 
     /// A side no longer answers, or no longer knows the dialog: both legs end. An early dialog, or

@@ -61,7 +61,7 @@ impl Call {
             Some(pair) => self.pairs[pair].a_tag,
             None => self.own_tag,
         };
-        self.ring(desk, code, tag, Some(response));
+        self.ring(desk, code, tag, Some((leg, response)));
     }
 
     /// The first 2xx of any leg.

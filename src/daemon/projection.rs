@@ -308,7 +308,9 @@ impl Rows {
             self.batch.attempts.extend(wanted.then_some(row));
         }
         let Some(standing) = self.calls.get_mut(&outcome.call) else { return };
-        let Some((row, changed)) = standing.deliveries.iter_mut().find(|(row, _)| row.id == id) else { return };
+        let Some((row, changed)) = standing.deliveries.iter_mut().find(|(row, _)| row.id == id) else {
+            return;
+        };
         *changed |= wanted;
         row.revision += 1;
         row.attempts = row.attempts.max(outcome.attempt);

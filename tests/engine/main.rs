@@ -40,6 +40,8 @@ dialogues! {
     cancel_while_asking
     dial_timeout
     emergency
+    emergency_identity
+    emergency_service
     force_rport
     fork_bad_nouns
     fork_best_response
@@ -59,6 +61,7 @@ dialogues! {
     hold_bye_until_ack
     hops_inside_dialog
     in_dialog_requests
+    identity_of_targets
     ipv6
     large_invite
     late_offer_two_successes
