@@ -297,8 +297,10 @@ impl Call {
             return;
         }
         self.phase = Phase::Over;
+        // What only a living call needs goes now; the rest absorbs what may still come.
         self.invite = None;
         self.last_ringing = None;
+        self.program = crate::call::program::Program::default();
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.phase_timer);
         self.record(desk, Change::Ended(terminal), Some(terminal.status));

@@ -238,7 +238,7 @@ impl Call {
             run.timer = Some(desk.start(run.dial.timeout, self.key, What::DialTimeout));
         }
         let elsewhere = run.forks.iter().any(|fork| fork.leg == Some(leg) && !fork.hops.is_empty());
-        if elsewhere || self.legs[leg].retry_udp.is_some() {
+        if elsewhere {
             let after = desk.config.first_response;
             self.legs[leg].first_response = Some(desk.start(after, self.key, What::FirstResponse(leg)));
         }
@@ -264,23 +264,8 @@ impl Call {
         if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing {
             return;
         }
-        if self.retry_over_udp_after_silence(desk, leg) {
-            return;
-        }
         self.abandon_leg(desk, leg, 408, &[]);
         self.fork_failed(desk, leg, Failure { status: 408, reason: Reason::TargetSilent }, true);
-    }
-
-    /// A large INVITE over TCP that nothing was heard of goes over UDP; the late answer of the first
-    /// would be another leg's, so the silent transaction is left to itself.
-    fn retry_over_udp_after_silence(&mut self, desk: &mut Desk, leg: usize) -> bool {
-        if self.legs[leg].retry_udp.is_none() {
-            return false;
-        }
-        if let Some(client) = self.legs[leg].client.take() {
-            desk.table.abandon(client, &mut desk.timers);
-        }
-        self.retry_over_udp(desk, leg)
     }
 
     /// Nobody waits for this leg any more: CANCEL as soon as that is allowed.

@@ -223,7 +223,9 @@ impl Call {
         let request = relay.request.message();
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, &request, &relay.flow, code, None);
-        if code < 300 && relay.refreshes {
+        // A subscription inside the dialog is refreshed through us too (RFC 6665 4.2.1.1).
+        let names_us = relay.refreshes || request.method() == Some(Method::Subscribe);
+        if code < 300 && names_us {
             let dialog = self.pairs[relay.pair].dialog(relay.from);
             compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
         }

@@ -19,6 +19,9 @@ pub(super) fn flow_to(
     transport: Transport,
     peer: SocketAddr,
 ) -> Option<Flow> {
+    if !is_one_host(peer.ip()) {
+        return None;
+    }
     let bound =
         |listener: &Listener| Bound { id: listener.id, transport: listener.transport, bind: listener.bind };
     let listeners = config.listeners.iter().map(bound);
@@ -124,6 +127,13 @@ pub(super) fn goes_to_source(dialog: &Dialog, source: &Flow, setting: Nat) -> bo
         Nat::Auto => Uri::parse(&dialog.target)
             .is_some_and(|contact| nat::goes_to_source(&contact, source.peer, !dialog.routes.is_empty())),
     }
+}
+
+/// Whether an address is some one host's: a call has one peer, and nobody's network is flooded.
+fn is_one_host(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !(broadcast || ip.is_multicast() || ip.is_unspecified())
 }
 
 fn contains(net: &Prefix, ip: IpAddr) -> bool {

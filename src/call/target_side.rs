@@ -21,6 +21,8 @@ impl Call {
         self.legs[leg].heard = true;
         desk.stop(&mut self.legs[leg].first_response);
         match (self.legs[leg].state, code) {
+            // That an early dialog is over is told to who asked for it (RFC 6228 4): nobody did.
+            (LegState::Ringing, 199) => {}
             (LegState::Ringing, 101..=199) => self.early(desk, leg, response),
             (LegState::Ringing, 200..=299) => self.won(desk, leg, response),
             (LegState::Ringing, 300..) => self.leg_refused(desk, leg, code),
@@ -76,6 +78,8 @@ impl Call {
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.legs[leg].state = LegState::Won;
+        // Whatever was said about its early dialog, it is one now.
+        self.pairs[pair].alive = [true; 2];
         self.confirm(desk, pair, response);
         if let Some(run) = self.dial.as_mut() {
             desk.stop(&mut run.timer);

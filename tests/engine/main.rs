@@ -39,6 +39,7 @@ dialogues! {
     cancel_of_reinvite
     cancel_while_asking
     dial_timeout
+    early_bye_of_target
     emergency
     emergency_identity
     emergency_service
@@ -64,6 +65,7 @@ dialogues! {
     identity_of_targets
     ipv6
     large_invite
+    large_invite_silent
     late_offer_two_successes
     limits
     lost_ack
@@ -99,6 +101,7 @@ dialogues! {
     target_302
     target_407
     target_503
+    targets_of_many
     tcp_2xx_not_sent
     tcp_bye_not_sent
     tcp_closed_before_answer

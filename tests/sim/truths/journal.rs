@@ -44,8 +44,8 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
         })
     };
     for (_, leg) in legs() {
-        let Some(caller) =
-            caller_of(e, leg.uri()).and_then(|id| callers.iter().find(|c| c.opens() && c.request.call_id() == id))
+        let Some(caller) = caller_of(e, leg.uri())
+            .and_then(|id| callers.iter().find(|c| c.opens() && c.request.call_id() == id))
         else {
             return Err(format!("no record says whose {} is", leg.uri()));
         };
