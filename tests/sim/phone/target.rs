@@ -32,10 +32,6 @@ impl Phone {
                 plan(self, later, 480, &one);
             }
             Mood::Slow => {
-                // Over a stream it says 100 at least: it has no answer ready for an INVITE left to itself.
-                if self.server.iter().any(|server| server.branch == branch && server.from.tcp) {
-                    self.respond(hands, branch, 100, "");
-                }
                 let at = hands.now + hands.rng.between(400, 9_000) * MS;
                 if hands.rng.chance(50) {
                     plan(self, at, 180, &one);
