@@ -67,7 +67,9 @@ pub(super) fn gateway_uri(gateway: &Gateway, number: &str) -> Arc<[u8]> {
 /// `sip:<name>@<registrar>`, the registrar's port and parameters kept.
 pub(super) fn client_uri(registrar: &str, name: &str) -> Option<Arc<[u8]>> {
     let text = registrar.as_bytes();
-    let uri = Uri::parse(NameAddr::parse(text).map_or(text, |address| address.uri))?;
+    // Without <> a `;` would end the URI in a header (20.10); a stored URI keeps its parameters.
+    let bracketed = NameAddr::parse(text).filter(|_| text.contains(&b'<'));
+    let uri = Uri::parse(bracketed.map_or(text, |address| address.uri))?;
     if !uri.is_sip() {
         return None;
     }
