@@ -135,7 +135,7 @@ impl Shard {
             if more {
                 // Local tasks (questions, connections) get their turn, and the driver is polled.
                 tokio::task::yield_now().await;
-            } else {
+            } else if !self.stopping {
                 self.sleep().await;
             }
         }
