@@ -458,6 +458,7 @@ mod tests {
         ("store", include_str!("store/config.rs"), "StoreSection"),
         ("secrets", include_str!("store/config.rs"), "SecretsSection"),
         ("http", include_str!("api/config.rs"), "HttpConfig"),
+        ("inventory", include_str!("api/config.rs"), "InventoryConfig"),
         ("webhook", include_str!("webhook/config.rs"), "Config"),
         ("journal", include_str!("daemon/config.rs"), "JournalSection"),
         ("node", include_str!("daemon/config.rs"), "NodeConfig"),

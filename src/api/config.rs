@@ -29,8 +29,8 @@ pub struct HttpConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InventoryConfig {
-    /// Whether customers get provider numbers out of the inventory only. SIP numbers, patterns and what
-    /// operators create are free of it.
+    /// Whether customers get provider numbers out of the inventory only; otherwise a number that nobody has is
+    /// created as asked. SIP numbers, patterns and what operators create are free of it.
     pub strict: bool,
 }
 

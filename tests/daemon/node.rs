@@ -166,10 +166,12 @@ impl Node {
         self.stop(Signal::SIGKILL)
     }
 
-    /// Ended by this signal; its folder stays.
+    /// Ended by this signal, where it has not ended before; its folder stays.
     pub fn stop(mut self, signal: Signal) -> PathBuf {
         self.keep = true;
-        self.signal(signal);
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal(signal);
+        }
         self.ended();
         self.folder.clone()
     }

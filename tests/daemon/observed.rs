@@ -203,6 +203,8 @@ fn a_receiver_that_is_gone_stays_so_until_its_row_is_written_or_it_is_enabled() 
     );
     receiver.answer(200);
 
+    // What callbacks came to is written gathered, within 10 ms.
+    std::thread::sleep(Duration::from_millis(300));
     let node = Node::start_in(node.kill(), &listen, &[]);
     assert!(disabled(&node), "over a restart");
     let second = call(&node, &receiver);
@@ -227,6 +229,7 @@ fn a_receiver_that_is_gone_stays_so_until_its_row_is_written_or_it_is_enabled() 
     receiver.answer(200);
     node.number(NUMBER, &[("StatusCallback", &url)]);
     until("a row that is written again enables", || !disabled(&node));
+    std::thread::sleep(Duration::from_millis(300));
     let node = Node::start_in(node.kill(), &listen, &[]);
     assert!(!disabled(&node), "over a restart");
     let last = call(&node, &receiver);

@@ -70,7 +70,7 @@ mod tests {
             ("+14166902867", NumberKind::Either, "CA"),
             ("+18005550123", NumberKind::TollFree, "US"),
             ("+442071838750", NumberKind::Local, "GB"),
-            ("+447911123456", NumberKind::Mobile, "GB"),
+            ("+447400123456", NumberKind::Mobile, "GB"),
             ("+4156902867", NumberKind::None, ""),
             ("442071838750", NumberKind::Local, "GB"),
             ("1234", NumberKind::None, ""),
