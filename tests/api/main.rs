@@ -22,14 +22,14 @@ mod servers;
 macro_rules! on_both_servers {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test($crate::world::Api::new($crate::servers::Server::Sqlite).await).await;
             })*
         }
 
         mod postgres {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test($crate::world::Api::new($crate::servers::Server::Postgres).await).await;
             })*

@@ -11,13 +11,13 @@ use crate::servers::Server;
 
 const NUMBERS: u64 = 200_000;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures, not a check"]
 async fn sqlite() {
     figures(World::new(Server::Sqlite).await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures, not a check"]
 async fn postgres() {
     figures(World::new(Server::Postgres).await).await;

@@ -295,7 +295,7 @@ fn unreachable_store(world: &World) -> Store {
     Store::open(StoreConfig::new("postgres://nobody@127.0.0.1:1/none", key)).unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_without_the_database_routes_with_the_last_good_directory() {
     let world = World::new(Server::Sqlite).await;
     world.by_hand("INSERT INTO numbers(number, voice_url) VALUES ('1', 'http://a')").unwrap();
@@ -315,7 +315,7 @@ async fn a_start_without_the_database_routes_with_the_last_good_directory() {
     assert!(!bytes.windows(7).any(|part| part == b"a-token"), "a token stands in the clear on disk");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_without_anything_is_not_ready() {
     let world = World::new(Server::Sqlite).await;
     let (from_store, running) = follow(&unreachable_store(&world), config(&world.folder)).await;
@@ -325,7 +325,7 @@ async fn a_start_without_anything_is_not_ready() {
 }
 
 /// The server goes and comes back: nothing is lost, and the node says how it stands meanwhile.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_and_comes_back_is_followed_again() {
     let cluster = Cluster::start();
     let world = World::on(Server::Postgres, cluster.database()).await;

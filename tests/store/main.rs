@@ -10,19 +10,20 @@ mod servers;
 
 use servers::{Server, World};
 
-/// Each test of a battery, once per server.
+/// Each test of a battery, once per server. Several threads: a person's `sqlite3` keeps the one that runs it waiting,
+/// and the write it waits for must be able to end on another.
 #[macro_export]
 macro_rules! on_both_servers {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test($crate::World::new($crate::Server::Sqlite).await).await;
             })*
         }
 
         mod postgres {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test($crate::World::new($crate::Server::Postgres).await).await;
             })*

@@ -155,7 +155,7 @@ async fn replace_is_seen(world: World) {
 }
 
 /// A transaction that took its number first and commits last: a later number never shows before.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn number_order_is_commit_order() {
     use sqlx::{Connection, PgConnection};
     let world = World::new(Server::Postgres).await;
