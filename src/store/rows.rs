@@ -74,12 +74,18 @@ table! {
         12 max_calls: Option<u32>,
         /// New calls per second; NULL: no limit.
         13 max_calls_per_second: Option<u32>,
+        /// Exact numbers it may have; NULL: no limit.
+        14 max_numbers: Option<u32>,
+        /// Patterns it may have; NULL: no limit.
+        15 max_patterns: Option<u32>,
+        /// API requests per second; NULL: no limit.
+        16 max_requests_per_second: Option<u32>,
         /// Owns what SQL by hand gives no owner; at most one.
-        14 is_default: bool,
+        17 is_default: bool,
         /// When it was made.
-        15 created_at: Timestamp,
+        18 created_at: Timestamp,
         /// When it was last changed.
-        16 updated_at: Timestamp,
+        19 updated_at: Timestamp,
     }
 }
 
@@ -196,10 +202,16 @@ table! {
         32 mms_capable: bool,
         /// Capability.
         33 fax_capable: bool,
+        /// The name that goes with it where it is shown as the caller.
+        34 caller_id_name: Option<String>,
+        /// The account's canonical number; at most one, and always shared.
+        35 main: bool,
+        /// Offered to everybody of the account as the caller to show.
+        36 shared: bool,
         /// When it was made.
-        34 created_at: Timestamp,
+        37 created_at: Timestamp,
         /// When it was last changed.
-        35 updated_at: Timestamp,
+        38 updated_at: Timestamp,
     }
 }
 
@@ -377,6 +389,9 @@ impl NumberRow {
             sms_capable: true,
             mms_capable: false,
             fax_capable: false,
+            caller_id_name: None,
+            main: false,
+            shared: false,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -424,6 +439,9 @@ impl AccountRow {
             default_application_id: None,
             max_calls: None,
             max_calls_per_second: None,
+            max_numbers: None,
+            max_patterns: None,
+            max_requests_per_second: None,
             is_default: false,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -53,6 +53,9 @@ CREATE TABLE accounts (
     default_application_id TEXT,
     max_calls   BIGINT CONSTRAINT accounts_max_calls_is_not_negative CHECK (max_calls >= 0),
     max_calls_per_second BIGINT CONSTRAINT accounts_max_calls_per_second_is_not_negative CHECK (max_calls_per_second >= 0),
+    max_numbers BIGINT CONSTRAINT accounts_max_numbers_is_not_negative CHECK (max_numbers >= 0),
+    max_patterns BIGINT CONSTRAINT accounts_max_patterns_is_not_negative CHECK (max_patterns >= 0),
+    max_requests_per_second BIGINT CONSTRAINT accounts_max_requests_per_second_is_not_negative CHECK (max_requests_per_second >= 0),
     is_default  BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT accounts_is_default_is_true_or_false CHECK (is_default IN (TRUE, FALSE)),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
@@ -151,6 +154,11 @@ CREATE TABLE numbers (
                 CONSTRAINT numbers_mms_capable_is_true_or_false CHECK (mms_capable IN (TRUE, FALSE)),
     fax_capable BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT numbers_fax_capable_is_true_or_false CHECK (fax_capable IN (TRUE, FALSE)),
+    caller_id_name TEXT,
+    main        BOOLEAN NOT NULL DEFAULT FALSE
+                CONSTRAINT numbers_main_is_true_or_false CHECK (main IN (TRUE, FALSE)),
+    shared      BOOLEAN NOT NULL DEFAULT FALSE
+                CONSTRAINT numbers_shared_is_true_or_false CHECK (shared IN (TRUE, FALSE)),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT numbers_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
@@ -163,10 +171,12 @@ CREATE TABLE numbers (
                      AND ltrim(number, 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.') LIKE ':%' THEN '*'
                 WHEN trim(substr(number, 1, 1), '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!"%&'',-/:;<=>@_`~+') = ''
                      AND trim(substr(number, 2), '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!"%&'',-/:;<=>@_`~') = '' THEN '*'
-                ELSE organization_id END) STORED
+                ELSE organization_id END) STORED,
+    CONSTRAINT numbers_main_is_shared CHECK (shared OR NOT main)
 );
 CREATE UNIQUE INDEX numbers_unique_number ON numbers (number, scope);
 CREATE INDEX numbers_account ON numbers (account_id, created_at);
+CREATE UNIQUE INDEX numbers_unique_main ON numbers (account_id) WHERE main;
 CREATE INDEX numbers_organization ON numbers (organization_id);
 CREATE INDEX numbers_voice_application ON numbers (voice_application_id);
 
