@@ -1,9 +1,11 @@
 //! Noticing that the directory's tables changed, whoever changed them.
 
+use std::io;
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 use sqlx::{Connection, Row as _, SqliteConnection};
+use tokio::time::Interval;
 
 use crate::store::error::Result;
 use crate::store::open::{Store, sqlite_options};
@@ -19,8 +21,9 @@ pub struct Watch {
 enum Source {
     /// `PRAGMA data_version` on a connection of its own: it changes when any other one commits.
     Sqlite { connection: Box<SqliteConnection>, version: i64 },
-    /// LISTEN, and a look every second in case a notification was lost.
-    Postgres(Box<PgListener>),
+    /// LISTEN, and a look every second in case a notification was lost. The look's clock lives
+    /// here, for whoever waits drops the wait and asks again more often than that.
+    Postgres { listener: Box<PgListener>, look: Interval },
 }
 
 /// How often SQLite is asked. The question costs no system call of weight.
@@ -43,8 +46,10 @@ impl Store {
             }
             Database::Postgres(pool) => {
                 let mut listener = PgListener::connect_with(pool).await?;
+                // A lost connection is told at once, not after it was tried again for seconds.
+                listener.eager_reconnect(false);
                 listener.listen("callgate_generation").await?;
-                Source::Postgres(Box::new(listener))
+                Source::Postgres { listener: Box::new(listener), look: tokio::time::interval(NET) }
             }
         };
         Ok(Watch { source })
@@ -66,11 +71,12 @@ impl Watch {
                 }
                 tokio::time::sleep(POLL).await;
             },
-            Source::Postgres(listener) => match tokio::time::timeout(NET, listener.try_recv()).await {
-                // A lost connection is `None`: the listener connects again, and changes may have
-                // gone by meanwhile.
-                Ok(received) => Ok(received.map(drop)?),
-                Err(_elapsed) => Ok(()),
+            Source::Postgres { listener, look } => tokio::select! {
+                received = listener.try_recv() => match received? {
+                    Some(_) => Ok(()),
+                    None => Err(sqlx::Error::Io(io::ErrorKind::ConnectionAborted.into()).into()),
+                },
+                _ = look.tick() => Ok(()),
             },
         }
     }

@@ -352,3 +352,15 @@ async fn a_database_that_goes_and_comes_back_is_followed_again() {
     }
     assert!(running.health.matters().is_empty());
 }
+
+/// A notification can be lost; who waits in short turns looks all the same.
+#[tokio::test]
+async fn the_net_under_listen_holds_for_short_waits() {
+    let world = World::new(Server::Postgres).await;
+    let mut watch = world.store.watch().await.unwrap();
+    watch.changed().await.unwrap();
+    let began = Instant::now();
+    while tokio::time::timeout(Duration::from_millis(300), watch.changed()).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "never looked");
+    }
+}
