@@ -33,6 +33,7 @@ pub(crate) const DIRECTORY: &[Migration] = &[
         include_str!("migrations/common/0003_application_references.sql"),
     ),
     common("directory 4: number kinds", include_str!("migrations/common/0004_number_kinds.sql")),
+    common("directory 5: sessions", include_str!("migrations/common/0005_sessions.sql")),
 ];
 
 /// The projection of the journal.

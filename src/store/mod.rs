@@ -45,7 +45,7 @@ pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;
 pub use open::{Store, StoreConfig};
 pub use rows::{
-    AccountRow, ApplicationRow, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
+    AccountRow, ApplicationRow, Fields, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
 };
 pub use secrets::{SecretError, Vault, random_id, write_private};
 pub use watch::Watch;

@@ -186,7 +186,7 @@ impl NumberReader {
             organization: cell::<RoutedRow, _>(row, 2)?,
             text: text.into(),
             is_sip: cell::<RoutedRow, bool>(row, 4)? || is_pattern(text),
-            in_service: cell::<RoutedRow, NumberState>(row, 5)? == NumberState::InService,
+            in_service: routes(cell::<RoutedRow, NumberState>(row, 5)?),
             profile: self.profile(row)?,
         })
     }
@@ -207,6 +207,11 @@ impl NumberReader {
         self.shared.insert(self.key.as_str().into(), Arc::clone(&profile));
         Ok(profile)
     }
+}
+
+/// A number that is being ported rings here until the other carrier has it.
+fn routes(state: NumberState) -> bool {
+    matches!(state, NumberState::InService | NumberState::PortIn | NumberState::PortOut)
 }
 
 fn profile(row: &RoutedRow) -> VoiceProfile {

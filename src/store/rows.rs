@@ -80,12 +80,14 @@ table! {
         15 max_patterns: Option<u32>,
         /// API requests per second; NULL: no limit.
         16 max_requests_per_second: Option<u32>,
+        /// Whether it may add numbers through Kazoo's API.
+        17 allow_additions: bool,
         /// Owns what SQL by hand gives no owner; at most one.
-        17 is_default: bool,
+        18 is_default: bool,
         /// When it was made.
-        18 created_at: Timestamp,
+        19 created_at: Timestamp,
         /// When it was last changed.
-        19 updated_at: Timestamp,
+        20 updated_at: Timestamp,
     }
 }
 
@@ -146,7 +148,7 @@ table! {
         4 number: String,
         /// A pure SIP number: unique per organization; a provider number is unique in the system.
         5 is_sip: bool,
-        /// Kazoo's words; only `in_service` routes.
+        /// Kazoo's words; `in_service`, `port_in` and `port_out` route.
         6 state: NumberState,
         /// What people call it; NULL: its digits.
         7 friendly_name: Option<String>,
@@ -208,10 +210,22 @@ table! {
         35 main: bool,
         /// Offered to everybody of the account as the caller to show.
         36 shared: bool,
+        /// What uses it, in Kazoo's words; NULL: what its URLs say.
+        37 used_by: Option<String>,
+        /// Whose it was before.
+        38 previous_account_id: Option<AccountSid>,
+        /// The accounts that reserved it, the last first: a number that is given back goes to the one before.
+        39 reserve_history: Vec<AccountSid>,
+        /// It came from another carrier.
+        40 ported_in: bool,
+        /// What Kazoo's clients say of it beside the other columns: a JSON object.
+        41 fields: Fields,
+        /// Put before the name of who calls.
+        42 caller_name_prefix: Option<String>,
         /// When it was made.
-        37 created_at: Timestamp,
+        43 created_at: Timestamp,
         /// When it was last changed.
-        38 updated_at: Timestamp,
+        44 updated_at: Timestamp,
     }
 }
 
@@ -313,6 +327,9 @@ table! {
     }
 }
 
+/// A JSON object in a column.
+pub type Fields = serde_json::Map<String, serde_json::Value>;
+
 /// What an account may do through the API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
@@ -392,6 +409,12 @@ impl NumberRow {
             caller_id_name: None,
             main: false,
             shared: false,
+            used_by: None,
+            previous_account_id: None,
+            reserve_history: Vec::new(),
+            ported_in: false,
+            fields: Fields::new(),
+            caller_name_prefix: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -442,6 +465,7 @@ impl AccountRow {
             max_numbers: None,
             max_patterns: None,
             max_requests_per_second: None,
+            allow_additions: false,
             is_default: false,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

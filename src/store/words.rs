@@ -18,7 +18,7 @@ use crate::routing::model::{
 };
 use crate::store::column::Word;
 use crate::store::inventory::NumberKind;
-use crate::store::rows::{NumberState, Role};
+use crate::store::rows::{Fields, NumberState, Role};
 use crate::store::secrets::Sealed;
 
 macro_rules! words {
@@ -98,6 +98,30 @@ impl Word for Sealed {
 
     fn of_word(text: &str) -> Option<Self> {
         text.starts_with("v1.").then(|| Self(text.to_owned()))
+    }
+}
+
+impl Word for Vec<AccountSid> {
+    const EXPECTED: &'static str = "ids of accounts, 32 hexadecimal digits each, parted by spaces";
+
+    fn word(&self) -> String {
+        self.iter().map(Word::word).collect::<Vec<_>>().join(" ")
+    }
+
+    fn of_word(text: &str) -> Option<Self> {
+        text.split_ascii_whitespace().map(AccountSid::of_word).collect()
+    }
+}
+
+impl Word for Fields {
+    const EXPECTED: &'static str = "a JSON object";
+
+    fn word(&self) -> String {
+        serde_json::to_string(self).expect("a JSON object has a JSON form")
+    }
+
+    fn of_word(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 }
 

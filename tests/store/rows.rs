@@ -76,6 +76,16 @@ async fn every_table_keeps_what_it_is_given(world: World) {
         ApplicationRow { voice_url: Some("/v".into()), ..ApplicationRow::new(account.id, "App") };
     let application = store.create("t", application).await.unwrap().row;
     assert_eq!(store.read::<ApplicationRow>(application.id).await.unwrap(), Some(application));
+    let mut number = NumberRow::new(account.id, organization.id, "+16508251255");
+    number.used_by = Some("callflow".into());
+    number.previous_account_id = Some(world.account.id);
+    number.reserve_history = vec![account.id, world.account.id];
+    number.fields.insert("my_field".into(), serde_json::json!({ "deep": [1, null] }));
+    number.caller_name_prefix = Some("Sales".into());
+    number.shared = true;
+    let number = store.create("t", number).await.unwrap().row;
+    assert_eq!(number.reserve_history.len(), 2);
+    assert_eq!(store.read::<NumberRow>(number.id).await.unwrap(), Some(number));
     let prefix = Prefix { address: "192.0.2.0".parse().unwrap(), length: 24 };
     let trunk = TrunkRow { emergency_numbers: vec!["911".into()], ..TrunkRow::new("carrier", vec![prefix]) };
     let trunk = store.create("t", trunk).await.unwrap().row;

@@ -56,6 +56,8 @@ CREATE TABLE accounts (
     max_numbers BIGINT CONSTRAINT accounts_max_numbers_is_not_negative CHECK (max_numbers >= 0),
     max_patterns BIGINT CONSTRAINT accounts_max_patterns_is_not_negative CHECK (max_patterns >= 0),
     max_requests_per_second BIGINT CONSTRAINT accounts_max_requests_per_second_is_not_negative CHECK (max_requests_per_second >= 0),
+    allow_additions BOOLEAN NOT NULL DEFAULT FALSE
+                CONSTRAINT accounts_allow_additions_is_true_or_false CHECK (allow_additions IN (TRUE, FALSE)),
     is_default  BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT accounts_is_default_is_true_or_false CHECK (is_default IN (TRUE, FALSE)),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
@@ -159,6 +161,17 @@ CREATE TABLE numbers (
                 CONSTRAINT numbers_main_is_true_or_false CHECK (main IN (TRUE, FALSE)),
     shared      BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT numbers_shared_is_true_or_false CHECK (shared IN (TRUE, FALSE)),
+    -- What Kazoo says of a number.
+    used_by     TEXT,
+    previous_account_id TEXT,
+    reserve_history TEXT NOT NULL DEFAULT ''
+                CONSTRAINT numbers_reserve_history_is_ids_parted_by_spaces
+                CHECK (trim(reserve_history, '0123456789abcdef ') = ''),
+    ported_in   BOOLEAN NOT NULL DEFAULT FALSE
+                CONSTRAINT numbers_ported_in_is_true_or_false CHECK (ported_in IN (TRUE, FALSE)),
+    fields      TEXT NOT NULL DEFAULT '{}'
+                CONSTRAINT numbers_fields_is_a_json_object CHECK (fields LIKE '{%}'),
+    caller_name_prefix TEXT,
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT numbers_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
