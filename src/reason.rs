@@ -54,6 +54,7 @@ reasons! {
     TargetBusy = "target_busy", 486, "The target answered busy.";
     TargetRefused = "target_refused", 0, "The target answered another final response, which the caller got.";
     NoAnswer = "no_answer", 408, "Nobody answered within the Dial's timeout.";
+    InviteExpired = "invite_expired", 487, "Nobody answered within the time that the caller's Expires gave.";
     TargetSilent = "target_silent", 408, "The target gave no response at all.";
     TargetUnreachable = "target_unreachable", 500, "The target's address could not be reached: transport error or no connection.";
     TargetUnresolved = "target_unresolved", 500, "The target's host name has no address.";

@@ -25,6 +25,7 @@ impl Call {
         let caller = self.caller_side();
         let facts = self.facts.clone();
         self.record(desk, Change::Admitted { facts, caller: Box::new(caller) }, None);
+        self.start_expiry(desk);
         let redirects = self.trunk.mode == crate::routing::model::TrunkMode::Redirect;
         if self.trunk.ring_at_once && !redirects {
             self.ring(desk, 180, self.own_tag, None);
@@ -162,6 +163,7 @@ impl Call {
         let flow = desk.table.flow(server).unwrap_or(self.flow);
         desk.trace_sent(self.facts.call, None);
         desk.stop(&mut self.ringing_timer);
+        desk.stop(&mut self.expiry);
         self.last_ringing = None;
         self.answered = Some(desk.now);
         self.phase = Phase::Talking;
@@ -302,6 +304,7 @@ impl Call {
         self.last_ringing = None;
         self.program = crate::call::program::Program::default();
         desk.stop(&mut self.ringing_timer);
+        desk.stop(&mut self.expiry);
         desk.stop(&mut self.phase_timer);
         self.record(desk, Change::Ended(terminal), Some(terminal.status));
         desk.count(Counter::Ended(terminal.reason));
@@ -333,9 +336,39 @@ impl Call {
                 compose::response_headers(&mut writer, response, trusted);
                 writer.body(response.body());
             }
-            None => writer.finish(),
+            None => {
+                self.write_facts(&mut writer, code, reason);
+                writer.finish();
+            }
         }
         desk.paper = paper;
+    }
+
+    /// What a target's refusal names that the caller can act on.
+    fn write_facts(&self, writer: &mut Writer<'_>, code: u16, reason: Option<Reason>) {
+        if code == 405 {
+            writer.header(Name::Allow, &[compose::ALLOW]);
+        }
+        let refused = || self.legs.iter().rev().filter_map(|leg| leg.refusal.as_ref());
+        let found = refused().find(|(refused, _)| *refused == code);
+        if let Some((_, lines)) = found.filter(|_| reason == Some(Reason::TargetRefused)) {
+            writer.bytes(lines);
+        }
+    }
+
+    /// The caller's INVITE is valid no longer (its Expires, 13.3.1).
+    pub(super) fn invite_expired(&mut self, desk: &mut Desk) {
+        self.expiry = None;
+        let failure = Failure { status: 487, reason: Reason::InviteExpired };
+        self.refuse(desk, failure, HangupSource::Caller);
+    }
+
+    fn start_expiry(&mut self, desk: &mut Desk) {
+        let of_caller = self.invite.as_ref().and_then(|kept| kept.message().expires());
+        if let Some(seconds) = of_caller {
+            let after = Duration::from_secs(seconds.into());
+            self.expiry = Some(desk.start(after, self.key, What::InviteExpires));
+        }
     }
 
     fn caller_side(&self) -> CallerSide {

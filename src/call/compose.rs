@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::call::capabilities;
 use crate::call::config::EngineConfig;
 use crate::call::headers::{self, Fate};
 use crate::call::mint::{Branch, Tag};
@@ -124,8 +125,9 @@ pub(super) fn request_headers(writer: &mut Writer<'_>, request: &Message<'_>, tr
         }
     }
     for name in [Name::Supported, Name::Require, Name::ProxyRequire] {
-        options(writer, request, name);
+        capabilities::options(writer, request, name, &[]);
     }
+    capabilities::allow(writer, request, request.method() == Some(Method::Invite));
     reasons(writer, request);
 }
 
@@ -143,25 +145,17 @@ pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, 
         }
     }
     for name in [Name::Supported, Name::Require] {
-        options(writer, response, name);
+        capabilities::options(writer, response, name, &[]);
     }
+    let code = response.code().unwrap_or(500);
+    let accepts = (200..300).contains(&code) && response.cseq().method == Method::Invite;
+    capabilities::allow(writer, response, accepts || code == 405);
     reasons(writer, response);
-    if response.code() == Some(420) {
+    if code == 420 {
         for header in response.all(Name::Unsupported) {
             writer.bytes(header.line);
         }
     }
-}
-
-/// An option-tag list without the tags we are not transparent to.
-fn options(writer: &mut Writer<'_>, message: &Message<'_>, name: Name) {
-    let mut tags = message.values(name).filter(|tag| headers::transparent_option(tag));
-    let Some(first) = tags.next() else { return };
-    writer.begin(name).bytes(first);
-    for tag in tags {
-        writer.bytes(b", ").bytes(tag);
-    }
-    writer.end();
 }
 
 /// The Reason values that pass across BYE, CANCEL and responses (RFC 3326).
@@ -197,7 +191,14 @@ pub fn response<'b>(
     code: u16,
     to_tag: Option<&[u8]>,
 ) -> Writer<'b> {
-    Writer::response(out, request, code, phrase(code), to_tag, Some(stamp(flow)))
+    let mut writer = Writer::response(out, request, code, phrase(code), to_tag, Some(stamp(flow)));
+    if code == 100
+        && let Some(asked) = request.header(Name::Timestamp)
+    {
+        // 8.2.6.1: for whoever wants to know how long the way was.
+        writer.bytes(asked.line);
+    }
+    writer
 }
 
 /// A whole response of our own without a body; `reason` becomes X-Callgate-Reason.
@@ -211,8 +212,15 @@ pub fn refusal(
 ) {
     let mut writer = response(out, request, flow, code, to_tag);
     own_reason(&mut writer, reason);
-    if code == 405 || code == 501 {
-        writer.header(Name::Allow, &[ALLOW]);
+    match code {
+        405 | 501 => {
+            writer.header(Name::Allow, &[ALLOW]);
+        }
+        // RFC 6665 7.2: the only subscriptions there are begin with a REFER inside a call.
+        489 => {
+            writer.header(Name::AllowEvents, &[b"refer"]);
+        }
+        _ => {}
     }
     writer.finish();
 }

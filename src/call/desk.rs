@@ -87,6 +87,8 @@ pub enum What {
     FirstResponse(usize),
     /// The last 18x is due again.
     RingAgain,
+    /// The caller's INVITE is valid no longer.
+    InviteExpires,
     /// `<Pause>` is over.
     PauseOver,
     /// The Dial's time limit.

@@ -152,6 +152,7 @@ impl Call {
             branch: None,
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
+            refusal: None,
             losers: Vec::new(),
         });
         let leg = self.legs.len() - 1;

@@ -72,6 +72,7 @@ impl Call {
             relays: Vec::new(),
             last_ringing: None,
             ringing_timer: None,
+            expiry: None,
             phase_timer: None,
             rang: false,
             records: 0,
@@ -154,6 +155,7 @@ impl Call {
             What::DialTimeout => self.dial_timed_out(desk),
             What::FirstResponse(leg) => self.first_response_over(desk, leg),
             What::RingAgain => self.ring_again(desk),
+            What::InviteExpires => self.invite_expired(desk),
             What::PauseOver => {
                 self.phase_timer = None;
                 self.perform(desk);
@@ -304,6 +306,7 @@ impl Call {
             }
         }
         desk.stop(&mut self.ringing_timer);
+        desk.stop(&mut self.expiry);
         desk.stop(&mut self.phase_timer);
         if let Phase::Asking(ask) = self.phase {
             desk.abort(ask);

@@ -31,8 +31,10 @@ pub fn request(name: Name, text: &[u8]) -> Fate {
             Fate::EndHere
         }
         Name::MaxForwards | Name::MaxBreadth | Name::Reason => Fate::Translate,
-        Name::Supported | Name::Require | Name::ProxyRequire => Fate::Translate,
-        Name::Other if is_own(text) => Fate::EndHere,
+        Name::Supported | Name::Require | Name::ProxyRequire | Name::Allow => Fate::Translate,
+        // How long the way of this hop was (8.2.6.1).
+        Name::Timestamp => Fate::EndHere,
+        Name::Other if is_own(text) || is_agreement(text) => Fate::EndHere,
         _ => identity(name, text),
     }
 }
@@ -51,33 +53,30 @@ pub fn response(name: Name, text: &[u8]) -> Fate {
         Name::WwwAuthenticate | Name::ProxyAuthenticate | Name::AuthenticationInfo => Fate::EndHere,
         Name::RetryAfter | Name::SessionExpires | Name::MinSe | Name::Timestamp => Fate::EndHere,
         Name::Supported | Name::Require | Name::Unsupported | Name::Reason => Fate::Translate,
-        Name::Other if is_own(text) => Fate::EndHere,
+        Name::Allow => Fate::Translate,
+        Name::Other if is_own(text) || is_agreement(text) => Fate::EndHere,
         _ => identity(name, text),
     }
 }
 
 /// Whether we are transparent to an option tag: it asks nothing of whoever stands between. 100rel,
-/// timer and replaces do, and are taken out until they are translated.
+/// timer and replaces do, and are taken out until they are translated; so is what rests on them or
+/// on what ends here: precondition (on 100rel, RFC 3312 11), tdialog, from-change, norefersub.
 #[must_use]
 pub fn transparent_option(tag: &[u8]) -> bool {
-    const TAGS: [&[u8]; 15] = [
-        b"precondition",
+    const TAGS: [&[u8]; 11] = [
         b"early-session",
         b"histinfo",
         b"privacy",
-        b"from-change",
         b"answermode",
         b"geolocation-sip",
         b"geolocation-http",
         b"sdp-anat",
         b"ice",
-        b"tdialog",
-        b"norefersub",
         b"resource-priority",
         b"uui",
         b"trickle-ice",
     ];
-    // tdialog and norefersub are only relayed as capabilities of the far end.
     TAGS.iter().any(|known| known.eq_ignore_ascii_case(tag))
 }
 
@@ -98,6 +97,12 @@ fn identity(name: Name, text: &[u8]) -> Fate {
         Name::Other if text.eq_ignore_ascii_case(b"P-Charging-Function-Addresses") => Fate::ByTrust,
         _ => Fate::Pass,
     }
+}
+
+/// What two neighbours agreed on between themselves (RFC 3329).
+fn is_agreement(text: &[u8]) -> bool {
+    const NAMES: [&[u8]; 3] = [b"Security-Client", b"Security-Server", b"Security-Verify"];
+    NAMES.iter().any(|name| name.eq_ignore_ascii_case(text))
 }
 
 /// Headers that only callgate itself writes.
@@ -125,7 +130,8 @@ mod tests {
         assert!(!transparent_option(b"100rel"));
         assert!(!transparent_option(b"timer"));
         assert!(!transparent_option(b"replaces"));
-        assert!(transparent_option(b"Precondition"));
+        assert!(!transparent_option(b"precondition"));
+        assert!(transparent_option(b"Early-Session"));
     }
 
     #[test]

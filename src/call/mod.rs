@@ -9,12 +9,14 @@
 //!   `program` (which verb is next) and `callerid`.
 //!   `relay`: requests inside its dialogs. `ending`: BYE. `liveness`: is the other side still there?
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
-//! - `headers`: what passes from one side to the other. `compose`, `phrases`: messages written.
+//! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
+//!   other's abilities. `compose`, `phrases`: messages written.
 //!   `target`: the way to a peer. `ladder`: a message as a line of the trace.
 
 pub mod ask;
 mod caller;
 mod callerid;
+mod capabilities;
 pub mod compose;
 pub mod config;
 pub mod desk;

@@ -50,6 +50,8 @@ pub struct Call {
     /// The last 18x as it left, repeated each minute while unanswered (13.3.1.1).
     pub(super) last_ringing: Option<Arc<[u8]>>,
     pub(super) ringing_timer: Option<TimerId>,
+    /// The caller's INVITE is valid until then (its Expires).
+    pub(super) expiry: Option<TimerId>,
     /// A timer of the phase: Pause, time limit.
     pub(super) phase_timer: Option<TimerId>,
     pub(super) rang: bool,
@@ -157,6 +159,8 @@ pub(super) struct Leg {
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
     pub trusted: bool,
+    /// What its refusal is to the caller: the code, and the header lines that go with it.
+    pub refusal: Option<(u16, Box<[u8]>)>,
     /// 2xx of this INVITE that lost.
     pub losers: Vec<Loser>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::call::capabilities;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::dialling::ELSEWHERE;
@@ -25,7 +26,7 @@ impl Call {
             (LegState::Ringing, 199) => {}
             (LegState::Ringing, 101..=199) => self.early(desk, leg, response),
             (LegState::Ringing, 200..=299) => self.won(desk, leg, response),
-            (LegState::Ringing, 300..) => self.leg_refused(desk, leg, code),
+            (LegState::Ringing, 300..) => self.leg_refused(desk, leg, code, response),
             (LegState::Won, 200..=299) => self.another_success(desk, leg, response),
             (LegState::Abandoned | LegState::Ended, 200..=299) => self.lost(desk, leg, response),
             (LegState::Abandoned, 300..) => self.legs[leg].state = LegState::Ended,
@@ -163,8 +164,10 @@ impl Call {
     }
 
     /// A final refusal.
-    fn leg_refused(&mut self, desk: &mut Desk, leg: usize, code: u16) {
-        let status = toward_caller(code);
+    fn leg_refused(&mut self, desk: &mut Desk, leg: usize, code: u16, response: &Message<'_>) {
+        let told = self.invite.as_ref().map(|kept| capabilities::refusal(code, response, &kept.message()));
+        let status = toward_caller(told.as_ref().map_or(code, |(status, _)| *status));
+        self.legs[leg].refusal = told;
         let reason = match code {
             486 | 600 => Reason::TargetBusy,
             _ => Reason::TargetRefused,
@@ -282,6 +285,8 @@ const fn toward_caller(code: u16) -> u16 {
         401 | 407 => 403,
         300..=399 => 480,
         503 => 500,
+        // What it would agree on (RFC 3329) is a matter between neighbours.
+        494 => 480,
         _ => code,
     }
 }

@@ -277,6 +277,12 @@ impl<'a> Message<'a> {
         self.small(Name::MaxForwards)
     }
 
+    /// Expires in seconds, where there is a readable one.
+    #[must_use]
+    pub fn expires(&self) -> Option<u32> {
+        number(self.value(Name::Expires)?, u32::MAX)
+    }
+
     /// Max-Breadth (RFC 5393), where there is a readable one.
     #[must_use]
     pub fn max_breadth(&self) -> Option<u32> {

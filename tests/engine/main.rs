@@ -38,6 +38,7 @@ dialogues! {
     cancel_of_our_own_spiral
     cancel_of_reinvite
     cancel_while_asking
+    capabilities
     dial_timeout
     early_bye_of_target
     emergency
@@ -63,6 +64,7 @@ dialogues! {
     hops_inside_dialog
     in_dialog_requests
     identity_of_targets
+    invite_expires
     ipv6
     large_invite
     large_invite_silent
@@ -100,6 +102,7 @@ dialogues! {
     strict_route_of_target
     target_302
     target_407
+    target_facts
     target_503
     targets_of_many
     tcp_2xx_not_sent
