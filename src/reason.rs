@@ -63,6 +63,7 @@ reasons! {
     NoRegistrar = "no_registrar", 500, "The document dials a Client and the organization has no registrar: set one.";
     CallerIdRefused = "caller_id_refused", 500, "callerId is neither the caller's number nor one of the account's.";
     NoAck = "no-ack", 0, "The caller's ACK never came within 64*T1.";
+    NoPrack = "no_prack", 500, "The caller's PRACK of a reliable provisional response never came within 64*T1.";
     PeerLost = "peer-lost", 0, "A side no longer answers or no longer knows the dialog.";
     // The application's side.
     WebhookTimeout = "webhook_timeout", 500, "No URL of the application answered within the budget.";

@@ -10,7 +10,8 @@ use crate::call::mint::Tag;
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
 use crate::call::program::Failure;
 use crate::call::record::{CallerSide, Change, DialogState, Event, Record};
-use crate::call::state::{Answering, Call, LegState, Phase, Side, StoredAck};
+use crate::call::reliable::Source;
+use crate::call::state::{Answering, Call, LegState, Phase, Rung, Side, StoredAck};
 use crate::call::trace::TraceItem;
 use crate::dialog::Dialog;
 use crate::reason::Reason;
@@ -28,7 +29,7 @@ impl Call {
         self.start_expiry(desk);
         let redirects = self.trunk.mode == crate::routing::model::TrunkMode::Redirect;
         if self.trunk.ring_at_once && !redirects {
-            self.ring(desk, 180, self.own_tag, None);
+            self.ring(desk, 180, self.own_tag, None, None);
         }
         if self.emergency.is_some() {
             self.perform(desk);
@@ -57,20 +58,35 @@ impl Call {
     }
 
     /// A provisional response toward the caller; the leg's that is `relayed` lends headers and body.
+    /// It leaves reliably where the target's did (`of`), or where the caller requires it.
     pub(super) fn ring(
         &mut self,
         desk: &mut Desk,
         code: u16,
         tag: Tag,
         relayed: Option<(usize, &Message<'_>)>,
+        of: Option<Source>,
     ) {
-        let Some(server) = self.server else { return };
-        self.write_response(desk, code, tag, relayed, None);
+        let Some(server) = self.server.filter(|_| self.held_answer.is_none()) else { return };
+        let reliably = of.is_some() || self.requires_100rel();
+        let mut rseq = None;
+        if reliably {
+            rseq = self.next_rseq(desk, tag, code, relayed, of);
+            if rseq.is_none() {
+                return;
+            }
+        }
+        self.write_response(desk, code, tag, relayed, rseq, None);
         if !desk.respond(server, code) {
             return;
         }
         desk.trace_sent(self.facts.call, None);
-        self.last_ringing = Some(desk.paper.as_slice().into());
+        if reliably {
+            let has_body = relayed.is_some_and(|(_, response)| !response.body().is_empty());
+            self.await_prack(desk, tag, code, of, has_body);
+        }
+        let bytes = (!reliably).then(|| desk.paper.as_slice().into());
+        self.last_ringing = Some(Rung { code, tag, bytes });
         desk.stop(&mut self.ringing_timer);
         self.ringing_timer = Some(desk.start(RING_AGAIN, self.key, What::RingAgain));
         if code == 180 && !self.rang {
@@ -82,10 +98,14 @@ impl Call {
     /// A minute passed without an answer: the last 18x once more.
     pub(super) fn ring_again(&mut self, desk: &mut Desk) {
         self.ringing_timer = None;
-        let (Some(server), Some(last)) = (self.server, self.last_ringing.clone()) else { return };
-        let code = Message::scan(&last).ok().and_then(|message| message.code()).unwrap_or(180);
+        let (Some(server), Some(last)) = (self.server, &self.last_ringing) else { return };
+        let (code, tag) = (last.code, last.tag);
+        let Some(bytes) = &last.bytes else {
+            // RFC 3262 3: what has its PRACK must not be repeated; another one says the same.
+            return self.ring(desk, code, tag, None, None);
+        };
         desk.paper.clear();
-        desk.paper.extend_from_slice(&last);
+        desk.paper.extend_from_slice(bytes);
         if desk.respond(server, code) {
             self.ringing_timer = Some(desk.start(RING_AGAIN, self.key, What::RingAgain));
         }
@@ -95,7 +115,7 @@ impl Call {
     pub(super) fn refuse(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
         let Some(server) = self.server.take() else { return };
         let reason = Some(failure.reason);
-        self.write_response(desk, failure.status, self.own_tag, None, reason);
+        self.write_response(desk, failure.status, self.own_tag, None, None, reason);
         desk.respond(server, failure.status);
         desk.trace_sent(self.facts.call, None);
         desk.trace(self.facts.call, TraceItem::Refused(failure.reason, failure.status));
@@ -126,7 +146,7 @@ impl Call {
     pub fn cancelled(&mut self, desk: &mut Desk, cancel: &Message<'_>) {
         let Some(server) = self.server.take() else { return };
         let failure = Failure { status: 487, reason: Reason::Canceled };
-        self.write_response(desk, 487, self.own_tag, None, None);
+        self.write_response(desk, 487, self.own_tag, None, None, None);
         desk.respond(server, 487);
         desk.trace_sent(self.facts.call, None);
         let mut reasons = Vec::new();
@@ -140,6 +160,8 @@ impl Call {
         if let Phase::Asking(ask) = self.phase {
             desk.abort(ask);
         }
+        self.stop_reliables(desk);
+        self.drop_held_answer(desk);
         self.abandon_dial(desk, failure);
         let status = CallStatus::of_refusal(failure.status);
         let terminal = Terminal {
@@ -158,12 +180,13 @@ impl Call {
         let tag = self.pairs[pair].a_tag;
         let code = response.code().unwrap_or(200);
         let leg = self.pairs[pair].leg;
-        self.write_response(desk, code, tag, Some((leg, response)), None);
+        self.write_response(desk, code, tag, Some((leg, response)), None, None);
         desk.respond(server, code);
         let flow = desk.table.flow(server).unwrap_or(self.flow);
         desk.trace_sent(self.facts.call, None);
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.expiry);
+        self.stop_reliables(desk);
         self.last_ringing = None;
         self.answered = Some(desk.now);
         self.phase = Phase::Talking;
@@ -267,7 +290,7 @@ impl Call {
         match ack {
             Some(ack) => {
                 compose::hops(&mut writer, ack);
-                compose::request_headers(&mut writer, ack, trusted);
+                compose::request_headers(&mut writer, ack, trusted, &[]);
                 writer.body(ack.body());
             }
             None => {
@@ -317,6 +340,7 @@ impl Call {
         code: u16,
         tag: Tag,
         relayed: Option<(usize, &Message<'_>)>,
+        rseq: Option<u32>,
         reason: Option<Reason>,
     ) {
         let Some(kept) = &self.invite else { return };
@@ -327,6 +351,9 @@ impl Call {
         if opens_dialog {
             writer.record_routes(&request);
             compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local);
+        }
+        if let Some(rseq) = rseq {
+            writer.header(Name::Require, &[b"100rel"]).numeric(Name::RSeq, rseq.into());
         }
         compose::own_reason(&mut writer, self.told_reason(reason));
         match relayed {

@@ -17,7 +17,7 @@ use crate::sip::{Message, Method, Name, NameAddr, Writer};
 use crate::transport::response::stamp;
 
 /// The methods we serve.
-pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY";
+pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY";
 
 /// The parts of an INVITE toward a target that are not the caller's.
 pub(super) struct Invite<'a> {
@@ -36,6 +36,8 @@ pub(super) struct Invite<'a> {
     pub breadth: u32,
     /// Both sides are trusted with identity (RFC 3325).
     pub trusted: bool,
+    /// Option tags that are not offered to this target.
+    pub without: &'static [&'static [u8]],
 }
 
 /// Writes the INVITE that carries the caller's to a target.
@@ -47,7 +49,7 @@ pub(super) fn invite(out: &mut Vec<u8>, config: &EngineConfig, caller: &Message<
     writer.header(Name::From, &[parts.local]).header(Name::To, &[parts.remote]);
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known);
-    request_headers(&mut writer, caller, parts.trusted);
+    request_headers(&mut writer, caller, parts.trusted, parts.without);
     for (name, value) in parts.headers {
         writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();
     }
@@ -112,7 +114,13 @@ fn max_forwards(writer: &mut Writer<'_>, request: &Message<'_>) {
 }
 
 /// The headers of a request that pass, in order.
-pub(super) fn request_headers(writer: &mut Writer<'_>, request: &Message<'_>, trusted: bool) {
+/// `without`: option tags that this one leaves out.
+pub(super) fn request_headers(
+    writer: &mut Writer<'_>,
+    request: &Message<'_>,
+    trusted: bool,
+    without: &[&[u8]],
+) {
     for header in request.headers() {
         match headers::request(header.name, header.text) {
             Fate::Pass => {
@@ -125,7 +133,7 @@ pub(super) fn request_headers(writer: &mut Writer<'_>, request: &Message<'_>, tr
         }
     }
     for name in [Name::Supported, Name::Require, Name::ProxyRequire] {
-        capabilities::options(writer, request, name, &[]);
+        capabilities::options(writer, request, name, without);
     }
     capabilities::allow(writer, request, request.method() == Some(Method::Invite));
     reasons(writer, request);
@@ -144,9 +152,9 @@ pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, 
             Fate::EndHere | Fate::ByTrust | Fate::Translate => {}
         }
     }
-    for name in [Name::Supported, Name::Require] {
-        capabilities::options(writer, response, name, &[]);
-    }
+    capabilities::options(writer, response, Name::Supported, &[]);
+    // Whether a response is reliable is said where it is made so.
+    capabilities::options(writer, response, Name::Require, &[b"100rel"]);
     let code = response.code().unwrap_or(500);
     let accepts = (200..300).contains(&code) && response.cseq().method == Method::Invite;
     capabilities::allow(writer, response, accepts || code == 405);

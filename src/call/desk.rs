@@ -87,6 +87,8 @@ pub enum What {
     FirstResponse(usize),
     /// The last 18x is due again.
     RingAgain,
+    /// A reliable provisional response is due again.
+    Reliable(usize),
     /// The caller's INVITE is valid no longer.
     InviteExpires,
     /// `<Pause>` is over.

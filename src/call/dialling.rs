@@ -218,6 +218,8 @@ impl Call {
             breadth: fork.breadth,
             // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
             trusted: self.emergency.is_some() || (plan.trusted && self.trunk.trusted),
+            // One early dialog leaves no room for reliable responses of several.
+            without: if self.trunk.single_early_dialog { &[b"100rel"] } else { &[] },
         };
         let mut paper = std::mem::take(&mut desk.paper);
         compose::invite(&mut paper, &desk.config, &caller, &parts);
@@ -276,6 +278,7 @@ impl Call {
             return;
         }
         self.legs[leg].state = LegState::Abandoned;
+        self.silence_early(desk, leg);
         // Its early dialogs are over for the caller, whatever it still says in them.
         for pair in self.pairs.iter_mut().filter(|pair| pair.leg == leg) {
             pair.alive = [false; 2];

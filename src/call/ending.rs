@@ -28,6 +28,10 @@ impl Call {
             // A BYE of an early dialog: the caller's ends the call, a target's only its dialog (15.1).
             match side {
                 Side::A => return self.cancelled(desk, bye),
+                Side::B if self.held_answer.as_ref().is_some_and(|(held, _)| *held == pair) => {
+                    let failure = Failure { status: 480, reason: Reason::TargetRefused };
+                    return self.refuse(desk, failure, HangupSource::Callee);
+                }
                 Side::B => return self.pairs[pair].alive = [false; 2],
             }
         }

@@ -70,6 +70,8 @@ impl Call {
             pairs: Vec::new(),
             winner: None,
             relays: Vec::new(),
+            reliables: Vec::new(),
+            held_answer: None,
             last_ringing: None,
             ringing_timer: None,
             expiry: None,
@@ -155,6 +157,7 @@ impl Call {
             What::DialTimeout => self.dial_timed_out(desk),
             What::FirstResponse(leg) => self.first_response_over(desk, leg),
             What::RingAgain => self.ring_again(desk),
+            What::Reliable(at) => self.reliable_again(desk, at),
             What::InviteExpires => self.invite_expired(desk),
             What::PauseOver => {
                 self.phase_timer = None;
@@ -200,6 +203,7 @@ impl Call {
         self.reinvites = 0;
         self.server = None;
         self.relays.clear();
+        self.held_answer = None;
         for leg in &mut self.legs {
             leg.client = None;
         }
@@ -287,6 +291,7 @@ impl Call {
         for connection in std::mem::take(&mut self.connections) {
             self.leave(desk, connection);
         }
+        self.stop_reliables(desk);
         desk.tags.remove(&self.own_tag);
         for leg in &mut self.legs {
             desk.tags.remove(&leg.tag);

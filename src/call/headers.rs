@@ -59,12 +59,14 @@ pub fn response(name: Name, text: &[u8]) -> Fate {
     }
 }
 
-/// Whether we are transparent to an option tag: it asks nothing of whoever stands between. 100rel,
-/// timer and replaces do, and are taken out until they are translated; so is what rests on them or
-/// on what ends here: precondition (on 100rel, RFC 3312 11), tdialog, from-change, norefersub.
+/// Whether we are transparent to an option tag: it asks nothing of whoever stands between, or
+/// is translated, as 100rel is. Replaces is not yet, nor are those that rest on what ends here:
+/// tdialog, from-change, norefersub.
 #[must_use]
 pub fn transparent_option(tag: &[u8]) -> bool {
-    const TAGS: [&[u8]; 11] = [
+    const TAGS: [&[u8]; 13] = [
+        b"100rel",
+        b"precondition",
         b"early-session",
         b"histinfo",
         b"privacy",
@@ -127,10 +129,10 @@ mod tests {
 
     #[test]
     fn options_that_need_us_are_not_transparent() {
-        assert!(!transparent_option(b"100rel"));
+        assert!(transparent_option(b"100rel"));
         assert!(!transparent_option(b"timer"));
         assert!(!transparent_option(b"replaces"));
-        assert!(!transparent_option(b"precondition"));
+        assert!(transparent_option(b"Precondition"));
         assert!(transparent_option(b"Early-Session"));
     }
 

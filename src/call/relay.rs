@@ -9,6 +9,7 @@ use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::outcome::HangupSource;
 use crate::call::record::Change;
+use crate::call::reliable::Source;
 use crate::call::state::{Call, Relay, Side};
 use crate::call::target;
 use crate::flow::Flow;
@@ -16,6 +17,9 @@ use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::sip::{Kept, Message, Method, Name};
 use crate::transaction::table::TransactionId;
+
+/// What does not pass in an INVITE inside a dialog: its provisional responses are never reliable.
+const RELIABLY: &[&[u8]] = &[b"100rel"];
 
 impl Call {
     /// A request with a To tag of this call, in its own server transaction (`None` for ACK).
@@ -53,8 +57,21 @@ impl Call {
             _ if request.max_forwards() == Some(0) => {
                 self.refuse_request(desk, server, flow, request, 483, Some(Reason::TooManyHops));
             }
-            _ => self.relay(desk, pair, side, server, flow, request),
+            Method::Prack => self.prack(desk, side, server, flow, request),
+            _ => self.relay(desk, (pair, side), server, flow, request, None),
         }
+    }
+
+    /// A PRACK goes to the target whose response it acknowledges, by that response's numbers.
+    pub(super) fn relay_prack(
+        &mut self,
+        desk: &mut Desk,
+        of: Source,
+        server: TransactionId,
+        flow: &Flow,
+        request: &Message<'_>,
+    ) {
+        self.relay(desk, (of.pair, Side::A), server, flow, request, Some(of));
     }
 
     /// A request under our own To tag, which no target's dialog stands behind.
@@ -65,6 +82,11 @@ impl Call {
                 // The caller may end an early dialog by BYE too (15): as CANCEL does.
                 self.refuse_request(desk, server, flow, request, 200, None);
                 self.cancelled(desk, request);
+            }
+            Some(Method::Prack) if early => self.prack(desk, Side::A, server, flow, request),
+            // The offer of its INVITE has no answer yet (RFC 3311 5.2).
+            Some(Method::Update) if early => {
+                self.refuse_request(desk, server, flow, request, 500, Some(Reason::RequestPending));
             }
             _ if early => self.refuse_request(desk, server, flow, request, 491, Some(Reason::RequestPending)),
             _ => self.refuse_request(desk, server, flow, request, 481, Some(Reason::NoSuchDialog)),
@@ -101,15 +123,15 @@ impl Call {
     fn relay(
         &mut self,
         desk: &mut Desk,
-        pair: usize,
-        from: Side,
+        (pair, from): (usize, Side),
         server: TransactionId,
         flow: &Flow,
         request: &Message<'_>,
+        acknowledges: Option<Source>,
     ) {
         let invite = request.method() == Some(Method::Invite);
-        if invite && let Some((code, reason)) = self.invite_conflict(pair, from) {
-            return self.refuse_request(desk, server, flow, request, code, Some(reason));
+        if let Some(code) = self.conflict(pair, from, request) {
+            return self.refuse_request(desk, server, flow, request, code, Some(Reason::RequestPending));
         }
         let contact = request.contacts().next();
         if contact.is_some_and(|contact| target::lacks_tls(contact.uri, flow)) {
@@ -144,7 +166,11 @@ impl Call {
         if refreshes || matches!(method, Method::Notify | Method::Subscribe) {
             compose::contact(&mut writer, &desk.config, &dialog.flow, known);
         }
-        compose::request_headers(&mut writer, request, trusted);
+        if let Some(of) = acknowledges {
+            writer.begin(Name::RAck).number(of.rseq.into()).bytes(b" ").number(of.cseq.into());
+            writer.bytes(b" INVITE").end();
+        }
+        compose::request_headers(&mut writer, request, trusted, if invite { RELIABLY } else { &[] });
         writer.body(request.body());
         desk.paper = paper;
         let far_flow = dialog.flow;
@@ -160,6 +186,7 @@ impl Call {
             id,
             invite,
             refreshes,
+            offers: invite || (method == Method::Update && !request.body().is_empty()),
             request: Kept::new(request),
             flow: *flow,
             cseq: request.cseq().number,
@@ -169,15 +196,22 @@ impl Call {
         });
     }
 
-    /// Whether an INVITE of `from` must wait: 14.2.
-    fn invite_conflict(&self, pair: usize, from: Side) -> Option<(u16, Reason)> {
-        let pending =
-            |side| self.relays.iter().any(|relay| relay.invite && relay.pair == pair && relay.from == side);
-        if pending(from) {
-            return Some((500, Reason::RequestPending));
+    /// What a request of `from` that must wait is answered: 14.2, and RFC 3311 5.2 for UPDATE. The
+    /// offers of an early dialog are left to its two ends, who know what is answered.
+    fn conflict(&self, pair: usize, from: Side, request: &Message<'_>) -> Option<u16> {
+        let (invite, update) =
+            (request.method() == Some(Method::Invite), request.method() == Some(Method::Update));
+        let offers = invite || (update && !request.body().is_empty());
+        let pending = |side, is_meant: fn(&Relay) -> bool| {
+            self.relays.iter().any(|relay| relay.pair == pair && relay.from == side && is_meant(relay))
+        };
+        if (offers && pending(from, |relay| relay.offers))
+            || (update && pending(from, |relay| relay.refreshes && !relay.invite))
+        {
+            return Some(500);
         }
-        let answering = self.pairs[pair].answering.is_some();
-        (pending(from.other()) || answering).then_some((491, Reason::RequestPending))
+        let unacknowledged = invite && self.pairs[pair].answering.is_some();
+        (offers && (pending(from.other(), |relay| relay.offers) || unacknowledged)).then_some(491)
     }
 
     /// A response to a relayed request.
@@ -221,6 +255,10 @@ impl Call {
         }
         let code = toward_sender(code);
         let request = relay.request.message();
+        // Inside a dialog nothing is sent reliably, so nothing at all where only that is taken.
+        if code < 200 && request.lists(Name::Require, "100rel") {
+            return;
+        }
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, &request, &relay.flow, code, None);
         // A subscription inside the dialog is refreshed through us too (RFC 6665 4.2.1.1).
@@ -230,6 +268,13 @@ impl Call {
             compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
         }
         compose::response_headers(&mut writer, response, self.trusted(relay.pair, relay.from));
+        // When to come back is the far side's to say where its own state is in the way (14.2).
+        if code == 500
+            && response.code() == Some(500)
+            && let Some(after) = response.header(Name::RetryAfter)
+        {
+            writer.bytes(after.line);
+        }
         writer.body(response.body());
         desk.paper = paper;
         let (pair, from) = (relay.pair, relay.from);

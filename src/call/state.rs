@@ -11,6 +11,7 @@ use crate::call::facts::CallFacts;
 use crate::call::instructions::Dial;
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
+use crate::call::reliable::Reliable;
 use crate::call::target::Unresolved;
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Flow, Transport};
@@ -47,8 +48,12 @@ pub struct Call {
     /// The pair that was answered.
     pub(super) winner: Option<usize>,
     pub(super) relays: Vec<Relay>,
+    /// Reliable provisional responses to the caller, by To tag.
+    pub(super) reliables: Vec<Reliable>,
+    /// The winner's 2xx that waits for a PRACK of the caller.
+    pub(super) held_answer: Option<(usize, Kept)>,
     /// The last 18x as it left, repeated each minute while unanswered (13.3.1.1).
-    pub(super) last_ringing: Option<Arc<[u8]>>,
+    pub(super) last_ringing: Option<Rung>,
     pub(super) ringing_timer: Option<TimerId>,
     /// The caller's INVITE is valid until then (its Expires).
     pub(super) expiry: Option<TimerId>,
@@ -73,6 +78,15 @@ pub struct Call {
     pub(super) next_relay: u32,
     /// The connections it would send something over.
     pub(super) connections: Vec<ConnectionId>,
+}
+
+/// An 18x that left.
+#[derive(Debug)]
+pub(super) struct Rung {
+    pub code: u16,
+    pub tag: Tag,
+    /// As it left; `None`: reliably, so that it must not leave again.
+    pub bytes: Option<Arc<[u8]>>,
 }
 
 /// How far the call is.
@@ -212,6 +226,8 @@ pub(super) struct Pair {
     pub b: Dialog,
     pub a_tag: Tag,
     pub confirmed: bool,
+    /// The RSeq of the target's latest reliable response.
+    pub heard_rseq: Option<u32>,
     /// Our 2xx that waits for its ACK.
     pub answering: Option<Answering>,
     /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
@@ -279,6 +295,8 @@ pub(super) struct Relay {
     pub invite: bool,
     /// Its Contact is a new target when it succeeds (INVITE, UPDATE).
     pub refreshes: bool,
+    /// It carries an offer, or asks for one.
+    pub offers: bool,
     pub request: Kept,
     pub flow: Flow,
     /// Its number on the side it came from, and on the other.

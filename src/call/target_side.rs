@@ -13,7 +13,7 @@ use crate::call::state::{Call, LegState, Loser, Pair, Side};
 use crate::call::target;
 use crate::dialog::{Dialog, Local};
 use crate::reason::Reason;
-use crate::sip::{Message, Method, Name};
+use crate::sip::{Kept, Message, Method, Name};
 
 impl Call {
     /// A response to the INVITE of a leg.
@@ -58,13 +58,14 @@ impl Call {
             run.rang.get_or_insert(desk.now);
         }
         if self.trunk.single_early_dialog {
-            return self.ring(desk, 180, self.own_tag, None);
+            return self.ring(desk, 180, self.own_tag, None, None);
         }
-        let tag = match self.pair_of(desk, leg, response) {
-            Some(pair) => self.pairs[pair].a_tag,
-            None => self.own_tag,
-        };
-        self.ring(desk, code, tag, Some((leg, response)));
+        let (mut tag, mut of) = (self.own_tag, None);
+        if let Some(pair) = self.pair_of(desk, leg, response) {
+            let Ok(source) = self.in_order(pair, response) else { return };
+            (tag, of) = (self.pairs[pair].a_tag, source);
+        }
+        self.ring(desk, code, tag, Some((leg, response)), of);
     }
 
     /// The first 2xx of any leg.
@@ -88,7 +89,11 @@ impl Call {
         // The winner's state is not `Ringing`: it is left alone.
         self.stop_forks(desk, 487, ELSEWHERE);
         self.drop_losing_pairs(pair);
-        self.answer(desk, pair, response);
+        if self.must_wait(self.pairs[pair].a_tag) {
+            self.held_answer = Some((pair, Kept::new(response)));
+        } else {
+            self.answer(desk, pair, response);
+        }
     }
 
     /// The early dialogs beside the winner's are over. Under a single To tag they were one dialog to
@@ -114,6 +119,9 @@ impl Call {
     /// A further 2xx of the INVITE that won: a repetition, or another fork that lost.
     fn another_success(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let tag = response.to().tag().unwrap_or_default();
+        if self.holds_answer(leg, tag) {
+            return;
+        }
         let winner = self.winner.filter(|&pair| self.pairs[pair].leg == leg);
         let same = winner.filter(|&pair| &*self.pairs[pair].b.remote_tag == tag);
         match same {
@@ -130,7 +138,7 @@ impl Call {
     }
 
     /// A 2xx that nobody waits for: ACK, then BYE (13.2.2.4); its repetitions get the ACK again.
-    fn lost(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+    pub(super) fn lost(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let tag: Arc<[u8]> = response.to().tag().unwrap_or_default().into();
         if let Some(loser) = self.legs[leg].losers.iter().find(|loser| loser.tag == tag) {
             return desk.send(loser.flow, &loser.ack, crate::call::ask::SendToken::default());
@@ -179,6 +187,7 @@ impl Call {
     fn leg_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
         desk.stop(&mut self.legs[leg].first_response);
         let was = std::mem::replace(&mut self.legs[leg].state, LegState::Ended);
+        self.silence_early(desk, leg);
         for pair in self.pairs.iter_mut().filter(|pair| pair.leg == leg) {
             pair.alive = [false; 2];
         }
@@ -211,6 +220,7 @@ impl Call {
             b,
             a_tag,
             confirmed: false,
+            heard_rseq: None,
             answering: None,
             ack: [None, None],
             held_bye: None,

@@ -85,6 +85,13 @@ dialogues! {
     panic_while_ringing
     panic_while_talking
     plain_call
+    prack
+    prack_answer_waits
+    prack_in_forks
+    prack_late_offer
+    prack_never
+    prack_required
+    prack_single_early_dialog
     private_contact
     record_route
     redirect_mode
@@ -95,6 +102,7 @@ dialogues! {
     relay_not_sent
     rfc2543_peers
     ringing_each_minute
+    ringing_each_minute_reliably
     serial_retry_after_183
     silent_target
     sips_in_clear
@@ -115,5 +123,6 @@ dialogues! {
     unknown_source
     unknown_source_by_default
     unknown_source_dropped
+    update_glare
     webhook_failure
 }

@@ -254,6 +254,12 @@ impl Peer {
     }
 
     fn finish(&mut self, mut text: String, words: &[String]) -> String {
+        if option(words, "rack").is_some() {
+            // The reliable response that came last, under whose dialog this request goes.
+            let mut responses = self.received.iter().rev().filter(|text| !text.is_request());
+            let last = responses.find(|text| text.all("RSeq").next().is_some()).expect("a reliable response");
+            text += &format!("RAck: {} {}\r\n", last.get("RSeq"), last.get("CSeq"));
+        }
         for header in options(words, "h") {
             text += &format!("{header}\r\n");
         }

@@ -32,7 +32,7 @@ impl Phone {
         if self.plan.large && !body.is_empty() {
             body.extend((0..60).map(|line| format!("a=candidate:{line} 1 UDP 1 {ip} 9 typ host\r\n")));
         }
-        let require = if self.plan.reliable { "Require: 100rel\r\n" } else { "" };
+        let require = if self.plan.reliable { "Require: replaces\r\n" } else { "" };
         let more = format!(
             "{}{require}X-Thing: kept, as \"it, is\"\r\nDiversion: <sip:+1999@h>;reason=unknown\r\n",
             self.contact(tcp)

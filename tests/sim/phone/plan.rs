@@ -20,7 +20,7 @@ pub struct CallPlan {
     pub late_offer: bool,
     /// A body that does not fit into 1300 octets.
     pub large: bool,
-    /// `Require: 100rel`, which the router does not offer.
+    /// `Require: replaces`, which the router does not offer.
     pub reliable: bool,
 }
 
