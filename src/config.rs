@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::api::{HttpConfig, InventoryConfig};
 use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
+use crate::dns::DnsConfig;
 use crate::net::SipConfig;
 use crate::outbound::AllowPrivate;
 use crate::store::{SecretsSection, StoreSection};
@@ -46,6 +47,8 @@ sections! {
     secrets: SecretsSection,
     /// The HTTP port.
     http: HttpConfig,
+    /// Names.
+    dns: DnsConfig,
     /// Which numbers may be had.
     inventory: InventoryConfig,
     /// The question to applications.
@@ -154,6 +157,9 @@ impl Config {
                 }
             }
         }
+        if let Err(error) = self.dns.addresses() {
+            say("dns.servers", error.to_string());
+        }
         if self.node.shards > 256 {
             say("node.shards", "more than the 256 virtual shards: use at most 256".into());
         }
@@ -173,15 +179,20 @@ impl Config {
 
     /// Keys that stand for times and counts, with their least and most: beyond, clocks and semaphores
     /// overflow long after the start.
-    fn bounded(&self) -> [(&'static str, u64, u64, u64); 16] {
+    fn bounded(&self) -> [(&'static str, u64, u64, u64); 21] {
         const DAY_MS: u64 = 86_400_000;
         const YEAR_SECONDS: u64 = 31_536_000;
         const MANY: u64 = 1 << 24;
         let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-        let (sip, http, webhook) = (&self.sip, &self.http, &self.webhook);
+        let (sip, http, webhook, dns) = (&self.sip, &self.http, &self.webhook, &self.dns);
         [
             ("sip.t1-ms", sip.t1_ms, 0, DAY_MS),
             ("sip.first-response-ms", sip.first_response_ms, 0, DAY_MS),
+            ("sip.dead-target-seconds", sip.dead_target_seconds, 0, YEAR_SECONDS),
+            ("dns.timeout-ms", dns.timeout_ms, 1, DAY_MS),
+            ("dns.cache-size", dns.cache_size, 0, MANY),
+            ("dns.most-seconds", dns.most_seconds, 0, YEAR_SECONDS),
+            ("dns.negative-seconds", dns.negative_seconds, 0, YEAR_SECONDS),
             ("sip.liveness-seconds", sip.liveness_seconds, 0, YEAR_SECONDS),
             ("sip.tcp-idle-seconds", sip.tcp_idle_seconds, 1, YEAR_SECONDS),
             ("sip.tcp-message-ms", sip.tcp_message_ms, 1, DAY_MS),

@@ -58,3 +58,26 @@ pub struct Flow {
     /// The stream connection, where there is one.
     pub connection: Option<ConnectionId>,
 }
+
+impl Flow {
+    /// The other end, and how it is reached.
+    #[must_use]
+    pub const fn destination(&self) -> Destination {
+        Destination { transport: self.transport, address: self.peer }
+    }
+}
+
+/// Where a request goes: one address and port, and how it is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// How.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.transport.via_token(), self.address)
+    }
+}

@@ -1,15 +1,16 @@
 //! What a call asks of the world and tells it: sends, asks, counters. The door lends these types on.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::facts::CallFacts;
 use crate::call::instructions::Document;
 use crate::call::outcome::{CallStatus, DialOutcome};
+use crate::flow::Destination;
 use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::routing::model::Hook;
 use crate::time::Instant;
+use crate::transport::next_hop::Unresolved;
 
 /// Names one send, so that its failure finds its transaction. Zero: nobody waits for news of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,11 +39,8 @@ pub struct Ask {
 pub enum Question {
     /// "What shall this call do?"
     Webhook(Box<WebhookQuestion>),
-    /// The addresses of a host name (A and AAAA).
-    Resolve {
-        /// The name.
-        host: Arc<str>,
-    },
+    /// Where a name leads (RFC 3263).
+    Resolve(Unresolved),
 }
 
 /// One question to an application; the webhook room signs it, guards it, falls back and reads the
@@ -82,8 +80,8 @@ pub enum Answer {
         /// The last HTTP status, where one came: 404 becomes 404 to the caller.
         http_status: Option<u16>,
     },
-    /// Addresses of the name, in order of preference.
-    Addresses(Vec<IpAddr>),
+    /// Where the name leads, in order of preference.
+    Addresses(Vec<Destination>),
     /// The name has no address, or DNS did not answer.
     NoAddress,
 }

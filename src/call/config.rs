@@ -19,6 +19,8 @@ pub struct EngineConfig {
     pub timers: Timers,
     /// `first-response`: a target that gave no response at all within it is left.
     pub first_response: Duration,
+    /// How long a target that was silent, unreachable or answered 503 is tried last; zero: not at all.
+    pub dead_target: Duration,
     /// Liveness: in-dialog OPTIONS to both sides this often where nothing else refreshes the session.
     pub liveness: Duration,
     /// Most unanswered calls at once on this engine; beyond: 503 `overloaded`.
@@ -86,6 +88,7 @@ impl Default for EngineConfig {
             unknown_source: UnknownSource::default(),
             timers: Timers::default(),
             first_response: Duration::from_secs(3),
+            dead_target: Duration::from_secs(30),
             liveness: Duration::from_secs(900),
             max_calls: 100_000,
             ask_limit: Duration::from_secs(16),

@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 
 use crate::call::ask::{Ask, AskId, Counter, Question, SendToken};
 use crate::call::config::EngineConfig;
+use crate::call::dead::Dead;
 use crate::call::generator::Generator;
 use crate::call::mint::{Branch, Tag};
 use crate::call::record::Record;
@@ -156,6 +157,8 @@ pub struct Desk {
     pub asks: Map<AskId, (CallKey, TimerId)>,
     /// Targets that refused TCP, until when.
     pub no_tcp: Map<SocketAddr, Instant>,
+    /// Targets that did not answer lately.
+    pub dead: Dead,
     /// The calls that would send something over a connection.
     pub riders: Map<ConnectionId, BTreeSet<CallKey>>,
     /// Connections that closed within about 64*T1: answers to what came over them go elsewhere.
@@ -179,12 +182,13 @@ impl Desk {
         let mut state = || FixedState::with_seed(generator.next_u64());
         let timers = &config.timers;
         let base = Base { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
-        let (table, tags, asks, no_tcp, riders) = (
+        let (table, tags, asks, no_tcp, riders, dead) = (
             Table::new(base, state()),
             Map::with_hasher(state()),
             Map::with_hasher(state()),
             Map::with_hasher(state()),
             Map::with_hasher(state()),
+            Dead::new(state()),
         );
         Self {
             now: Instant::ZERO,
@@ -196,6 +200,7 @@ impl Desk {
             tags,
             asks,
             no_tcp,
+            dead,
             riders,
             closed: BTreeSet::new(),
             closed_at: VecDeque::new(),

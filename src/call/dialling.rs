@@ -1,6 +1,6 @@
 //! Carrying out a document: verbs, Dials, nouns, and the INVITE of each leg.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::call::record::{Change, InvitedLeg};
 use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run};
 use crate::call::target;
 use crate::call::trace::TraceItem;
-use crate::flow::Transport;
+use crate::flow::{Destination, Transport};
 use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::routing::model::TrunkMode;
 use crate::sip::{Message, Method, Uri, Writer};
-use crate::transport::next_hop;
+use crate::transport::next_hop::{self, Unresolved};
 
 /// The header lines a loser's CANCEL and BYE carry (RFC 3326).
 pub(super) const ELSEWHERE: &[u8] = b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
@@ -126,12 +126,12 @@ impl Call {
     }
 
     /// Sends the INVITE of one leg. False: no listener reaches the address.
-    pub(super) fn invite_at(&mut self, desk: &mut Desk, fork: usize, address: IpAddr) -> bool {
+    pub(super) fn invite_at(&mut self, desk: &mut Desk, fork: usize, hop: Destination) -> bool {
         let Some(plan) = self.dial.as_ref().map(|run| &run.forks[fork].plan) else { return false };
-        let peer = SocketAddr::new(address, plan.port);
-        let wanted = plan.transport.unwrap_or(Transport::Udp);
-        let Some(mut flow) = target::flow_to(&desk.config, &self.flow, wanted, peer) else { return false };
-        let open = plan.transport.is_none();
+        let peer = hop.address;
+        let near = &self.flow;
+        let Some(mut flow) = target::flow_to(&desk.config, near, hop.transport, peer) else { return false };
+        let open = plan.transport.is_none() && hop.transport == Transport::Udp;
         let sid = CallSid(desk.generator.next_u128());
         let tag = desk.mint_tag(self.shard, self.key);
         let call_id: Arc<[u8]> =
@@ -141,6 +141,7 @@ impl Call {
             client: None,
             state: LegState::Ringing,
             heard: false,
+            progressed: false,
             call_id,
             tag,
             local: Arc::from([]),
@@ -267,6 +268,7 @@ impl Call {
         if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing {
             return;
         }
+        self.note_dead(desk, leg);
         self.abandon_leg(desk, leg, 408, &[]);
         self.fork_failed(desk, leg, Failure { status: 408, reason: Reason::TargetSilent }, true);
     }
@@ -401,7 +403,11 @@ impl Call {
         let uri = self.emergency_service().unwrap_or(uri);
         let headers = noun.headers.iter().filter(|(name, _)| is_extension(name)).cloned().collect();
         let transport = hop.transport.or(transport);
-        Ok((Plan { request_uri: uri, port: hop.port, transport, caller_id, headers, trusted }, hop.host))
+        let host = match hop.host {
+            Host::At(at) => Host::At(Destination { transport: transport.unwrap_or(at.transport), ..at }),
+            Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
+        };
+        Ok((Plan { request_uri: uri, transport, caller_id, headers, trusted }, host))
     }
 
     /// The service URN of an emergency call: it stays the Request-URI, so that what lies behind the
@@ -426,15 +432,14 @@ impl Call {
 /// A host, as a URI names it.
 pub(super) enum Host {
     /// An address literal.
-    Ip(IpAddr),
-    /// To be resolved.
-    Name(Arc<str>),
+    At(Destination),
+    /// To be located.
+    Name(Unresolved),
 }
 
-/// A next hop before DNS.
+/// A next hop before DNS, and the transport its URI insists on.
 struct Hop {
     host: Host,
-    port: u16,
     transport: Option<Transport>,
 }
 
@@ -442,10 +447,13 @@ impl Hop {
     fn of(uri: &Uri<'_>) -> Option<Self> {
         let hop = next_hop::next_hop(uri).ok()?;
         let host = match hop.address {
-            Some(address) => Host::Ip(address),
-            None => Host::Name(std::str::from_utf8(hop.host).ok()?.to_ascii_lowercase().into()),
+            Some(address) => {
+                let address = SocketAddr::new(address, hop.port);
+                Host::At(Destination { transport: hop.transport, address })
+            }
+            None => Host::Name(hop.unresolved()?),
         };
-        Some(Self { host, port: hop.port, transport: hop.is_explicit.then_some(hop.transport) })
+        Some(Self { host, transport: hop.is_explicit.then_some(hop.transport) })
     }
 }
 
@@ -472,7 +480,10 @@ fn describe(answer: Option<&Answer>) -> Arc<str> {
             verbs.join(" ").into()
         }
         Some(Answer::NoDocument { reason, .. }) => reason.code().into(),
-        Some(Answer::Addresses(addresses)) => format!("{addresses:?}").into(),
+        Some(Answer::Addresses(found)) => {
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            found.join(", ").into()
+        }
         Some(Answer::NoAddress) => "no address".into(),
         None => "no answer in time".into(),
     }

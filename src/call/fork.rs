@@ -68,12 +68,13 @@ impl Call {
 
     fn start_fork(&mut self, desk: &mut Desk, fork: usize, host: Host) {
         match host {
-            Host::Ip(address) => {
-                self.at_fork(fork, |fork| fork.hops = [address].into());
+            Host::At(hop) => {
+                self.at_fork(fork, |fork| fork.hops = [hop].into());
                 self.next_hop(desk, fork);
             }
-            Host::Name(host) => {
-                let id = desk.ask(self.key, self.facts.call, Question::Resolve { host: host.clone() });
+            Host::Name(name) => {
+                let host = name.host.clone();
+                let id = desk.ask(self.key, self.facts.call, Question::Resolve(name));
                 desk.trace(self.facts.call, TraceItem::Asked(id, host));
                 self.at_fork(fork, |fork| fork.resolving = Some(id));
             }
@@ -82,29 +83,30 @@ impl Call {
 
     /// The addresses of a fork's host, or that it has none.
     pub(super) fn fork_resolved(&mut self, desk: &mut Desk, fork: usize, answer: Option<Answer>) {
-        let addresses = match answer {
-            Some(Answer::Addresses(addresses)) => addresses,
-            _ => Vec::new(),
+        let hops = match answer {
+            Some(Answer::Addresses(hops)) => desk.dead.last(desk.now, hops),
+            _ => VecDeque::new(),
         };
-        if addresses.is_empty() {
+        if hops.is_empty() {
             self.note_failure(Failure { status: 500, reason: Reason::TargetUnresolved }, None);
         }
         self.at_fork(fork, |fork| {
             fork.resolving = None;
-            fork.hops = addresses.into();
+            fork.hops = hops;
         });
         self.next_hop(desk, fork);
         self.unless_all_failed(desk);
     }
 
-    /// Invites a fork at its next address; without one it has failed.
-    fn next_hop(&mut self, desk: &mut Desk, fork: usize) {
-        while let Some(address) = self.dial.as_mut().and_then(|run| run.forks[fork].hops.pop_front()) {
-            if self.invite_at(desk, fork, address) {
-                return;
+    /// Invites a fork at its next address. False: there is none, it has failed.
+    fn next_hop(&mut self, desk: &mut Desk, fork: usize) -> bool {
+        while let Some(hop) = self.dial.as_mut().and_then(|run| run.forks[fork].hops.pop_front()) {
+            if self.invite_at(desk, fork, hop) {
+                return true;
             }
             self.note_failure(Failure { status: 500, reason: Reason::TargetUnreachable }, None);
         }
+        false
     }
 
     /// A leg failed: its fork's next address, or one fork less. The others ring on, unless it was
@@ -112,13 +114,14 @@ impl Call {
     pub(super) fn fork_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
         let Some(fork) = self.fork_that(|fork| fork.leg == Some(leg)) else { return };
         self.at_fork(fork, |fork| fork.leg = None);
-        self.note_failure(failure, Some(leg));
         if failure.status >= 600 {
+            self.note_failure(failure, Some(leg));
             self.stop_forks(desk, 487, b"");
             return self.dial_failed(desk, failure, Some(leg));
         }
-        if elsewhere {
-            self.next_hop(desk, fork);
+        // Where the noun is reached elsewhere, what is said there is its answer.
+        if !(elsewhere && self.next_hop(desk, fork)) {
+            self.note_failure(failure, Some(leg));
         }
         self.unless_all_failed(desk);
     }

@@ -11,7 +11,7 @@
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
-//!   `target`: the way to a peer. `ladder`: a message as a line of the trace.
+//!   `target`: the way to a peer. `dead`: targets that did not answer lately. `ladder`: a message as a line of the trace.
 
 pub mod ask;
 mod caller;
@@ -19,6 +19,7 @@ mod callerid;
 mod capabilities;
 pub mod compose;
 pub mod config;
+mod dead;
 pub mod desk;
 mod dialling;
 mod ending;

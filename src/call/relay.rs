@@ -12,7 +12,7 @@ use crate::call::record::Change;
 use crate::call::reliable::Source;
 use crate::call::state::{Call, Relay, Side};
 use crate::call::target;
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::sip::{Kept, Message, Method, Name};
@@ -370,7 +370,7 @@ impl Call {
         {
             return;
         }
-        let question = Question::Resolve { host: name.host.clone() };
+        let question = Question::Resolve(name.clone());
         let ask = desk.ask(self.key, self.facts.call, question);
         self.resolving.push((ask, pair, side, name));
     }
@@ -395,9 +395,13 @@ impl Call {
         let dialog = self.pairs[pair].dialog_mut(side);
         let near = dialog.flow;
         // An address among them that is in use already stays: the peer is there.
-        let used = addresses.contains(&near.peer.ip()).then(|| near.peer.ip());
-        if let Some(address) = used.or_else(|| addresses.first().copied()) {
-            dialog.flow = target::to_address(&desk.config, &near, address, name.port, name.transport);
+        let used = addresses.iter().find(|found| found.address.ip() == near.peer.ip());
+        if let Some(found) = used.or_else(|| addresses.first()) {
+            let (address, port) = (found.address.ip(), found.address.port());
+            // UDP that nobody named gives way to the connection its peer came over.
+            let chosen = (found.transport != Transport::Udp).then_some(found.transport);
+            let wanted = name.transport.or(chosen);
+            dialog.flow = target::to_address(&desk.config, &near, address, port, wanted);
         }
     }
 

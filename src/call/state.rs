@@ -2,7 +2,6 @@
 //! `ending`) are its behaviour, by the side that something comes from.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::ask::AskId;
@@ -12,15 +11,15 @@ use crate::call::instructions::Dial;
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
 use crate::call::reliable::Reliable;
-use crate::call::target::Unresolved;
 use crate::dialog::Dialog;
-use crate::flow::{ConnectionId, Flow, Transport};
+use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
 use crate::routing::model::{Gateway, Trunk};
 use crate::sip::Kept;
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transaction::table::TransactionId;
+use crate::transport::next_hop::Unresolved;
 
 /// One call: its A leg, its B legs, its document.
 #[derive(Debug)]
@@ -124,7 +123,7 @@ pub(super) struct Fork {
     /// Its share of Max-Breadth (RFC 5393).
     pub breadth: u32,
     /// Where it can still be reached.
-    pub hops: VecDeque<IpAddr>,
+    pub hops: VecDeque<Destination>,
     /// Its host name is being resolved.
     pub resolving: Option<AskId>,
     /// The leg that is ringing.
@@ -142,7 +141,7 @@ impl Fork {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub request_uri: Arc<[u8]>,
-    pub port: u16,
+    /// What the URI or the gateway names: size does not change it.
     pub transport: Option<Transport>,
     /// The user part of From, where it is not the caller's own.
     pub caller_id: Option<Arc<str>>,
@@ -159,6 +158,8 @@ pub(super) struct Leg {
     pub state: LegState,
     /// Any response came.
     pub heard: bool,
+    /// A provisional response beyond 100 came: its noun is tried nowhere else any more.
+    pub progressed: bool,
     pub call_id: Arc<[u8]>,
     pub tag: Tag,
     /// Our From, tag included, and our To, as written.

@@ -8,7 +8,7 @@ use crate::flow::{Flow, ListenerId, Transport};
 use crate::routing::model::{Nat, Prefix};
 use crate::sip::{Scheme, Uri};
 use crate::transport::nat;
-use crate::transport::next_hop::{self, Bound};
+use crate::transport::next_hop::{self, Bound, Unresolved};
 use crate::transport::sent_by::SentBy;
 
 /// The flow to an address: through `near`'s listener where it speaks the transport and the address
@@ -43,15 +43,6 @@ pub(super) fn listener(config: &EngineConfig, id: ListenerId) -> Option<&Listene
     config.listeners.iter().find(|listener| listener.id == id)
 }
 
-/// A next hop whose name has to be resolved first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unresolved {
-    pub host: std::sync::Arc<str>,
-    pub port: u16,
-    /// What the URI asks for; `None`: nothing.
-    pub transport: Option<Transport>,
-}
-
 /// Sets the flow of a dialog from its route set or target (12.2.1.1). `near` is what its last
 /// message came through. A name is given back to be resolved; until then `near` serves.
 pub(super) fn aim(config: &EngineConfig, dialog: &mut Dialog, near: &Flow) -> Option<Unresolved> {
@@ -68,10 +59,9 @@ pub(super) fn aim(config: &EngineConfig, dialog: &mut Dialog, near: &Flow) -> Op
             None
         }
         None => {
-            let host = String::from_utf8_lossy(hop.host).to_ascii_lowercase().into();
-            let port = hop.port;
+            let name = hop.unresolved();
             dialog.flow = *near;
-            Some(Unresolved { host, port, transport })
+            name
         }
     }
 }

@@ -20,6 +20,10 @@ impl Call {
     pub(super) fn leg_responded(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let code = response.code().unwrap_or(500);
         self.legs[leg].heard = true;
+        self.legs[leg].progressed |= (101..200).contains(&code);
+        if code != 503 {
+            desk.dead.forget(&self.legs[leg].flow.destination());
+        }
         desk.stop(&mut self.legs[leg].first_response);
         match (self.legs[leg].state, code) {
             // That an early dialog is over is told to who asked for it (RFC 6228 4): nobody did.
@@ -38,6 +42,10 @@ impl Call {
     pub(super) fn leg_timed_out(&mut self, desk: &mut Desk, leg: usize) {
         let silent = !self.legs[leg].heard;
         let reason = if silent { Reason::TargetSilent } else { Reason::NoAnswer };
+        // A leg that was left has been noted when it was.
+        if silent && self.legs[leg].state == LegState::Ringing {
+            self.note_dead(desk, leg);
+        }
         self.leg_failed(desk, leg, Failure { status: 408, reason }, true);
     }
 
@@ -46,7 +54,13 @@ impl Call {
         if self.retry_over_udp(desk, leg) {
             return;
         }
+        self.note_dead(desk, leg);
         self.leg_failed(desk, leg, Failure { status: 500, reason: Reason::TargetUnreachable }, true);
+    }
+
+    /// The target of a leg was silent, unreachable or answered 503: others are tried before it.
+    pub(super) fn note_dead(&self, desk: &mut Desk, leg: usize) {
+        desk.dead.note(desk.now, self.legs[leg].flow.destination(), desk.config.dead_target);
     }
 
     /// A provisional response: through the dialog it opens, or under our own tag.
@@ -180,6 +194,9 @@ impl Call {
             486 | 600 => Reason::TargetBusy,
             _ => Reason::TargetRefused,
         };
+        if code == 503 {
+            self.note_dead(desk, leg);
+        }
         self.leg_failed(desk, leg, Failure { status, reason }, code == 503);
     }
 
@@ -196,6 +213,8 @@ impl Call {
         }
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
+        // Who rang is the one that was meant: its refusal is the noun's.
+        let elsewhere = elsewhere && !self.legs[leg].progressed;
         self.fork_failed(desk, leg, failure, elsewhere);
     }
 

@@ -160,6 +160,7 @@ mod tests {
     use crate::engine::door::Question;
     use crate::ids::CallSid;
     use crate::time::Instant;
+    use crate::transport::next_hop::Unresolved;
 
     #[derive(Default)]
     struct Disk {
@@ -205,7 +206,8 @@ mod tests {
     }
 
     fn ask(id: u64) -> Ask {
-        let question = Question::Resolve { host: "a.example".into() };
+        let wanted = Unresolved { host: "a.example".into(), port: None, transport: None, is_secure: false };
+        let question = Question::Resolve(wanted);
         Ask { id: AskId(id), call: CallSid(1), question, deadline: Instant::from_millis(9) }
     }
 

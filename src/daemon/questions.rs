@@ -36,10 +36,10 @@ impl Answerer for Questions {
             let limit = ask.deadline.since(this.clock.now());
             match &ask.question {
                 Question::Webhook(question) => this.ask(ask.id, ask.call, question, limit).await,
-                Question::Resolve { host } => match this.resolver.lookup(host).await {
-                    Ok(addresses) => Answer::Addresses(addresses.to_vec()),
+                Question::Resolve(wanted) => match this.resolver.locate(wanted).await {
+                    Ok(found) => Answer::Addresses(found),
                     Err(error) => {
-                        tracing::info!(%host, %error, "a target's name could not be resolved");
+                        tracing::info!(host = %wanted.host, %error, "a target's name could not be resolved");
                         Answer::NoAddress
                     }
                 },

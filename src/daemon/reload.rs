@@ -7,6 +7,7 @@ use super::shard::Command;
 use super::start::Running;
 use crate::api::{Follower as _, ReloadOptions};
 use crate::config::Config;
+use crate::dns::Resolver;
 use crate::outbound::Guard;
 use crate::telemetry::log::Log;
 use crate::webhook::Allowance;
@@ -17,6 +18,8 @@ pub struct Levers {
     pub allowance: Allowance,
     /// `webhook.allow-private-addresses`.
     pub guard: Guard,
+    /// /etc/hosts and /etc/resolv.conf are read again.
+    pub resolver: Resolver,
 }
 
 /// Reads the configuration again, applies what can be applied, and builds the directory anew.
@@ -43,8 +46,11 @@ async fn apply(config: &Config, log: &Log, running: &Running) {
     running.shards.tell(|| Command::MaxCalls(most)).await;
     running.levers.allowance.set(config.webhook.budget());
     running.levers.guard.set(config.webhook.allow_private_addresses.clone());
+    if let Err(error) = running.levers.resolver.reload() {
+        tracing::error!(%error, "the former name servers stay");
+    }
     tracing::info!(
         "configuration read again: [log], [limits], webhook.budget-ms and \
-         webhook.allow-private-addresses apply now, the rest at the next start"
+         webhook.allow-private-addresses apply now, names are asked anew, the rest at the next start"
     );
 }

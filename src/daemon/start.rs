@@ -37,7 +37,7 @@ use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
 use crate::callback::{self, Callbacks};
 use crate::config::Config;
-use crate::dns::{self, Resolver};
+use crate::dns::{self, BadServer, Resolver};
 use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError};
 use crate::net::{
@@ -70,6 +70,9 @@ pub enum StartError {
     /// No randomness.
     #[error("the system gives no randomness")]
     Random(#[from] SecretError),
+    /// A name server.
+    #[error("dns.servers")]
+    Dns(#[from] BadServer),
     /// The HTTP client.
     #[error("the HTTP client cannot be made")]
     Client(#[from] SetupError),
@@ -175,7 +178,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         .map_err(|source| StartError::Socket { path: config.http.socket.clone(), source })?;
 
     let calls = Arc::new(Calls::new(clock.origin_wall()));
-    let resolver = Resolver::new(dns::Config::default());
+    let transports = bound.iter().map(|one| one.plan.spec.transport).collect();
+    let resolver = Resolver::new(dns::Setup { config: config.dns.clone(), transports })?;
     let client = Client::new(config.webhook.outbound(), resolver.lookup_fn(), Arc::new(Urls::default()))?;
     let guard = client.guard().clone();
     let keys_in = directory.clone();
@@ -197,7 +201,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
             origin: clock.origin_wall(),
         }),
         client: client.clone(),
-        resolver,
+        resolver: resolver.clone(),
         connections: Arc::new(Connections::new(
             config.sip.tcp_connections,
             config.sip.tcp_write_queue,
@@ -275,7 +279,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
     tasks.spawn_local(async move { serve_tcp(http, over_tcp, &http_config, stop_tcp).await });
     tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
-    let levers = Levers { allowance, guard };
+    let levers = Levers { allowance, guard, resolver };
     Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
 }
 
@@ -372,6 +376,7 @@ fn engine_config(
         unknown_source,
         timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
         first_response: Duration::from_millis(sip.first_response_ms),
+        dead_target: Duration::from_secs(sip.dead_target_seconds),
         liveness: Duration::from_secs(sip.liveness_seconds),
         max_calls: config.limits.per_shard(shards),
         udp_size_limit: sip.udp_size_limit,

@@ -1,11 +1,17 @@
-//! One resolver.
+//! One resolver, for SIP targets and for the HTTP client.
 //!
-//! - `resolver`: names to addresses, bounded, cached, one question at a time per name.
+//! - `config`: the `[dns]` section.
+//! - `resolver`: names to addresses; /etc/hosts, the name servers, a cache by TTL.
+//! - `locate`: where a SIP URI's host is to be reached (RFC 3263): NAPTR, SRV, then addresses.
+//! - `order`: which of several records comes first.
 //!
-//! It asks the system (getaddrinfo), so that `/etc/hosts`, nsswitch and the local cache mean here
-//! what they mean to the operator's other tools. That gives no TTL, so answers are kept for a short
-//! fixed time; records that getaddrinfo does not know (SRV, NAPTR) will need a resolver of its own.
+//! It asks name servers itself, as getaddrinfo knows neither SRV nor NAPTR nor TTLs: /etc/hosts and
+//! /etc/resolv.conf are read at start and at a reload, other sources of nsswitch are not.
 
+mod config;
+mod locate;
+mod order;
 mod resolver;
 
-pub use resolver::{Config, LookupFn, Resolver};
+pub use config::{BadServer, DnsConfig};
+pub use resolver::{LookupFn, Resolver, Setup};

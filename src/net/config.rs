@@ -22,6 +22,8 @@ pub struct SipConfig {
     pub t1_ms: u64,
     /// A target that gave no response at all within this many milliseconds is left for the next.
     pub first_response_ms: u64,
+    /// A target that was silent, unreachable or answered 503 is tried last for this many seconds; 0 as ever.
+    pub dead_target_seconds: u64,
     /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never.
     pub liveness_seconds: u64,
     /// A stream connection with no message and no open transaction is closed after this many seconds.
@@ -48,6 +50,7 @@ impl Default for SipConfig {
             udp_size_limit: 1300,
             t1_ms: 500,
             first_response_ms: 3000,
+            dead_target_seconds: 30,
             liveness_seconds: 900,
             tcp_idle_seconds: 120,
             tcp_message_ms: 4000,

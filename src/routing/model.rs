@@ -2,7 +2,7 @@
 //!
 //! No type here knows SQL, JSON or HTTP; `store`, `api` and `webhook` own their forms and convert.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::Transport;
@@ -369,15 +369,6 @@ pub struct Frame {
     pub trunks: Vec<Arc<Trunk>>,
     /// All gateways.
     pub gateways: Vec<Arc<Gateway>>,
-}
-
-/// An address and port with what is known about how to reach it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Destination {
-    /// How.
-    pub transport: Transport,
-    /// Where.
-    pub address: SocketAddr,
 }
 
 /// What one step from a generation to the next changes; numbers it does not name stay.

@@ -1,7 +1,8 @@
 //! Where a request goes: what its URI says, and which listener it leaves through (RFC 3261, 8.1.2
-//! and 18.1.1; RFC 3263 as far as it needs no DNS beyond addresses).
+//! and 18.1.1), and what DNS is asked where its host is a name (RFC 3263).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use crate::flow::{Flow, ListenerId, Transport};
 use crate::sip::{Scheme, Uri};
@@ -19,6 +20,38 @@ pub struct NextHop<'a> {
     pub transport: Transport,
     /// Whether the URI names the transport, so that size does not change it.
     pub is_explicit: bool,
+    named_port: Option<u16>,
+    named_transport: Option<Transport>,
+    is_secure: bool,
+}
+
+impl NextHop<'_> {
+    /// What DNS is asked about it (RFC 3263 4); `None`: the host is an address, or no text.
+    #[must_use]
+    pub fn unresolved(&self) -> Option<Unresolved> {
+        if self.address.is_some() {
+            return None;
+        }
+        Some(Unresolved {
+            host: std::str::from_utf8(self.host).ok()?.to_ascii_lowercase().into(),
+            port: self.named_port,
+            transport: self.named_transport,
+            is_secure: self.is_secure,
+        })
+    }
+}
+
+/// A next hop that has to be located by its name (RFC 3263 4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unresolved {
+    /// The name, in lower case.
+    pub host: Arc<str>,
+    /// The port, where the URI names one: no SRV then.
+    pub port: Option<u16>,
+    /// The transport, where the URI names one: no NAPTR then.
+    pub transport: Option<Transport>,
+    /// A `sips` URI: TLS and nothing else.
+    pub is_secure: bool,
 }
 
 /// A URI that leads nowhere.
@@ -66,6 +99,9 @@ pub fn next_hop<'a>(uri: &Uri<'a>) -> Result<NextHop<'a>, NoWay> {
         port: uri.port.unwrap_or_else(|| default_port(transport)),
         transport,
         is_explicit: named.is_some() || is_secure,
+        named_port: uri.port,
+        named_transport: named,
+        is_secure,
     })
 }
 

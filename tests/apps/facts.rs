@@ -60,7 +60,7 @@ pub fn keys() -> Keys {
 }
 
 pub fn client_with(config: Config) -> Client {
-    let resolver = Resolver::new(callgate::dns::Config::default());
+    let resolver = Resolver::new(callgate::dns::Setup::default()).expect("the system's servers");
     Client::new(config, resolver.lookup_fn(), Arc::new(Urls::default())).expect("a client")
 }
 

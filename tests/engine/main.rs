@@ -112,6 +112,9 @@ dialogues! {
     target_407
     target_facts
     target_503
+    target_dead
+    target_rang_then_503
+    target_srv
     targets_of_many
     tcp_2xx_not_sent
     tcp_bye_not_sent

@@ -10,7 +10,7 @@ use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use callgate::call::record::{Change, Record};
 use callgate::engine::Engine;
 use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
-use callgate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use callgate::flow::{ConnectionId, Destination, Flow, ListenerId, Transport};
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
 use callgate::reason::Reason;
 use callgate::routing::limits::Limits;
@@ -429,7 +429,12 @@ impl World {
                     assert_eq!(outcome.sip_call_id.as_deref(), Some(call_id), "the leg of the outcome");
                 }
             }
-            (Question::Resolve { host }, "address") => assert_eq!(&**host, words[1]),
+            (Question::Resolve(wanted), "address") => {
+                let port = wanted.port.map_or(String::new(), |port| format!(":{port}"));
+                let transport = wanted.transport.map_or("", Transport::via_token);
+                assert_eq!(format!("{}{port}", wanted.host), words[1]);
+                assert_eq!(option(words, "transport").unwrap_or(""), transport);
+            }
             (other, _) => panic!("asked instead: {other:?}"),
         }
         self.current = Some(ask);
@@ -438,9 +443,7 @@ impl World {
     fn answer(&mut self, words: &[String]) {
         let ask = self.current.as_ref().expect("an ask").id;
         let answer = match words[0].as_str() {
-            "addresses" => Answer::Addresses(
-                words[1..].iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect(),
-            ),
+            "addresses" => Answer::Addresses(words[1..].iter().map(|word| destination(word)).collect()),
             "no-address" => Answer::NoAddress,
             "failure" => Answer::NoDocument {
                 reason: Reason::from_code(&words[1]).expect("a reason"),
@@ -516,6 +519,19 @@ impl World {
         let footprint = self.engine.as_ref().expect("running").footprint();
         assert_eq!(footprint, callgate::engine::Footprint::default(), "what is left when all is quiet");
     }
+}
+
+/// `198.51.100.20`, `198.51.100.20:5070`, `tcp/198.51.100.20:5070`.
+fn destination(word: &str) -> Destination {
+    let (transport, address) = match word.split_once('/') {
+        Some(("tcp", address)) => (Transport::Tcp, address),
+        _ => (Transport::Udp, word),
+    };
+    let address = match address.parse::<IpAddr>() {
+        Ok(ip) => (ip, 5060).into(),
+        Err(_) => address.parse().expect("an address"),
+    };
+    Destination { transport, address }
 }
 
 /// `dial sip:… [sip:…] [timeout=30s] [limit=…] [action=URL] [caller-id=…]`, `reject 486`, verbs parted by `then`.

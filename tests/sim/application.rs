@@ -1,13 +1,14 @@
 //! Applications and DNS as small scripts: they answer soon, late, twice or never.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use callgate::engine::door::{Answer, Ask, Purpose, Question};
+use callgate::flow::{Destination, Transport};
 use callgate::reason::Reason;
 use callgate::routing::model::{Hook, Method};
+use callgate::transport::next_hop::Unresolved;
 
 use crate::evidence::Dialled;
 use crate::people::{MUTE, SICK};
@@ -39,7 +40,7 @@ impl Application {
     /// The answers to a question, each with its delay in ns.
     pub fn answers(&mut self, ask: &Ask) -> Vec<(u64, Answer)> {
         let answer = match &ask.question {
-            Question::Resolve { host } => self.resolve(host),
+            Question::Resolve(wanted) => self.resolve(wanted),
             Question::Webhook(question) => self.document(&question.purpose),
         };
         let slow = !self.plain && self.rng.chance(12);
@@ -55,13 +56,17 @@ impl Application {
         answers
     }
 
-    fn resolve(&mut self, host: &str) -> Option<Answer> {
-        let target = host
+    fn resolve(&mut self, wanted: &Unresolved) -> Option<Answer> {
+        let target = wanted
+            .host
             .strip_prefix('t')
             .and_then(|rest| rest.split('.').next())
             .and_then(|n| n.parse().ok())
             .unwrap_or(1);
-        let address = |last| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last));
+        let address = |last| Destination {
+            transport: wanted.transport.unwrap_or(Transport::Udp),
+            address: ([203, 0, 113, last], wanted.port.unwrap_or(5060)).into(),
+        };
         let target = address(target);
         match self.rng.below(if self.plain { 1 } else { 8 }) {
             7 => Some(Answer::NoAddress),

@@ -60,7 +60,7 @@ impl Evidence {
 fn question(question: &Question) -> String {
     match question {
         Question::Webhook(webhook) => format!("{:?}", webhook.purpose),
-        Question::Resolve { host } => format!("resolve {host}"),
+        Question::Resolve(wanted) => format!("resolve {}", wanted.host),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The scripted application: an HTTP server whose answer stands in the path it is asked at.
 //!
-//! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/slow/MS/PORT`, `/never`, `/notfound`, and
+//! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/at/HOST`, `/slow/MS/PORT`, `/never`, `/notfound`, and
 //! `/status`, which hears the callbacks.
 
 use std::collections::BTreeMap;
@@ -140,6 +140,7 @@ fn answer(path: &str) -> (&'static str, String) {
         }
         // Back to the router, to another of its numbers.
         ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),
+        ["", "at", host] => dial("", "").replace("127.0.0.1:", host),
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),
