@@ -9,6 +9,7 @@ mod hand;
 mod legs;
 mod load;
 mod names;
+mod patient;
 mod peers;
 mod phone;
 mod relay;

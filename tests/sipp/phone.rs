@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Phone {
     socket: UdpSocket,
     router: SocketAddr,
+    shown: Option<u16>,
 }
 
 /// A received message.
@@ -52,7 +53,16 @@ impl Phone {
     /// On a free port, toward `router`.
     pub fn new(router: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        Self { socket, router }
+        Self { socket, router, shown: None }
+    }
+
+    /// With another port in its Contact: a relay's.
+    pub fn shown(self, port: u16) -> Self {
+        Self { shown: Some(port), ..self }
+    }
+
+    fn contact_port(&self) -> u16 {
+        self.shown.unwrap_or_else(|| self.port())
     }
 
     /// Its port.
@@ -73,11 +83,11 @@ impl Phone {
 
     /// An INVITE of this telephone: `via` and `extra` are whole lines.
     pub fn invite(&self, user: &str, call_id: &str, branch: &str, extra: &str) -> String {
-        let (port, router) = (self.port(), self.router);
+        let (port, router, shown) = (self.port(), self.router, self.contact_port());
         format!(
             "INVITE sip:{user}@{router} SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{branch};rport\n\
              From: <sip:+14155550100@127.0.0.1:{port}>;tag=a{call_id}\nTo: <sip:{user}@{router}>\nCall-ID: {call_id}\n\
-             CSeq: 1 INVITE\nContact: <sip:alice@127.0.0.1:{port}>\nMax-Forwards: 70\n{extra}Content-Length: 0\n\n"
+             CSeq: 1 INVITE\nContact: <sip:alice@127.0.0.1:{shown}>\nMax-Forwards: 70\n{extra}Content-Length: 0\n\n"
         )
     }
 
@@ -86,7 +96,7 @@ impl Phone {
         let routes: String =
             record_routes(answer).iter().rev().map(|route| format!("Route: {route}\n")).collect();
         format!(
-            "{method} {} SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:{};branch=z9hG4bK{method}{cseq}{}\n{routes}From: {}\nTo: {}\n\
+            "{method} {} SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:{};branch=z9hG4bK{method}{cseq}{};rport\n{routes}From: {}\nTo: {}\n\
              Call-ID: {}\nCSeq: {cseq} {method}\nMax-Forwards: 70\nContent-Length: 0\n\n",
             answer.contact(),
             self.port(),
@@ -97,35 +107,44 @@ impl Phone {
         )
     }
 
-    /// A response to `request`, its To given `tag`.
+    /// Sends a response to `request`, its To given `tag`.
     pub fn respond(&self, request: &Message, status: &str, tag: &str, extra: &str) {
+        self.send(&self.response(request, status, tag, extra));
+    }
+
+    /// A response to `request`, its To given `tag`.
+    pub fn response(&self, request: &Message, status: &str, tag: &str, extra: &str) -> String {
         let to = request.header("To");
         let to = if to.contains("tag=") { to.to_owned() } else { format!("{to};tag={tag}") };
-        let text = format!(
+        format!(
             "SIP/2.0 {status}\n{}{}From: {}\nTo: {to}\nCall-ID: {}\nCSeq: {}\nContact: <sip:bob@127.0.0.1:{}>\n{extra}Content-Length: 0\n\n",
             request.lines("Via"),
             request.lines("Record-Route"),
             request.header("From"),
             request.header("Call-ID"),
             request.header("CSeq"),
-            self.port(),
-        );
-        self.send(&text);
+            self.contact_port(),
+        )
     }
 
     /// The next message within `wait` that `wanted` wants; others are passed over.
     pub fn next(&self, wait: Duration, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
         let until = Instant::now() + wait;
-        let mut buffer = [0; 65_536];
         loop {
             let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-            self.socket.set_read_timeout(Some(left)).expect("a timeout");
-            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { return None };
-            let message = Message(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            let (message, _) = self.hear(left)?;
             if wanted(&message) {
                 return Some(message);
             }
         }
+    }
+
+    /// Whatever comes within `wait`, and from where.
+    pub fn hear(&self, wait: Duration) -> Option<(Message, SocketAddr)> {
+        let mut buffer = [0; 65_536];
+        self.socket.set_read_timeout(Some(wait)).expect("a timeout");
+        let (length, from) = self.socket.recv_from(&mut buffer).ok()?;
+        Some((Message(String::from_utf8_lossy(&buffer[..length]).into_owned()), from))
     }
 
     /// The next response with this status, within five seconds.

@@ -2,6 +2,7 @@
 //! what was dropped.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -21,7 +22,10 @@ pub struct Dropped {
 pub struct Relay {
     /// Where the near side sends.
     pub near: SocketAddr,
+    /// Where the far side sends.
+    pub out: SocketAddr,
     dropped: Arc<Mutex<Vec<Dropped>>>,
+    heard: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -29,11 +33,25 @@ impl Relay {
     pub fn start(far: SocketAddr, percent: u64, seed: u64) -> Self {
         let near = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let out = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let relay = Self { near: near.local_addr().expect("bound"), dropped: Arc::default() };
+        let (near_address, out_address) =
+            (near.local_addr().expect("bound"), out.local_addr().expect("bound"));
+        let relay =
+            Self { near: near_address, out: out_address, dropped: Arc::default(), heard: Arc::default() };
         let peer: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
-        let inward = Way { dropped: Arc::clone(&relay.dropped), percent, state: seed, inward: true };
-        let outward =
-            Way { dropped: Arc::clone(&relay.dropped), percent, state: seed ^ 0xabcd, inward: false };
+        let inward = Way {
+            dropped: Arc::clone(&relay.dropped),
+            heard: Arc::clone(&relay.heard),
+            percent,
+            state: seed,
+            inward: true,
+        };
+        let outward = Way {
+            dropped: Arc::clone(&relay.dropped),
+            heard: Arc::clone(&relay.heard),
+            percent,
+            state: seed ^ 0xabcd,
+            inward: false,
+        };
         let (near_in, out_in, peer_in) =
             (near.try_clone().expect("a handle"), out.try_clone().expect("a handle"), Arc::clone(&peer));
         thread::spawn(move || {
@@ -51,6 +69,11 @@ impl Relay {
         relay
     }
 
+    /// How many datagrams came, the dropped ones with them.
+    pub fn heard(&self) -> usize {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     /// What was dropped so far.
     pub fn dropped(&self) -> Vec<Dropped> {
         self.dropped.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -59,6 +82,7 @@ impl Relay {
 
 struct Way {
     dropped: Arc<Mutex<Vec<Dropped>>>,
+    heard: Arc<AtomicUsize>,
     percent: u64,
     state: u64,
     inward: bool,
@@ -69,6 +93,7 @@ impl Way {
         socket.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
         let mut buffer = [0; 65_536];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            self.heard.fetch_add(1, Ordering::Relaxed);
             if self.loses() {
                 let entry = describe(&buffer[..length], self.inward);
                 self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(entry);

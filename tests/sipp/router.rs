@@ -123,6 +123,22 @@ impl Router {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// The calls that did not complete, each with its ladder, as an operator would ask for them.
+    pub fn calls(&self) -> String {
+        let ask = |words: &[&str]| {
+            let output = Command::new(env!("CARGO_BIN_EXE_callgate"))
+                .args(["--socket", &self.folder.join("callgate.sock").display().to_string(), "calls"])
+                .args(words)
+                .output()
+                .expect("callgate runs");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let list = ask(&["list", "--limit", "1000"]);
+        let failed = list.lines().filter(|line| line.contains("CA") && !line.contains("completed")).take(3);
+        let sids = failed.filter_map(|line| line.split_whitespace().find(|word| word.starts_with("CA")));
+        sids.map(|sid| ask(&["show", sid])).collect()
+    }
+
     /// A place for the test's own files.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -140,7 +140,10 @@ impl Running {
     pub fn success(mut self) {
         let status = self.child.wait().expect("a child");
         let errors = fs::read_to_string(&self.errors).unwrap_or_default();
-        assert!(status.success(), "sipp {}: {status}\n{}", self.name, &errors[..errors.len().min(6000)]);
+        // The telling lines are the last ones.
+        let tail = errors.len().saturating_sub(6000);
+        let told = String::from_utf8_lossy(&errors.as_bytes()[tail..]);
+        assert!(status.success(), "sipp {}: {status}\n{told}", self.name);
         assert!(!errors.contains("Unexpected message"), "sipp {}:\n{errors}", self.name);
     }
 }
