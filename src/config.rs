@@ -179,7 +179,7 @@ impl Config {
 
     /// Keys that stand for times and counts, with their least and most: beyond, clocks and semaphores
     /// overflow long after the start.
-    fn bounded(&self) -> [(&'static str, u64, u64, u64); 21] {
+    fn bounded(&self) -> [(&'static str, u64, u64, u64); 22] {
         const DAY_MS: u64 = 86_400_000;
         const YEAR_SECONDS: u64 = 31_536_000;
         const MANY: u64 = 1 << 24;
@@ -194,6 +194,7 @@ impl Config {
             ("dns.most-seconds", dns.most_seconds, 0, YEAR_SECONDS),
             ("dns.negative-seconds", dns.negative_seconds, 0, YEAR_SECONDS),
             ("sip.liveness-seconds", sip.liveness_seconds, 0, YEAR_SECONDS),
+            ("sip.session-expires-seconds", sip.session_expires_seconds.into(), 0, 86_400),
             ("sip.tcp-idle-seconds", sip.tcp_idle_seconds, 1, YEAR_SECONDS),
             ("sip.tcp-message-ms", sip.tcp_message_ms, 1, DAY_MS),
             ("sip.tcp-connections", count(sip.tcp_connections), 0, MANY),
@@ -236,6 +237,11 @@ impl Config {
             self.sip.t1_ms < 200,
             "sip.t1-ms",
             "below 200 ms healthy peers see needless repetitions; 500 is RFC 3261's",
+        );
+        say(
+            (1..90).contains(&self.sip.session_expires_seconds),
+            "sip.session-expires-seconds",
+            "RFC 4028 allows no shorter session than 90 s, which is what is asked for",
         );
         say(
             self.sip.tcp_idle_seconds < 32,

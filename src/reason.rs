@@ -100,6 +100,7 @@ reasons! {
     BadRequest = "bad_request", 400, "The message is malformed; the reason phrase names the header.";
     UnsupportedScheme = "unsupported_scheme", 416, "The Request-URI is neither sip, sips nor tel, or a sips address did not come over TLS.";
     BadExtension = "bad_extension", 420, "Require names an extension that is not supported.";
+    SessionTooShort = "session_too_short", 422, "Session-Expires asks for a refresh more often than every 90 seconds.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not served outside a dialog.";
     UnsupportedMedia = "unsupported_media", 415, "The body's type cannot be read.";
     NoSuchDialog = "no_such_dialog", 481, "The dialog or transaction does not exist.";

@@ -11,9 +11,9 @@ use crate::call::outcome::{CallStatus, HangupSource, Terminal};
 use crate::call::program::Failure;
 use crate::call::record::{CallerSide, Change, DialogState, Event, Record};
 use crate::call::reliable::Source;
+use crate::call::session;
 use crate::call::state::{Answering, Call, LegState, Phase, Rung, Side, StoredAck};
 use crate::call::trace::TraceItem;
-use crate::dialog::Dialog;
 use crate::reason::Reason;
 use crate::sip::{Message, Method, Name, Writer};
 
@@ -198,7 +198,12 @@ impl Call {
         let answering = self.answering(desk, pair, Side::A, (cseq, far_cseq), flow, bytes.clone());
         self.pairs[pair].answering = Some(answering);
         self.pairs[pair].confirmed = true;
-        let (caller, target) = (kept(&self.pairs[pair].a), kept(&self.pairs[pair].b));
+        let agreed = self
+            .invite
+            .as_ref()
+            .and_then(|kept| session::agreed(&kept.message(), self.legs[leg].session, response));
+        self.set_session(desk, pair, agreed);
+        let (caller, target) = (self.kept(pair, Side::A), self.kept(pair, Side::B));
         let change = Change::Answered { caller, target, response: bytes };
         self.record(desk, change, Some(CallStatus::InProgress));
         self.invite = None;
@@ -361,6 +366,10 @@ impl Call {
                 // What an untrusted target asserts is no one's identity to a trusted trunk (RFC 3325 5).
                 let trusted = self.trunk.trusted && self.legs[leg].trusted;
                 compose::response_headers(&mut writer, response, trusted);
+                if code >= 200 {
+                    let agreed = session::agreed(&request, self.legs[leg].session, response);
+                    session::tell(&mut writer, &request, agreed);
+                }
                 writer.body(response.body());
             }
             None => {
@@ -398,6 +407,11 @@ impl Call {
         }
     }
 
+    /// A dialog as the journal keeps it.
+    pub(super) fn kept(&self, pair: usize, side: Side) -> Box<DialogState> {
+        Box::new(DialogState::of(self.pairs[pair].dialog(side), self.session_interval()))
+    }
+
     fn caller_side(&self) -> CallerSide {
         let mut headers = Vec::new();
         if let Some(kept) = &self.invite {
@@ -421,21 +435,4 @@ impl Call {
             && !self.pairs.iter().any(|pair| pair.answering.is_some() || pair.held_bye.is_some())
             && self.relays.is_empty()
     }
-}
-
-/// A dialog as the journal keeps it.
-pub(super) fn kept(dialog: &Dialog) -> Box<DialogState> {
-    Box::new(DialogState {
-        call_id: dialog.call_id.clone(),
-        local_tag: dialog.local_tag.clone(),
-        remote_tag: dialog.remote_tag.clone(),
-        local: dialog.local.clone(),
-        remote: dialog.remote.clone(),
-        target: dialog.target.clone(),
-        routes: dialog.routes.clone(),
-        flow: dialog.flow,
-        local_cseq: dialog.local_cseq,
-        remote_cseq: dialog.remote_cseq.unwrap_or(0),
-        session_interval: 0,
-    })
 }

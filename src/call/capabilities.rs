@@ -68,6 +68,13 @@ pub(super) fn refusal(code: u16, response: &Message<'_>, caller: &Message<'_>) -
             }
             480
         }
+        // RFC 4028 6: the caller's own wish was too short.
+        422 => {
+            if caller.session_expires().is_some() {
+                pass(&mut writer, response, Name::MinSe);
+            }
+            500
+        }
         // 21.4.13: what it would take instead.
         415 => {
             for name in [Name::Accept, Name::AcceptEncoding, Name::AcceptLanguage] {

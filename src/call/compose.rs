@@ -9,6 +9,7 @@ use crate::call::config::EngineConfig;
 use crate::call::headers::{self, Fate};
 use crate::call::mint::{Branch, Tag};
 use crate::call::phrases::phrase;
+use crate::call::session;
 use crate::call::target;
 use crate::dialog::Dialog;
 use crate::flow::{Flow, Transport};
@@ -38,10 +39,18 @@ pub(super) struct Invite<'a> {
     pub trusted: bool,
     /// Option tags that are not offered to this target.
     pub without: &'static [&'static [u8]],
+    /// The shortest session it takes, in seconds.
+    pub least_session: u32,
 }
 
 /// Writes the INVITE that carries the caller's to a target.
-pub(super) fn invite(out: &mut Vec<u8>, config: &EngineConfig, caller: &Message<'_>, parts: &Invite<'_>) {
+/// The session interval that it asks for.
+pub(super) fn invite(
+    out: &mut Vec<u8>,
+    config: &EngineConfig,
+    caller: &Message<'_>,
+    parts: &Invite<'_>,
+) -> Option<u32> {
     let mut writer = Writer::request(out, Method::Invite, parts.request_uri);
     via(&mut writer, config, parts.flow, parts.known, parts.branch);
     max_forwards(&mut writer, caller);
@@ -50,10 +59,13 @@ pub(super) fn invite(out: &mut Vec<u8>, config: &EngineConfig, caller: &Message<
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known);
     request_headers(&mut writer, caller, parts.trusted, parts.without);
+    let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
+    let asked = session::ask(&mut writer, caller, insert, parts.least_session);
     for (name, value) in parts.headers {
         writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();
     }
     writer.body(caller.body());
+    asked
 }
 
 /// The parts of a request inside a dialog.
@@ -153,8 +165,8 @@ pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, 
         }
     }
     capabilities::options(writer, response, Name::Supported, &[]);
-    // Whether a response is reliable is said where it is made so.
-    capabilities::options(writer, response, Name::Require, &[b"100rel"]);
+    // Whether a response is reliable, or binds a session, is said where it is made so.
+    capabilities::options(writer, response, Name::Require, &[b"100rel", b"timer"]);
     let code = response.code().unwrap_or(500);
     let accepts = (200..300).contains(&code) && response.cseq().method == Method::Invite;
     capabilities::allow(writer, response, accepts || code == 405);

@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub dead_target: Duration,
     /// Liveness: in-dialog OPTIONS to both sides this often where nothing else refreshes the session.
     pub liveness: Duration,
+    /// Session-Expires where the caller asks for none, in seconds (RFC 4028); 0: none.
+    pub session_expires: u32,
     /// Most unanswered calls at once on this engine; beyond: 503 `overloaded`.
     pub max_calls: usize,
     /// The hard limit of one webhook question, the room's own budget included.
@@ -90,6 +92,7 @@ impl Default for EngineConfig {
             first_response: Duration::from_secs(3),
             dead_target: Duration::from_secs(30),
             liveness: Duration::from_secs(900),
+            session_expires: 1800,
             max_calls: 100_000,
             ask_limit: Duration::from_secs(16),
             udp_size_limit: 1300,

@@ -90,6 +90,8 @@ pub enum What {
     RingAgain,
     /// A reliable provisional response is due again.
     Reliable(usize),
+    /// No refresh of the session came in time.
+    Session(usize),
     /// The caller's INVITE is valid no longer.
     InviteExpires,
     /// `<Pause>` is over.

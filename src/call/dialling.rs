@@ -153,6 +153,8 @@ impl Call {
             branch: None,
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
+            session: None,
+            least_session: 0,
             refusal: None,
             losers: Vec::new(),
         });
@@ -194,7 +196,7 @@ impl Call {
     }
 
     /// Writes the INVITE of a leg onto the paper; its branch is minted when it is sent.
-    fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
+    pub(super) fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
         let branch = desk.mint_branch(self.shard);
         let (Some(kept), Some(run)) = (&self.invite, &self.dial) else { return };
         let Some(fork) = run.forks.iter().find(|fork| fork.leg == Some(leg)) else { return };
@@ -219,16 +221,18 @@ impl Call {
             breadth: fork.breadth,
             // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
             trusted: self.emergency.is_some() || (plan.trusted && self.trunk.trusted),
+            least_session: to.least_session,
             // One early dialog leaves no room for reliable responses of several.
             without: if self.trunk.single_early_dialog { &[b"100rel"] } else { &[] },
         };
         let mut paper = std::mem::take(&mut desk.paper);
-        compose::invite(&mut paper, &desk.config, &caller, &parts);
+        let session = compose::invite(&mut paper, &desk.config, &caller, &parts);
         desk.paper = paper;
+        to.session = session;
     }
 
     /// Sends the INVITE on the paper.
-    fn send_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
+    pub(super) fn send_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
         let Some(branch) = self.legs[leg].branch else { return };
         let owner = Owner { call: self.key, role: Role::Leg(leg) };
         let client = desk.request(b"INVITE", branch, flow, owner);

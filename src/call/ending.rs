@@ -177,6 +177,7 @@ impl Call {
             return;
         }
         self.stop_liveness(desk, pair);
+        self.stop_session(desk);
         self.drop_relays(desk);
         let duration = self.answered.map_or(Duration::ZERO, |answered| desk.now.since(answered));
         self.dial_completed(desk, duration);

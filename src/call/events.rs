@@ -72,6 +72,7 @@ impl Call {
             relays: Vec::new(),
             reliables: Vec::new(),
             held_answer: None,
+            session: None,
             last_ringing: None,
             ringing_timer: None,
             expiry: None,
@@ -158,6 +159,7 @@ impl Call {
             What::FirstResponse(leg) => self.first_response_over(desk, leg),
             What::RingAgain => self.ring_again(desk),
             What::Reliable(at) => self.reliable_again(desk, at),
+            What::Session(pair) => self.session_over(desk, pair),
             What::InviteExpires => self.invite_expired(desk),
             What::PauseOver => {
                 self.phase_timer = None;
@@ -292,6 +294,7 @@ impl Call {
             self.leave(desk, connection);
         }
         self.stop_reliables(desk);
+        self.stop_session(desk);
         desk.tags.remove(&self.own_tag);
         for leg in &mut self.legs {
             desk.tags.remove(&leg.tag);

@@ -26,10 +26,9 @@ pub fn request(name: Name, text: &[u8]) -> Fate {
         Name::From | Name::To | Name::ContentLength | Name::Path | Name::ServiceRoute => Fate::EndHere,
         // Credentials are for our own realm here; a target that wants some gets the noun's.
         Name::Authorization | Name::ProxyAuthorization | Name::RAck => Fate::EndHere,
-        // Session timers and Replaces are taken out until they are translated.
-        Name::SessionExpires | Name::MinSe | Name::Replaces | Name::Join | Name::TargetDialog => {
-            Fate::EndHere
-        }
+        // Replaces is taken out until it is translated.
+        Name::Replaces | Name::Join | Name::TargetDialog => Fate::EndHere,
+        Name::SessionExpires | Name::MinSe => Fate::Translate,
         Name::MaxForwards | Name::MaxBreadth | Name::Reason => Fate::Translate,
         Name::Supported | Name::Require | Name::ProxyRequire | Name::Allow => Fate::Translate,
         // How long the way of this hop was (8.2.6.1).
@@ -51,7 +50,8 @@ pub fn response(name: Name, text: &[u8]) -> Fate {
         }
         // Never a target's challenge, nor its word on when to come back.
         Name::WwwAuthenticate | Name::ProxyAuthenticate | Name::AuthenticationInfo => Fate::EndHere,
-        Name::RetryAfter | Name::SessionExpires | Name::MinSe | Name::Timestamp => Fate::EndHere,
+        Name::RetryAfter | Name::Timestamp => Fate::EndHere,
+        Name::SessionExpires | Name::MinSe => Fate::Translate,
         Name::Supported | Name::Require | Name::Unsupported | Name::Reason => Fate::Translate,
         Name::Allow => Fate::Translate,
         Name::Other if is_own(text) || is_agreement(text) => Fate::EndHere,
@@ -60,12 +60,13 @@ pub fn response(name: Name, text: &[u8]) -> Fate {
 }
 
 /// Whether we are transparent to an option tag: it asks nothing of whoever stands between, or
-/// is translated, as 100rel is. Replaces is not yet, nor are those that rest on what ends here:
+/// is translated, as 100rel and timer are. Replaces is not yet, nor are those that rest on what ends here:
 /// tdialog, from-change, norefersub.
 #[must_use]
 pub fn transparent_option(tag: &[u8]) -> bool {
-    const TAGS: [&[u8]; 13] = [
+    const TAGS: [&[u8]; 14] = [
         b"100rel",
+        b"timer",
         b"precondition",
         b"early-session",
         b"histinfo",
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn options_that_need_us_are_not_transparent() {
         assert!(transparent_option(b"100rel"));
-        assert!(!transparent_option(b"timer"));
+        assert!(transparent_option(b"timer"));
         assert!(!transparent_option(b"replaces"));
         assert!(transparent_option(b"Precondition"));
         assert!(transparent_option(b"Early-Session"));

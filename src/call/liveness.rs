@@ -1,4 +1,5 @@
-//! Is the other side still there? In-dialog OPTIONS to both where nothing else went on.
+//! Is the other side still there? In-dialog OPTIONS to both where nothing else went on, and nobody
+//! refreshes the session.
 
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
@@ -24,7 +25,7 @@ impl Call {
         if self.over {
             return;
         }
-        if !std::mem::replace(&mut self.pairs[pair].stirred, false) {
+        if !std::mem::replace(&mut self.pairs[pair].stirred, false) && self.session.is_none() {
             for side in [Side::A, Side::B] {
                 self.send_options(desk, pair, side);
             }

@@ -7,7 +7,8 @@
 //! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides. `dialling`: documents carried out, with `fork` (nouns rung together),
 //!   `program` (which verb is next) and `callerid`.
-//!   `reliable`: provisional responses that want PRACK. `relay`: requests inside its dialogs. `ending`: BYE. `liveness`: is the other side still there?
+//!   `reliable`: provisional responses that want PRACK. `relay`: requests inside its dialogs. `ending`: BYE. `session`: session timers. `liveness`: is the other
+//!   side still there?
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
@@ -38,6 +39,7 @@ pub mod program;
 pub mod record;
 mod relay;
 mod reliable;
+pub mod session;
 pub mod state;
 mod target;
 mod target_side;

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use crate::call::ask::{Answer, AskId, Question};
-use crate::call::caller::kept;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::outcome::HangupSource;
 use crate::call::record::Change;
 use crate::call::reliable::Source;
+use crate::call::session;
 use crate::call::state::{Call, Relay, Side};
 use crate::call::target;
 use crate::flow::{Flow, Transport};
@@ -113,6 +113,9 @@ impl Call {
         if code == 501 {
             writer.header(Name::Allow, &[compose::ALLOW]);
         }
+        if code == 422 {
+            writer.numeric(Name::MinSe, session::LEAST.into());
+        }
         writer.finish();
         desk.paper = paper;
         desk.respond(server, code);
@@ -132,6 +135,11 @@ impl Call {
         let invite = request.method() == Some(Method::Invite);
         if let Some(code) = self.conflict(pair, from, request) {
             return self.refuse_request(desk, server, flow, request, code, Some(Reason::RequestPending));
+        }
+        if matches!(request.method(), Some(Method::Invite | Method::Update)) && session::is_too_short(request)
+        {
+            let reason = Some(Reason::SessionTooShort);
+            return self.refuse_request(desk, server, flow, request, 422, reason);
         }
         let contact = request.contacts().next();
         if contact.is_some_and(|contact| target::lacks_tls(contact.uri, flow)) {
@@ -171,6 +179,8 @@ impl Call {
             writer.bytes(b" INVITE").end();
         }
         compose::request_headers(&mut writer, request, trusted, if invite { RELIABLY } else { &[] });
+        let insert = self.session.as_ref().map(|session| session.interval);
+        let session = if refreshes { session::ask(&mut writer, request, insert, 0) } else { None };
         writer.body(request.body());
         desk.paper = paper;
         let far_flow = dialog.flow;
@@ -186,6 +196,7 @@ impl Call {
             id,
             invite,
             refreshes,
+            session,
             offers: invite || (method == Method::Update && !request.body().is_empty()),
             request: Kept::new(request),
             flow: *flow,
@@ -232,6 +243,10 @@ impl Call {
         let relay = self.relays.remove(at);
         if code < 300 {
             self.refresh(desk, &relay, response);
+            if relay.refreshes {
+                let agreed = session::agreed(&relay.request.message(), relay.session, response);
+                self.refreshed(desk, pair, agreed);
+            }
             match relay.server {
                 Some(server) if relay.invite => self.reanswer(desk, &relay, server, pair),
                 // Nobody is left on the other side to acknowledge it.
@@ -268,6 +283,14 @@ impl Call {
             compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
         }
         compose::response_headers(&mut writer, response, self.trusted(relay.pair, relay.from));
+        if relay.refreshes && (200..300).contains(&code) {
+            session::tell(&mut writer, &request, session::agreed(&request, relay.session, response));
+        }
+        if relay.refreshes && code == 422 {
+            response.all(Name::MinSe).for_each(|line| {
+                writer.bytes(line.line);
+            });
+        }
         // When to come back is the far side's to say where its own state is in the way (14.2).
         if code == 500
             && response.code() == Some(500)
@@ -353,7 +376,7 @@ impl Call {
             self.aim(desk, pair, side);
         }
         if self.answered.is_some() && !self.over && self.winner == Some(pair) {
-            let dialog = kept(self.pairs[pair].dialog(side));
+            let dialog = self.kept(pair, side);
             self.record(desk, Change::DialogChanged { caller: side == Side::A, dialog }, None);
         }
     }

@@ -11,6 +11,7 @@ use crate::call::instructions::Dial;
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
 use crate::call::reliable::Reliable;
+use crate::call::session::Session;
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
@@ -47,6 +48,8 @@ pub struct Call {
     /// The pair that was answered.
     pub(super) winner: Option<usize>,
     pub(super) relays: Vec<Relay>,
+    /// Its session, where somebody refreshes it.
+    pub(super) session: Option<Session>,
     /// Reliable provisional responses to the caller, by To tag.
     pub(super) reliables: Vec<Reliable>,
     /// The winner's 2xx that waits for a PRACK of the caller.
@@ -174,6 +177,9 @@ pub(super) struct Leg {
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
     pub trusted: bool,
+    /// The session interval its INVITE asked for, and the shortest it takes, in seconds.
+    pub session: Option<u32>,
+    pub least_session: u32,
     /// What its refusal is to the caller: the code, and the header lines that go with it.
     pub refusal: Option<(u16, Box<[u8]>)>,
     /// 2xx of this INVITE that lost.
@@ -296,6 +302,8 @@ pub(super) struct Relay {
     pub invite: bool,
     /// Its Contact is a new target when it succeeds (INVITE, UPDATE).
     pub refreshes: bool,
+    /// The session interval it asks for, in seconds.
+    pub session: Option<u32>,
     /// It carries an offer, or asks for one.
     pub offers: bool,
     pub request: Kept,

@@ -187,6 +187,9 @@ impl Call {
 
     /// A final refusal.
     fn leg_refused(&mut self, desk: &mut Desk, leg: usize, code: u16, response: &Message<'_>) {
+        if code == 422 && self.ask_longer(desk, leg, response) {
+            return;
+        }
         let told = self.invite.as_ref().map(|kept| capabilities::refusal(code, response, &kept.message()));
         let status = toward_caller(told.as_ref().map_or(code, |(status, _)| *status));
         self.legs[leg].refusal = told;

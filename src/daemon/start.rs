@@ -378,6 +378,7 @@ fn engine_config(
         first_response: Duration::from_millis(sip.first_response_ms),
         dead_target: Duration::from_secs(sip.dead_target_seconds),
         liveness: Duration::from_secs(sip.liveness_seconds),
+        session_expires: sip.session_expires_seconds,
         max_calls: config.limits.per_shard(shards),
         udp_size_limit: sip.udp_size_limit,
         shard_key,

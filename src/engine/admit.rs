@@ -8,6 +8,7 @@ use crate::call::desk::{Owner, Role};
 use crate::call::events::Birth;
 use crate::call::facts::CallFacts;
 use crate::call::mint::Chain;
+use crate::call::session;
 use crate::call::state::Call;
 use crate::engine::arrival::unsupported;
 use crate::engine::config::UnknownSource;
@@ -127,6 +128,9 @@ impl Engine {
                 writer.header(Name::Unsupported, &[option]);
             }
         }
+        if code == 422 {
+            writer.numeric(Name::MinSe, session::LEAST.into());
+        }
         writer.finish();
         desk.respond(server, code);
         desk.count(Counter::Refused(reason));
@@ -222,6 +226,9 @@ impl Engine {
         }
         if unsupported(message).next().is_some() {
             return Err(Reason::BadExtension);
+        }
+        if session::is_too_short(message) {
+            return Err(Reason::SessionTooShort);
         }
         if !contact.is_some_and(|uri| uri.is_sip()) {
             return Err(Reason::BadRequest);

@@ -193,7 +193,7 @@ impl Engine {
         let desk = &mut self.desk;
         let mut writer = compose::response(&mut desk.paper, message, &flow, code, Some(tag.as_bytes()));
         writer.header(Name::Allow, &[compose::ALLOW]).header(Name::Accept, &[b"application/sdp, */*"]);
-        writer.header(Name::AcceptLanguage, &[b"en"]).header(Name::Supported, &[]);
+        writer.header(Name::AcceptLanguage, &[b"en"]).header(Name::Supported, &[b"100rel, timer"]);
         writer.header(Name::Server, &[desk.config.product.as_bytes()]);
         writer.finish();
         self.send_stateless(trunk.as_deref(), flow, message);

@@ -26,6 +26,8 @@ pub struct SipConfig {
     pub dead_target_seconds: u64,
     /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never.
     pub liveness_seconds: u64,
+    /// Session-Expires toward targets where the caller asks for none (RFC 4028), in seconds, at least 90; 0 none.
+    pub session_expires_seconds: u32,
     /// A stream connection with no message and no open transaction is closed after this many seconds.
     pub tcp_idle_seconds: u64,
     /// A message that began to arrive on a stream must be whole after this many milliseconds.
@@ -52,6 +54,7 @@ impl Default for SipConfig {
             first_response_ms: 3000,
             dead_target_seconds: 30,
             liveness_seconds: 900,
+            session_expires_seconds: 1800,
             tcp_idle_seconds: 120,
             tcp_message_ms: 4000,
             tcp_connections: 2048,

@@ -10,7 +10,7 @@ use super::malformed::Malformed;
 use super::method::Method;
 use super::name::Name;
 use super::uri::Uri;
-use super::values::{CSeq, RAck};
+use super::values::{CSeq, RAck, SessionExpires};
 use super::via::Via;
 
 /// How many headers a message may have before the index leaves the stack.
@@ -307,6 +307,20 @@ impl<'a> Message<'a> {
     /// The addresses in a comma-list header; what cannot be read is left out.
     pub fn addresses(&self, name: Name) -> impl Iterator<Item = NameAddr<'a>> {
         self.values(name).filter_map(NameAddr::parse)
+    }
+
+    /// Session-Expires (RFC 4028), where there is a readable one.
+    #[must_use]
+    pub fn session_expires(&self) -> Option<SessionExpires> {
+        SessionExpires::parse(self.value(Name::SessionExpires)?)
+    }
+
+    /// Min-SE in seconds (RFC 4028 5), where there is a readable one.
+    #[must_use]
+    pub fn min_se(&self) -> Option<u32> {
+        let value = self.value(Name::MinSe)?;
+        let end = memchr::memchr(b';', value).unwrap_or(value.len());
+        number(super::bytes::trim(&value[..end]), u32::MAX)
     }
 
     /// RAck, where there is a readable one.

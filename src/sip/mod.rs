@@ -35,5 +35,5 @@ pub use name::Name;
 pub use print::{Stamp, Writer};
 pub use scan::{MAX_HEADERS, MAX_MESSAGE};
 pub use uri::{Scheme, Uri};
-pub use values::{CSeq, RAck};
+pub use values::{CSeq, RAck, Refresher, SessionExpires};
 pub use via::Via;

@@ -29,6 +29,7 @@ macro_rules! dialogues {
 
 dialogues! {
     advertise
+    both_ends_vanish
     bye_before_ack_of_reinvite
     bye_crosses_reinvite
     bye_from_both_sides
@@ -104,6 +105,9 @@ dialogues! {
     ringing_each_minute
     ringing_each_minute_reliably
     serial_retry_after_183
+    session_inserted
+    session_of_target
+    session_too_short
     silent_target
     sips_in_clear
     spiral
