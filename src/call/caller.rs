@@ -85,6 +85,9 @@ impl Call {
             let has_body = relayed.is_some_and(|(_, response)| !response.body().is_empty());
             self.await_prack(desk, tag, code, of, has_body);
         }
+        if code == 199 {
+            return;
+        }
         let bytes = (!reliably).then(|| desk.paper.as_slice().into());
         self.last_ringing = Some(Rung { code, tag, bytes });
         desk.stop(&mut self.ringing_timer);

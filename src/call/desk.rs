@@ -92,6 +92,8 @@ pub enum What {
     Reliable(usize),
     /// No refresh of the session came in time.
     Session(usize),
+    /// A leg has rung for long without another word.
+    TimerC(usize),
     /// The caller's INVITE is valid no longer.
     InviteExpires,
     /// `<Pause>` is over.

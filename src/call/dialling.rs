@@ -153,6 +153,7 @@ impl Call {
             branch: None,
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
+            timer_c: None,
             session: None,
             least_session: 0,
             refusal: None,
@@ -305,6 +306,7 @@ impl Call {
         let leg = self.ringing_leg();
         self.stop_forks(desk, 408, b"");
         self.dial_failed(desk, failure, leg);
+        self.tell_early_over(desk, 408);
     }
 
     /// The Dial is over without an answer, nothing rings any more: its action, or the next verb.

@@ -160,6 +160,7 @@ impl Call {
             What::RingAgain => self.ring_again(desk),
             What::Reliable(at) => self.reliable_again(desk, at),
             What::Session(pair) => self.session_over(desk, pair),
+            What::TimerC(leg) => self.rang_too_long(desk, leg),
             What::InviteExpires => self.invite_expired(desk),
             What::PauseOver => {
                 self.phase_timer = None;
@@ -299,6 +300,7 @@ impl Call {
         for leg in &mut self.legs {
             desk.tags.remove(&leg.tag);
             desk.stop(&mut leg.first_response);
+            desk.stop(&mut leg.timer_c);
         }
         for pair in &mut self.pairs {
             desk.tags.remove(&pair.a_tag);

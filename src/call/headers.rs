@@ -64,8 +64,9 @@ pub fn response(name: Name, text: &[u8]) -> Fate {
 /// tdialog, from-change, norefersub.
 #[must_use]
 pub fn transparent_option(tag: &[u8]) -> bool {
-    const TAGS: [&[u8]; 14] = [
+    const TAGS: [&[u8]; 15] = [
         b"100rel",
+        b"199",
         b"timer",
         b"precondition",
         b"early-session",

@@ -7,7 +7,7 @@
 //! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides. `dialling`: documents carried out, with `fork` (nouns rung together),
 //!   `program` (which verb is next) and `callerid`.
-//!   `reliable`: provisional responses that want PRACK. `relay`: requests inside its dialogs. `ending`: BYE. `session`: session timers. `liveness`: is the other
+//!   `early`: Timer C and 199. `reliable`: provisional responses that want PRACK. `relay`: requests inside its dialogs. `ending`: BYE. `session`: session timers. `liveness`: is the other
 //!   side still there?
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
@@ -23,6 +23,7 @@ pub mod config;
 mod dead;
 pub mod desk;
 mod dialling;
+mod early;
 mod ending;
 pub mod events;
 pub mod facts;

@@ -247,6 +247,7 @@ impl Call {
 
     /// A leg is over: what it said early is not repeated.
     pub(super) fn silence_early(&mut self, desk: &mut Desk, leg: usize) {
+        desk.stop(&mut self.legs[leg].timer_c);
         let of_leg = |tag: Tag| self.pairs.iter().any(|pair| pair.leg == leg && pair.a_tag == tag);
         let own = self.own_tag;
         for reliable in self.reliables.iter_mut().filter(|known| known.tag != own && of_leg(known.tag)) {

@@ -177,6 +177,8 @@ pub(super) struct Leg {
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
     pub trusted: bool,
+    /// Rings until then without another word.
+    pub timer_c: Option<TimerId>,
     /// The session interval its INVITE asked for, and the shortest it takes, in seconds.
     pub session: Option<u32>,
     pub least_session: u32,
@@ -235,6 +237,8 @@ pub(super) struct Pair {
     pub confirmed: bool,
     /// The RSeq of the target's latest reliable response.
     pub heard_rseq: Option<u32>,
+    /// The caller knows that its early dialog is over.
+    pub told_over: bool,
     /// Our 2xx that waits for its ACK.
     pub answering: Option<Answering>,
     /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.

@@ -25,9 +25,9 @@ impl Call {
             desk.dead.forget(&self.legs[leg].flow.destination());
         }
         desk.stop(&mut self.legs[leg].first_response);
+        self.keep_ringing(desk, leg, code);
         match (self.legs[leg].state, code) {
-            // That an early dialog is over is told to who asked for it (RFC 6228 4): nobody did.
-            (LegState::Ringing, 199) => {}
+            (LegState::Ringing, 199) => self.early_dialog_over(desk, leg, response),
             (LegState::Ringing, 101..=199) => self.early(desk, leg, response),
             (LegState::Ringing, 200..=299) => self.won(desk, leg, response),
             (LegState::Ringing, 300..) => self.leg_refused(desk, leg, code, response),
@@ -64,7 +64,7 @@ impl Call {
     }
 
     /// A provisional response: through the dialog it opens, or under our own tag.
-    fn early(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+    pub(super) fn early(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let code = response.code().unwrap_or(180);
         if let Some(run) = self.dial.as_mut()
             && code == 180
@@ -94,6 +94,7 @@ impl Call {
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.legs[leg].state = LegState::Won;
+        desk.stop(&mut self.legs[leg].timer_c);
         // Whatever was said about its early dialog, it is one now.
         self.pairs[pair].alive = [true; 2];
         self.confirm(desk, pair, response);
@@ -219,6 +220,7 @@ impl Call {
         // Who rang is the one that was meant: its refusal is the noun's.
         let elsewhere = elsewhere && !self.legs[leg].progressed;
         self.fork_failed(desk, leg, failure, elsewhere);
+        self.tell_early_over(desk, failure.status);
     }
 
     /// The pair of a target's dialog, made when its tag is new. `None`: the response opens none.
@@ -243,6 +245,7 @@ impl Call {
             a_tag,
             confirmed: false,
             heard_rseq: None,
+            told_over: false,
             answering: None,
             ack: [None, None],
             held_bye: None,

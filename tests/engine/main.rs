@@ -42,6 +42,7 @@ dialogues! {
     capabilities
     dial_timeout
     early_bye_of_target
+    early_dialog_over
     emergency
     emergency_identity
     emergency_service
@@ -61,8 +62,10 @@ dialogues! {
     fork_timeout
     hangup_from_outside
     held_bye_meets_bye
+    hold_and_resume
     hold_bye_until_ack
     hops_inside_dialog
+    in_dialog_notify
     in_dialog_requests
     identity_of_targets
     invite_expires
@@ -126,6 +129,7 @@ dialogues! {
     tcp_closed_in_mid_call
     tcp_response_not_sent
     time_limit
+    timer_c
     two_successes
     unknown_source
     unknown_source_by_default
