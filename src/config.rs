@@ -15,7 +15,7 @@ use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
 use crate::dns::DnsConfig;
 use crate::net::SipConfig;
 use crate::outbound::AllowPrivate;
-use crate::store::{SecretsSection, StoreSection};
+use crate::store::{RetentionSection, SecretsSection, StoreSection};
 use crate::telemetry::log::LogConfig;
 use crate::webhook;
 
@@ -43,6 +43,8 @@ sections! {
     sip: SipConfig,
     /// Numbers, accounts and the journal's projection.
     store: StoreSection,
+    /// How long what happened is remembered.
+    retention: RetentionSection,
     /// The key file.
     secrets: SecretsSection,
     /// The HTTP port.

@@ -7,6 +7,7 @@
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
+//! - `forget`: what is older than its retention.
 //! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
 
 mod clock;
@@ -15,6 +16,7 @@ mod drain;
 mod effects;
 mod first;
 mod follow;
+mod forget;
 mod full_load;
 mod ledger;
 mod listeners;
@@ -35,6 +37,7 @@ pub use clock::Clock;
 pub use config::{JournalSection, LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
 pub use follow::{FollowConfig, Follower, Following};
+pub use forget::Forgetting;
 pub use ledger::{Deliveries, Unread, pump, restore};
 pub use listeners::check as check_listener;
 pub use projection::{Projection, Sink};

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use super::clock::Clock;
 use super::first::{FirstStart, FirstStartError, GivenAdmin, instance};
 use super::follow::{FollowConfig, Follower, Following};
+use super::forget::Forgetting;
 use super::ledger::{Deliveries, Unread, pump, restore};
 use super::listeners::{BadAdvertise, for_engine};
 use super::projection::Projection;
@@ -257,6 +258,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         Box::new(body),
     );
     tasks.spawn_local(projection.run());
+    tasks.spawn_local(Forgetting::new(store.clone(), config.retention.clone(), metrics.clone()).run());
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 
     let (stop_api, stop) = watch::channel(false);

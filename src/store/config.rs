@@ -31,6 +31,26 @@ impl Default for StoreSection {
     }
 }
 
+/// `[retention]`: how long what happened is remembered. What is pending is never forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RetentionSection {
+    /// Days that a finished call is remembered, with its events; 0: for ever.
+    pub calls_days: u32,
+    /// Days that a delivered callback is remembered, with its tries; 0: as long as its call.
+    pub delivered_days: u32,
+    /// Days that a dead letter or superseded event is kept for a replay; 0: as long as its call.
+    pub dead_letters_days: u32,
+    /// Days that the trace of a call is kept; 0: as long as its call.
+    pub traces_days: u32,
+}
+
+impl Default for RetentionSection {
+    fn default() -> Self {
+        Self { calls_days: 90, delivered_days: 7, dead_letters_days: 30, traces_days: 3 }
+    }
+}
+
 /// `[secrets]`: what seals tokens and webhook secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -35,7 +35,7 @@ mod write;
 
 pub use changes::{Changes, Step};
 pub use column::Word;
-pub use config::{SecretsSection, StoreSection};
+pub use config::{RetentionSection, SecretsSection, StoreSection};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
 pub use inventory::{Classified, NumberKind, Wanted};

@@ -20,6 +20,7 @@ crate::on_both_servers!(
     what_is_due_is_claimed_once,
     a_dead_letter_is_replayed,
     old_calls_are_forgotten,
+    what_is_old_is_forgotten_by_its_kind,
 );
 
 const NODE: InstanceSid = InstanceSid(1);
@@ -218,6 +219,57 @@ async fn a_dead_letter_is_replayed(world: World) {
     store.project(NODE, 1, &dead).await.unwrap();
     let row = store.delivery(&id).await.unwrap().unwrap();
     assert_eq!((row.state, row.next_attempt_at, row.revision), (DeliveryState::Pending, Some(at(100)), 11));
+}
+
+async fn what_is_old_is_forgotten_by_its_kind(world: World) {
+    use callgate::daemon::Forgetting;
+    use callgate::store::RetentionSection;
+    const DAY: i64 = 86_400;
+    let store = &world.store;
+    // One call each day, each with every kind of row.
+    let mut batch = Batch::default();
+    for day in 0..100_u8 {
+        let id = u32::from(day) + 1;
+        let sid = CallSid(u128::from(id));
+        let begun = at(i64::from(day) * DAY);
+        let mut row = call(id.into(), 9, CallStatus::Busy);
+        (row.started_at, row.ended_at) = (begun, Some(begun));
+        batch.calls.push(row);
+        for (sequence, state) in [DeliveryState::Delivered, DeliveryState::Dead].into_iter().enumerate() {
+            let mut row = delivery(id.into(), u32::try_from(sequence).unwrap(), 1, state);
+            row.created_at = begun;
+            batch.attempts.push(AttemptRow {
+                delivery_id: row.id.clone(),
+                attempt: 1,
+                at: begun,
+                http_status: None,
+                error: None,
+                took_ms: 1,
+            });
+            batch.deliveries.push(row);
+        }
+        batch.trace.push(TraceRow { call_id: sid, line: 0, at: begun, text: "x".into() });
+    }
+    store.project(NODE, 1, &batch).await.unwrap();
+    let metrics = std::sync::Arc::new(callgate::telemetry::Metrics::new());
+    let keep = RetentionSection::default();
+    let mut forgetting = Forgetting::new(store.clone(), keep, std::sync::Arc::clone(&metrics));
+    // Twice: a second round finds nothing more. The newest call began half a day before.
+    for _ in 0..2 {
+        forgetting.round(at(99 * DAY + DAY / 2)).await.unwrap();
+        let mut left = [0_u32; 4];
+        for id in 1..=100 {
+            let deliveries = [delivery_id(CallSid(id), None, 0), delivery_id(CallSid(id), None, 1)];
+            left[0] += u32::from(store.call(CallSid(id)).await.unwrap().is_some());
+            left[1] += u32::from(store.delivery(&deliveries[0]).await.unwrap().is_some());
+            left[2] += u32::from(store.delivery(&deliveries[1]).await.unwrap().is_some());
+            left[3] += u32::from(!store.call_trace(CallSid(id)).await.unwrap().is_empty());
+        }
+        assert_eq!(left, [90, 7, 30, 3], "calls, delivered, dead letters, traces");
+    }
+    let forgotten = &metrics.store.forgotten;
+    let counted = ["calls", "delivered", "given_up", "trace_lines"].map(|word| forgotten.get(word));
+    assert_eq!(counted, [10, 93, 70, 97]);
 }
 
 async fn old_calls_are_forgotten(world: World) {

@@ -1,4 +1,4 @@
-//! Deliveries that are due, given up, or wanted once more; and forgetting what is old.
+//! Deliveries that are due, given up, or wanted once more.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -111,28 +111,5 @@ impl Store {
         let sql = Sql::of(&[DeliveryRow::SELECT, "WHERE id = $1"]);
         let rows = self.calls.rows(sql, &[id.to_owned().bind()]).await?;
         Ok(rows.first().map(DeliveryRow::read).transpose()?)
-    }
-
-    /// Forgets calls that ended before `before` and have no pending delivery, with everything that
-    /// hangs on them; how many.
-    ///
-    /// # Errors
-    /// The database is away.
-    pub async fn forget_calls(&self, before: Timestamp) -> Result<u64> {
-        const OLD: &str = "(SELECT id FROM calls WHERE ended_at < $1 AND NOT EXISTS \
-             (SELECT 1 FROM deliveries WHERE call_id = calls.id AND state = 'pending'))";
-        let mut tx = self.calls.begin(Purpose::Write).await?;
-        for head in [
-            "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE call_id IN ",
-            "DELETE FROM trace WHERE (call_id IN ",
-            "DELETE FROM events WHERE (call_id IN ",
-            "DELETE FROM deliveries WHERE state <> 'pending' AND (call_id IN ",
-        ] {
-            tx.execute(Sql::of(&[head, OLD, ")"]), &[before.bind()]).await?;
-        }
-        let forgotten =
-            tx.execute(Sql::of(&["DELETE FROM calls WHERE id IN ", OLD]), &[before.bind()]).await?;
-        tx.commit().await?;
-        Ok(forgotten)
     }
 }

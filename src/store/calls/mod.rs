@@ -2,13 +2,16 @@
 //!
 //! - `rows`: its tables. `project`: one batch, in one transaction, any number of times over.
 //! - `lists`: what the API shows. `deliveries`: what is due, what was given up, and once more.
+//! - `retention`: forgetting what is old.
 
 mod deliveries;
 mod lists;
 mod project;
+mod retention;
 mod rows;
 
 pub use deliveries::DeliveryState;
 pub use lists::{CallFilter, DeliveryFilter};
 pub use project::Batch;
+pub use retention::FORGOTTEN_AT_ONCE;
 pub use rows::{AttemptRow, CallRow, DeliveryRow, EventRow, TraceRow, delivery_id};

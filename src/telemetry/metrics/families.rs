@@ -139,6 +139,8 @@ group! {
         projected: counter, "Journal records written into the store's tables of calls and deliveries.";
         projection_seconds: seconds, "Seconds one batch of journal records took to reach the store.";
         projection_lag_ms: gauge, "Age in milliseconds of the oldest journal record not in the store yet.";
+        forgotten: by_word(&["calls", "delivered", "given_up", "trace_lines"]),
+            "Rows forgotten because their days of retention are over.";
         failures: counter, "Statements or connections of the store that failed.";
         up: gauge, "1 while the store answers, 0 while it does not.";
     }
