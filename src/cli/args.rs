@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 
 /// What stands below the list of commands.
 const AFTER_HELP: &str = "\
-serve, demo, check and migrate work by themselves; the other commands speak to the running daemon over \
+serve, demo, check, migrate, backup and restore work by themselves; the other commands speak to the running daemon over \
 its socket, so run them in its folder, or with its --config or --socket.
 
 Exit codes are those of sysexits.h: 0 fine, 64 usage, 65 refused, 66 not there, 69 the daemon or the \
@@ -54,6 +54,19 @@ pub(crate) enum Command {
     Check,
     /// Bring the store's tables up to date and exit
     Migrate,
+    /// Write the embedded store and its key into a new file, while the daemon runs or not
+    Backup {
+        /// The new file; whoever reads it can open the tokens in it
+        file: PathBuf,
+    },
+    /// Put the store and key of a backup where the configuration says; the daemon must not run
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Put what is there aside, as `….before-restore`
+        #[arg(long)]
+        force: bool,
+    },
     /// Say how a dialled number would be routed: forms, organization, patterns, winner
     Explain(Explain),
     /// Build the directory from the store anew

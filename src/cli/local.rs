@@ -1,4 +1,4 @@
-//! The commands that need no daemon: serve, check, migrate.
+//! The commands that need no daemon: serve, check, migrate, backup, restore.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use crate::config::{Config, ConfigError};
 use crate::routing::{Builder, Directory, lint};
 use crate::store::{BadRow, Store, StoreError};
 
+use super::backup::{BackupError, backup, restore};
 use super::exit;
 
 /// Why such a command failed.
@@ -21,6 +22,8 @@ pub(crate) enum LocalError {
     Process(#[from] std::io::Error),
     #[error(transparent)]
     Serve(#[from] crate::daemon::ServeError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 impl LocalError {
@@ -33,6 +36,7 @@ impl LocalError {
             Self::Store(_) => exit::DATA,
             Self::Process(_) => exit::SOFTWARE,
             Self::Serve(error) => error.exit_code(),
+            Self::Backup(error) => error.exit_code(),
         }
     }
 }
@@ -58,6 +62,18 @@ pub(crate) fn migrate(file: Option<&Path>) -> Result<Value> {
         store.close().await;
         Ok(json!({ "store": store_kind(&store), "applied": applied? }))
     })
+}
+
+/// Writes the embedded store and its key into `to`.
+pub(crate) fn back_up(file: Option<&Path>, to: &Path) -> Result<Value> {
+    let config = config(file)?;
+    Ok(runtime()?.block_on(backup(&config, to))?)
+}
+
+/// Puts what `from` holds where the configuration says.
+pub(crate) fn put_back(file: Option<&Path>, from: &Path, force: bool) -> Result<Value> {
+    let config = config(file)?;
+    Ok(runtime()?.block_on(restore(&config, from, force))?)
 }
 
 /// Reads the configuration, loads the directory as a start would and says what is doubtful. Neither

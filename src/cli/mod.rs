@@ -2,10 +2,11 @@
 //!
 //! - `args`: the words. `run`: from them to the exit code.
 //! - `commands`: those that speak to the daemon. `client`: HTTP over its socket.
-//! - `local`: those that need no daemon. `demo/`: the demo's application and telephones.
+//! - `local`: those that need no daemon. `backup`: the store in one file, and back. `demo/`: the demo's application and telephones.
 //! - `print`: answers as people read them. `exit`: exit codes of sysexits.
 
 mod args;
+mod backup;
 mod client;
 mod commands;
 pub mod demo;

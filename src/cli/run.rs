@@ -32,6 +32,8 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => super::demo::run(args.once),
         Command::Check => tell(local::check(file), shared.json),
         Command::Migrate => tell(local::migrate(file), shared.json),
+        Command::Backup { file: to } => tell(local::back_up(file, to), shared.json),
+        Command::Restore { file: from, force } => tell(local::put_back(file, from, *force), shared.json),
         Command::Explain(args) => finish(shared, |socket| commands::explain(socket, args)),
         Command::Reload(args) => finish(shared, |socket| commands::reload(socket, args)),
         Command::Calls(args) => finish(shared, |socket| commands::calls(socket, args)),

@@ -8,8 +8,10 @@
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
+//! - `backup`: copies of the embedded files.
 //! - `calls/`: the projection of the journal. `write`, `lists`, `inventory`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
 
+mod backup;
 mod bytes;
 pub mod calls;
 mod changes;
@@ -33,6 +35,7 @@ mod watch;
 mod words;
 mod write;
 
+pub use backup::EmbeddedFiles;
 pub use changes::{Changes, Step};
 pub use column::Word;
 pub use config::{RetentionSection, SecretsSection, StoreSection};

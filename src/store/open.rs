@@ -102,13 +102,13 @@ impl Store {
     }
 }
 
-fn sqlite_path(url: &str) -> Option<&Path> {
+pub(crate) fn sqlite_path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
     (!path.is_empty() && !path.contains(['?', '#'])).then(|| Path::new(path))
 }
 
 /// `data/callgate.db` has its projection in `data/callgate-calls.db`.
-fn calls_path(path: &Path) -> PathBuf {
+pub(crate) fn calls_path(path: &Path) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let ending = path.extension().map_or("db".into(), |ending| ending.to_string_lossy());
     path.with_file_name(format!("{stem}-calls.{ending}"))

@@ -26,6 +26,8 @@ fn help_says_what_each_word_does() {
         "demo",
         "check",
         "migrate",
+        "backup",
+        "restore",
         "explain",
         "reload",
         "calls",

@@ -1,6 +1,7 @@
 //! The real binary on free ports: calls, signals, restarts, limits, and what it says when it cannot.
 
 mod away;
+mod backup;
 mod by_hand;
 mod commands;
 mod killed;
