@@ -12,10 +12,10 @@ use crate::call::program::Failure;
 use crate::call::record::{CallerSide, Change, DialogState, Event, Record};
 use crate::call::reliable::Source;
 use crate::call::session;
-use crate::call::state::{Answering, Call, LegState, Phase, Rung, Side, StoredAck};
+use crate::call::state::{Call, LegState, Phase, Rung, Side};
 use crate::call::trace::TraceItem;
 use crate::reason::Reason;
-use crate::sip::{Message, Method, Name, Writer};
+use crate::sip::{Message, Name, Writer};
 
 /// How often a ringing call says so again (13.3.1.1).
 const RING_AGAIN: Duration = Duration::from_secs(60);
@@ -211,107 +211,6 @@ impl Call {
         self.record(desk, change, Some(CallStatus::InProgress));
         self.invite = None;
         self.start_time_limit(desk);
-    }
-
-    /// A 2xx of ours has left on `side`; it is repeated until its ACK.
-    pub(super) fn answering(
-        &self,
-        desk: &mut Desk,
-        pair: usize,
-        side: Side,
-        (cseq, far_cseq): (u32, u32),
-        flow: crate::flow::Flow,
-        bytes: Arc<[u8]>,
-    ) -> Answering {
-        let interval = desk.config.timers.t1;
-        let timer = Some(desk.start(interval, self.key, What::Answer(pair)));
-        let give_up = desk.now + desk.give_up();
-        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries: 0, repeats: 0 }
-    }
-
-    /// The ACK of a 2xx of ours did not come in time: once more, or the end.
-    pub(super) fn answer_again(&mut self, desk: &mut Desk, pair: usize) {
-        let t2 = desk.config.timers.t2;
-        let Some(answering) = self.pairs[pair].answering.as_mut() else { return };
-        answering.timer = None;
-        if desk.now >= answering.give_up {
-            self.no_ack(desk, pair);
-            return;
-        }
-        desk.send(answering.flow, &answering.bytes, crate::call::ask::SendToken::default());
-        answering.repeats = answering.repeats.saturating_add(1);
-        let (repeats, bytes, side) = (answering.repeats, answering.bytes.clone(), answering.side);
-        answering.interval = (answering.interval * 2).min(t2);
-        let wait = answering.interval.min(answering.give_up.since(desk.now));
-        answering.timer = Some(desk.start(wait, self.key, What::Answer(pair)));
-        desk.trace_again(self.facts.call, self.leg_of(pair, side), &bytes, false, repeats);
-    }
-
-    /// An ACK inside a dialog, for a 2xx of ours.
-    pub(super) fn acknowledged(&mut self, desk: &mut Desk, pair: usize, side: Side, ack: &Message<'_>) {
-        let expected = self.pairs[pair].answering.as_ref();
-        if !expected.is_some_and(|answering| answering.side == side && answering.cseq == ack.cseq().number) {
-            return;
-        }
-        let Some(mut answering) = self.pairs[pair].answering.take() else { return };
-        desk.stop(&mut answering.timer);
-        if !self.has_acked(pair, side.other(), answering.far_cseq) {
-            self.send_ack(desk, pair, side.other(), answering.far_cseq, Some(ack));
-        }
-        let first = side == Side::A && self.winner == Some(pair) && !self.acked && !self.over;
-        if first {
-            self.acked = true;
-            self.record(desk, Change::Acked, None);
-            self.start_liveness(desk, pair);
-        }
-        self.release_held_bye(desk, pair);
-    }
-
-    /// Whether the 2xx of this number on `side` has its ACK.
-    pub(super) fn has_acked(&self, pair: usize, side: Side, cseq: u32) -> bool {
-        self.pairs[pair].ack[side as usize].as_ref().is_some_and(|ack| ack.cseq == cseq)
-    }
-
-    /// Acknowledges a 2xx on `side` without a body, unless it is acknowledged already: 13.2.2.4 wants
-    /// an ACK for every 2xx, whatever became of the other side.
-    pub(super) fn ensure_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
-        if !self.has_acked(pair, side, cseq) {
-            self.send_ack(desk, pair, side, cseq, None);
-        }
-    }
-
-    /// Acknowledges a 2xx on `side`, with the body of the other side's ACK where there is one.
-    pub(super) fn send_ack(
-        &mut self,
-        desk: &mut Desk,
-        pair: usize,
-        side: Side,
-        cseq: u32,
-        ack: Option<&Message<'_>>,
-    ) {
-        let branch = desk.mint_branch(self.shard);
-        let mut paper = std::mem::take(&mut desk.paper);
-        let (known, trusted) = (self.flow.local, self.trusted(pair, side));
-        let dialog = self.pairs[pair].dialog(side);
-        let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
-        let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
-        match ack {
-            Some(ack) => {
-                compose::hops(&mut writer, ack);
-                compose::request_headers(&mut writer, ack, trusted, &[]);
-                writer.body(ack.body());
-            }
-            None => {
-                writer.numeric(Name::MaxForwards, 70);
-                writer.finish();
-            }
-        }
-        let flow = dialog.flow;
-        desk.paper = paper;
-        desk.send_paper(flow);
-        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
-        let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };
-        self.pairs[pair].ack[side as usize] = Some(stored);
     }
 
     /// Writes one record.

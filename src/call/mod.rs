@@ -5,15 +5,17 @@
 //! what its trace shows. `ask`: what it asks of the world. `config`: what the engine is born with.
 //!
 //! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
-//!   sides. `dialling`: documents carried out, with `fork` (nouns rung together),
-//!   `program` (which verb is next) and `callerid`.
-//!   `early`: Timer C and 199. `reliable`: provisional responses that want PRACK. `relay`: requests inside its dialogs. `ending`: BYE. `session`: session timers. `liveness`: is the other
-//!   side still there?
+//!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
+//!   rung together), `program` (which verb is next) and `callerid`.
+//! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
+//! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
+//!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
 //!   `target`: the way to a peer. `dead`: targets that did not answer lately. `ladder`: a message as a line of the trace.
 
+mod acks;
 pub mod ask;
 mod caller;
 mod callerid;
@@ -39,9 +41,11 @@ pub mod phrases;
 pub mod program;
 pub mod record;
 mod relay;
+mod relayed;
 mod reliable;
 pub mod session;
 pub mod state;
 mod target;
 mod target_side;
 pub mod trace;
+mod way;
