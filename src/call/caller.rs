@@ -207,8 +207,9 @@ impl Call {
             .and_then(|kept| session::agreed(&kept.message(), self.legs[leg].session, response));
         self.set_session(desk, pair, agreed);
         let (caller, target) = (self.kept(pair, Side::A), self.kept(pair, Side::B));
-        let change = Change::Answered { caller, target, response: bytes };
+        let change = Change::Answered { leg: self.legs[leg].sid, caller, target, response: bytes };
         self.record(desk, change, Some(CallStatus::InProgress));
+        self.tell_leg(desk, leg, CallStatus::Answered);
         self.invite = None;
         self.start_time_limit(desk);
     }
@@ -236,6 +237,7 @@ impl Call {
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.expiry);
         desk.stop(&mut self.phase_timer);
+        self.legs_over(desk, terminal.sip_code, terminal.duration);
         self.record(desk, Change::Ended(terminal), Some(terminal.status));
         desk.count(Counter::Ended(terminal.reason));
     }

@@ -9,6 +9,7 @@ use crate::call::callerid;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use crate::call::leg_events;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource};
 use crate::call::program::{self, Failure, Step};
 use crate::call::record::{Change, InvitedLeg};
@@ -157,6 +158,8 @@ impl Call {
             session: None,
             least_session: 0,
             refusal: None,
+            told: leg_events::facts(plan, sid, &self.facts.from),
+            rang: false,
             losers: Vec::new(),
         });
         let leg = self.legs.len() - 1;
@@ -173,6 +176,7 @@ impl Call {
             }
         }
         self.send_invite(desk, leg, flow);
+        self.tell_leg(desk, leg, CallStatus::Initiated);
         true
     }
 
@@ -264,7 +268,13 @@ impl Call {
             writer.header(crate::sip::Name::From, &[&to.local]).header(crate::sip::Name::To, &[&to.remote]);
             writer.header(crate::sip::Name::CallId, &[&to.call_id]).cseq(to.cseq, Method::Invite);
         }
-        InvitedLeg { leg: to.sid, request_uri: uri, headers: headers.into(), flow: to.flow }
+        let plan = self.dial.as_ref().and_then(|run| run.forks.iter().find(|fork| fork.leg == Some(leg)));
+        let parties = plan.map(|fork| {
+            let from = fork.plan.caller_id.as_ref().unwrap_or(&self.facts.from);
+            (from.clone(), fork.plan.to.clone())
+        });
+        let parties = parties.unwrap_or_else(|| ("".into(), "".into()));
+        InvitedLeg { leg: to.sid, parties, request_uri: uri, headers: headers.into(), flow: to.flow }
     }
 
     /// Nothing at all came from a target within `first-response`: it is left for the next one.
@@ -295,6 +305,7 @@ impl Call {
         }
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: code }, None);
+        self.leg_over(desk, leg, code, Duration::ZERO);
     }
 
     /// The Dial's timeout.
@@ -413,7 +424,8 @@ impl Call {
             Host::At(at) => Host::At(Destination { transport: transport.unwrap_or(at.transport), ..at }),
             Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
         };
-        Ok((Plan { request_uri: uri, transport, caller_id, headers, trusted }, host))
+        let (to, callback) = (leg_events::party(&noun.target), noun.callback.clone());
+        Ok((Plan { request_uri: uri, transport, caller_id, headers, trusted, to, callback }, host))
     }
 
     /// The service URN of an emergency call: it stays the Request-URI, so that what lies behind the

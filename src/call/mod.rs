@@ -10,6 +10,7 @@
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
+//! - `leg_events`: what a noun's callback hears.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
@@ -34,6 +35,7 @@ pub mod generator;
 pub mod headers;
 pub mod instructions;
 mod ladder;
+mod leg_events;
 mod liveness;
 pub mod mint;
 pub mod outcome;

@@ -22,6 +22,10 @@ pub enum CallStatus {
     Canceled,
     /// The rest.
     Failed,
+    /// Of a target's leg only: its INVITE left.
+    Initiated,
+    /// Of a target's leg only: its 2xx came.
+    Answered,
 }
 
 impl CallStatus {
@@ -36,13 +40,15 @@ impl CallStatus {
             Self::NoAnswer => "no-answer",
             Self::Canceled => "canceled",
             Self::Failed => "failed",
+            Self::Initiated => "initiated",
+            Self::Answered => "answered",
         }
     }
 
     /// Whether nothing follows.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, Self::Ringing | Self::InProgress)
+        !matches!(self, Self::Ringing | Self::InProgress | Self::Initiated | Self::Answered)
     }
 
     /// `CallbackEvent`: the document's three words.

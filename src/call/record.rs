@@ -5,8 +5,10 @@
 //! application is to hear of carries its event, so that state and delivery are one write.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::facts::CallFacts;
+use crate::call::instructions::NounCallback;
 use crate::call::outcome::{CallStatus, DialOutcome, Terminal};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
@@ -62,6 +64,8 @@ pub enum Change {
     },
     /// Our 2xx to the caller left.
     Answered {
+        /// The target's leg.
+        leg: CallSid,
         /// The caller's dialog.
         caller: Box<DialogState>,
         /// The winning target's dialog.
@@ -78,6 +82,8 @@ pub enum Change {
         /// How it is now.
         dialog: Box<DialogState>,
     },
+    /// A target's leg whose noun has a status callback came this far.
+    Leg(Box<LegEvent>),
     /// A Dial is over.
     Dialled(Box<DialOutcome>),
     /// Nothing follows; the event with it is terminal.
@@ -99,12 +105,60 @@ pub struct CallerSide {
 pub struct InvitedLeg {
     /// The leg.
     pub leg: CallSid,
+    /// `From` and `To` of the leg, as applications read them.
+    pub parties: (Arc<str>, Arc<str>),
     /// The INVITE's Request-URI.
     pub request_uri: Arc<[u8]>,
     /// Header lines that CANCEL repeats: our Via, From, To without tag, Call-ID, CSeq, Route.
     pub headers: Arc<[u8]>,
     /// Where it went.
     pub flow: Flow,
+}
+
+/// One report for a noun's status callback. It stands for itself, so that whoever reads it needs
+/// nothing that was written before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegEvent {
+    /// Whose, and who is told.
+    pub leg: Arc<LegFacts>,
+    /// `initiated`, `ringing`, `answered` or `completed`.
+    pub status: CallStatus,
+    /// With `completed`: the leg's final response or what stood for it.
+    pub sip_code: u16,
+    /// With `completed`: from answer to BYE; zero when unanswered.
+    pub duration: Duration,
+}
+
+impl LegEvent {
+    /// `SequenceNumber`: fixed by the event, so that gaps appear where one is not wanted.
+    #[must_use]
+    pub const fn sequence(&self) -> u32 {
+        match self.status {
+            CallStatus::Initiated => 0,
+            CallStatus::Ringing => 1,
+            CallStatus::Answered => 2,
+            _ => 3,
+        }
+    }
+
+    /// Whether the noun's `statusCallbackEvent` lists it.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.leg.callback.events & (1 << self.sequence()) != 0
+    }
+}
+
+/// What stays the same about a leg whose noun has a status callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegFacts {
+    /// `CallSid` of the leg.
+    pub leg: CallSid,
+    /// `From`: the caller id that the target is shown.
+    pub from: Arc<str>,
+    /// `To`: the noun's text.
+    pub to: Arc<str>,
+    /// Who is told, and of what.
+    pub callback: Arc<NounCallback>,
 }
 
 /// One side's dialog (RFC 3261 12) as far as routing its requests after a restart needs.
@@ -132,6 +186,17 @@ pub struct DialogState {
     pub remote_cseq: u32,
     /// Session interval in seconds, 0: none.
     pub session_interval: u32,
+}
+
+impl Record {
+    /// The noun's event in it, where its callback wants that one.
+    #[must_use]
+    pub fn leg_event(&self) -> Option<&LegEvent> {
+        match &self.change {
+            Change::Leg(event) if event.is_wanted() => Some(event),
+            _ => None,
+        }
+    }
 }
 
 impl DialogState {

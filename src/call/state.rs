@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::call::ask::AskId;
 use crate::call::desk::CallKey;
 use crate::call::facts::CallFacts;
-use crate::call::instructions::Dial;
+use crate::call::instructions::{Dial, NounCallback};
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
+use crate::call::record::LegFacts;
 use crate::call::reliable::Reliable;
 use crate::call::session::Session;
 use crate::dialog::Dialog;
@@ -151,6 +152,10 @@ pub(super) struct Plan {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Identity headers may be told.
     pub trusted: bool,
+    /// The noun's text: `To` of the leg.
+    pub to: Arc<str>,
+    /// The noun's status callback.
+    pub callback: Option<Arc<NounCallback>>,
 }
 
 /// One INVITE toward a target.
@@ -184,6 +189,10 @@ pub(super) struct Leg {
     pub least_session: u32,
     /// What its refusal is to the caller: the code, and the header lines that go with it.
     pub refusal: Option<(u16, Box<[u8]>)>,
+    /// Who hears of it, where somebody does, until its `completed` is told.
+    pub told: Option<Arc<LegFacts>>,
+    /// `ringing` was told.
+    pub rang: bool,
     /// 2xx of this INVITE that lost.
     pub losers: Vec<Loser>,
 }

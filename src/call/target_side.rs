@@ -1,6 +1,7 @@
 //! The targets' side of a call: what their responses to our INVITEs do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::capabilities;
 use crate::call::compose;
@@ -70,6 +71,7 @@ impl Call {
             && code == 180
         {
             run.rang.get_or_insert(desk.now);
+            self.leg_rings(desk, leg);
         }
         if self.trunk.single_early_dialog {
             return self.ring(desk, 180, self.own_tag, None, None);
@@ -219,6 +221,7 @@ impl Call {
         self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
         // Who rang is the one that was meant: its refusal is the noun's.
         let elsewhere = elsewhere && !self.legs[leg].progressed;
+        self.leg_over(desk, leg, failure.status, Duration::ZERO);
         self.fork_failed(desk, leg, failure, elsewhere);
         self.tell_early_over(desk, failure.status);
     }

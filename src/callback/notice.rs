@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::call::facts::CallFacts;
 use crate::call::outcome::Terminal;
-use crate::call::record::{Change, Event, Record};
+use crate::call::record::{Change, Event, LegEvent, Record};
 use crate::ids::{AccountSid, CallSid};
 use crate::routing::model::Hook;
 
@@ -24,6 +24,8 @@ pub struct Notice {
     pub started: SystemTime,
     /// The last B leg so far: `OutboundCallSid`.
     pub outbound: Option<CallSid>,
+    /// The leg, where it is a leg's event and goes to its noun's callback.
+    pub leg: Option<Box<LegEvent>>,
     /// The end, with a terminal event.
     pub terminal: Option<Terminal>,
     /// Tries made before this process took it over.
@@ -41,14 +43,17 @@ impl Notice {
         started: SystemTime,
         outbound: Option<CallSid>,
     ) -> Option<Self> {
-        let event = record.event?;
-        facts.profile.status_callback.as_ref()?;
+        let leg = record.leg_event();
+        let event = match leg {
+            Some(leg) => Event { sequence: leg.sequence(), status: leg.status },
+            None => record.event.filter(|_| facts.profile.status_callback.is_some())?,
+        };
         let terminal = match &record.change {
             Change::Ended(terminal) => Some(*terminal),
             _ => None,
         };
-        let facts = facts.clone();
-        Some(Self { facts, seq: record.seq, event, at, started, outbound, terminal, tries: 0 })
+        let (facts, leg) = (facts.clone(), leg.cloned().map(Box::new));
+        Some(Self { facts, seq: record.seq, event, at, started, outbound, leg, terminal, tries: 0 })
     }
 
     /// Whose.
@@ -57,9 +62,24 @@ impl Notice {
         self.facts.call
     }
 
+    /// The leg it tells of, where it is one's.
+    #[must_use]
+    pub fn leg(&self) -> Option<CallSid> {
+        self.leg.as_ref().map(|event| event.leg.leg)
+    }
+
+    /// Whose events stay in order: a leg's, else the call's.
+    pub(super) fn line(&self) -> CallSid {
+        self.leg().unwrap_or_else(|| self.call())
+    }
+
     /// Where it goes, as stored.
-    pub(super) fn hook(&self) -> Option<&Hook> {
-        self.facts.profile.status_callback.as_ref()
+    #[must_use]
+    pub fn hook(&self) -> Option<&Hook> {
+        match &self.leg {
+            Some(event) => Some(&event.leg.callback.hook),
+            None => self.facts.profile.status_callback.as_ref(),
+        }
     }
 
     pub(super) fn receiver(&self) -> Option<Receiver> {

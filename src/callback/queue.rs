@@ -86,7 +86,7 @@ impl Queue {
     /// Plans on after a try; says how long until the same event's next, if there is one.
     pub(super) fn finish(&mut self, tried: &Try, result: Result, now: Instant) -> Option<Duration> {
         let jitter = (self.chance)();
-        let call = tried.notice.call();
+        let call = tried.notice.line();
         let lines = self.receivers.get_mut(&tried.receiver)?;
         let wait = lines.finish(call, result, jitter, now, &self.config, &mut self.ends);
         if result == Result::Gone {

@@ -68,7 +68,7 @@ impl Tally {
         let notice = line.pop(now)?;
         self.held -= 1;
         if self.remember > 0 {
-            let key = (notice.call(), notice.event.sequence);
+            let key = (notice.line(), notice.event.sequence);
             if self.ended.insert(key) {
                 self.order.push_back(key);
             }
@@ -100,7 +100,7 @@ impl Lines {
             if self.tally.held >= config.in_memory {
                 break;
             }
-            if self.tally.ended.contains(&(notice.call(), notice.event.sequence)) {
+            if self.tally.ended.contains(&(notice.line(), notice.event.sequence)) {
                 continue;
             }
             if self.insert(Arc::new(notice), now, config) {
@@ -124,7 +124,7 @@ impl Lines {
     }
 
     fn insert(&mut self, notice: Arc<Notice>, now: Instant, config: &Config) -> bool {
-        let call = notice.call();
+        let call = notice.line();
         let line = self.calls.entry(call).or_default();
         Self::unlist(&mut self.due, &mut self.closing, call, line);
         let new = line.insert(notice, now, config);

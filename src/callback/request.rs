@@ -9,6 +9,7 @@ use jiff::fmt::rfc2822;
 use super::notice::Notice;
 use super::receiver::Result as TryResult;
 use crate::call::outcome::Terminal;
+use crate::call::record::LegEvent;
 use crate::ids::InstanceSid;
 use crate::outbound::{
     BadUrl, Failure, Identity, Params, Request, Response, Target, rfc2822 as rfc2822_date, seconds_up,
@@ -26,7 +27,7 @@ pub(super) fn request(
     let hook = notice.hook().ok_or(BadUrl::Relative)?;
     let facts = &notice.facts;
     let target = Arc::new(Target::parse(&hook.url, Some(&facts.base_url))?);
-    let id = format!("evt_{}_{}", facts.call, notice.event.sequence);
+    let id = format!("evt_{}_{}", notice.line(), notice.event.sequence);
     let identity = Identity { id: &id, keys, now };
     Request::signed(target, hook.method, &params(notice, instance), identity, facts.post_query_in_body)
 }
@@ -39,6 +40,9 @@ pub fn body(notice: &Notice, instance: InstanceSid) -> String {
 
 /// The voice list, and what is known of the event.
 fn params(notice: &Notice, instance: InstanceSid) -> Params<'_> {
+    if let Some(event) = &notice.leg {
+        return leg_params(notice, event, instance);
+    }
     let event = notice.event;
     let mut params = voice_params(&notice.facts, instance, event.status, notice.outbound, notice.started);
     params.push("CallbackEvent", event.status.callback_event());
@@ -46,6 +50,31 @@ fn params(notice: &Notice, instance: InstanceSid) -> Params<'_> {
     params.push("Timestamp", rfc2822_date(notice.at));
     if let Some(terminal) = &notice.terminal {
         push_terminal(&mut params, terminal);
+    }
+    params
+}
+
+/// What a noun's callback is told of its leg.
+fn leg_params<'n>(notice: &'n Notice, event: &'n LegEvent, instance: InstanceSid) -> Params<'n> {
+    let facts = &notice.facts;
+    let mut params = Params::default();
+    params.push("CallSid", event.leg.leg.to_string());
+    params.push("ParentCallSid", facts.call.to_string());
+    params.push("InstanceId", instance.to_string());
+    params.push("AccountSid", facts.account.to_string());
+    params.push("From", &*event.leg.from);
+    params.push("To", &*event.leg.to);
+    params.push("CallStatus", event.status.as_str());
+    params.push("ApiVersion", "2012-04-24");
+    params.push("Direction", "outbound-dial");
+    params.push("CallerName", &*facts.caller_name);
+    params.push("ForwardedFrom", &*facts.forwarded_from);
+    params.push("CallbackSource", "call-progress-events");
+    params.push("SequenceNumber", event.sequence().to_string());
+    params.push("Timestamp", rfc2822_date(notice.at));
+    if event.status.is_terminal() {
+        params.push("CallDuration", seconds_up(event.duration));
+        params.push("SipResponseCode", event.sip_code.to_string());
     }
     params
 }

@@ -47,7 +47,17 @@ fn notice(url: &str, call: u128, sequence: u32, status: CallStatus) -> Notice {
         generation: 1,
     });
     let (event, at) = (Event { sequence, status }, SystemTime::UNIX_EPOCH);
-    Notice { facts, seq: sequence, event, at, started: at, outbound: None, terminal: None, tries: 0 }
+    Notice {
+        facts,
+        seq: sequence,
+        event,
+        at,
+        started: at,
+        outbound: None,
+        leg: None,
+        terminal: None,
+        tries: 0,
+    }
 }
 
 fn status(sequence: u32, last: u32) -> CallStatus {

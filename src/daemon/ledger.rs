@@ -73,6 +73,7 @@ impl Deliveries {
     fn tried(&self, delivery: &Delivery, attempt: &Attempt, fate: Fate) {
         self.note(Entry::Outcome(Outcome {
             call: delivery.notice.call(),
+            leg: delivery.notice.leg(),
             sequence: delivery.notice.event.sequence,
             attempt: attempt.number,
             took: attempt.took,
@@ -85,6 +86,7 @@ impl Deliveries {
     fn given_up(&self, delivery: &Delivery, fate: Fate) {
         self.note(Entry::Outcome(Outcome {
             call: delivery.notice.call(),
+            leg: delivery.notice.leg(),
             sequence: delivery.notice.event.sequence,
             attempt: 0,
             took: Duration::ZERO,

@@ -6,7 +6,7 @@
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
-//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store.
+//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `leg_rows` its legs'.
 //! - `forget`: what is older than its retention.
 //! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
 
@@ -19,6 +19,7 @@ mod follow;
 mod forget;
 mod full_load;
 mod ledger;
+mod leg_rows;
 mod listeners;
 mod narrate;
 mod notify;

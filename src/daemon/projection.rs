@@ -17,7 +17,7 @@ use crate::callback::Notice;
 use crate::ids::{CallSid, InstanceSid};
 use crate::journal::{Entry, Fate, Fed, Feed, Gauge, Outcome};
 use crate::store::calls::{
-    AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, TraceRow, delivery_id,
+    AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, LegRow, TraceRow, delivery_id,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -192,6 +192,8 @@ struct Rows {
 struct Standing {
     row: CallRow,
     row_changed: bool,
+    /// Its targets' legs; true: changed since the last batch.
+    legs: Vec<(LegRow, bool)>,
     deliveries: Vec<(DeliveryRow, bool)>,
     listed: bool,
 }
@@ -229,6 +231,8 @@ impl Rows {
         if standing.is_done() {
             if let Some(standing) = self.calls.remove(&call) {
                 self.batch.calls.extend(standing.row_changed.then_some(standing.row));
+                let legs = standing.legs.into_iter().filter(|(_, changed)| *changed);
+                self.batch.legs.extend(legs.map(|(leg, _)| leg));
                 let changed = standing.deliveries.into_iter().filter(|(_, changed)| *changed);
                 self.batch.deliveries.extend(changed.map(|(delivery, _)| delivery));
             }
@@ -246,6 +250,11 @@ impl Rows {
             if std::mem::take(&mut standing.row_changed) {
                 self.batch.calls.push(standing.row.clone());
             }
+            for (leg, changed) in &mut standing.legs {
+                if std::mem::take(changed) {
+                    self.batch.legs.push(leg.clone());
+                }
+            }
             for (delivery, changed) in &mut standing.deliveries {
                 if std::mem::take(changed) {
                     self.batch.deliveries.push(delivery.clone());
@@ -262,10 +271,12 @@ impl Rows {
         let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
             row: call_row(node, known, stamp(known.started)),
             row_changed: false,
+            legs: Vec::new(),
             deliveries: Vec::new(),
             listed: false,
         });
         advance(&mut standing.row, record, at);
+        super::leg_rows::advance(&mut standing.legs, &standing.row, record, at, wanted);
         let (kind, detail) = words(&record.change);
         let event =
             EventRow { call_id: record.call, sequence: record.seq, at, kind: kind.to_owned(), detail };
@@ -275,9 +286,9 @@ impl Rows {
         }
         let notice = Notice::of(record, &known.facts, time(fed.at), time(known.started), known.outbound);
         let Some(notice) = notice else { return };
-        let Some(hook) = known.facts.profile.status_callback.as_ref() else { return };
+        let Some(hook) = notice.hook() else { return };
         let delivery = DeliveryRow {
-            id: delivery_id(record.call, None, notice.event.sequence),
+            id: delivery_id(record.call, notice.leg(), notice.event.sequence),
             call_id: record.call,
             account_id: known.facts.account,
             sequence: notice.event.sequence,
@@ -298,7 +309,7 @@ impl Rows {
     }
 
     fn outcome(&mut self, outcome: &Outcome, at: u64, wanted: bool) {
-        let id = delivery_id(outcome.call, None, outcome.sequence);
+        let id = delivery_id(outcome.call, outcome.leg, outcome.sequence);
         let error = (!outcome.error.is_empty()).then(|| outcome.error.as_ref().to_owned());
         if outcome.attempt > 0 {
             let took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
@@ -393,6 +404,7 @@ fn words(change: &Change) -> (&'static str, String) {
             ("dialog_changed", if *caller { "the caller's" } else { "the target's" }.to_owned())
         }
         Change::Dialled(outcome) => ("dialled", outcome.status.as_str().to_owned()),
+        Change::Leg(event) => ("leg", format!("{} {}", event.leg.leg, event.status.as_str())),
         Change::Ended(terminal) => {
             ("ended", format!("{} {} {}", terminal.status.as_str(), terminal.sip_code, terminal.reason))
         }
@@ -501,7 +513,16 @@ mod tests {
     fn outcome(sequence: u32, attempt: u32, fate: Fate) -> Entry {
         let (call, took) = (CallSid(9), Duration::from_millis(3));
         let error = "".into();
-        Entry::Outcome(Outcome { call, sequence, attempt, took, http_status: Some(200), error, fate })
+        Entry::Outcome(Outcome {
+            call,
+            leg: None,
+            sequence,
+            attempt,
+            took,
+            http_status: Some(200),
+            error,
+            fate,
+        })
     }
 
     /// Runs a projection until the store holds everything that is written.

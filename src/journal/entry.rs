@@ -41,6 +41,8 @@ pub enum Entry {
 pub struct Outcome {
     /// Whose.
     pub call: CallSid,
+    /// The leg, of an event that a noun's callback hears.
+    pub leg: Option<CallSid>,
     /// The event's `SequenceNumber`.
     pub sequence: u32,
     /// The try, counted from 1 over restarts; 0 where there was none.

@@ -57,7 +57,13 @@ mod tests {
         let (transport, peer) = (Transport::Udp, SocketAddr::new(local, 5060));
         let flow = Flow { transport, listener: ListenerId(0), local, peer, connection: None };
         let empty: Arc<[u8]> = Arc::from([]);
-        let leg = InvitedLeg { leg: CallSid(leg), request_uri: empty.clone(), headers: empty, flow };
+        let leg = InvitedLeg {
+            leg: CallSid(leg),
+            parties: ("".into(), "".into()),
+            request_uri: empty.clone(),
+            headers: empty,
+            flow,
+        };
         record(seq, Change::Invited(Box::new(leg)))
     }
 

@@ -33,4 +33,4 @@ pub use pen::Pen;
 pub use replay::{Replay, Undelivered};
 pub use segment::{Allocate, Disk};
 pub use shared::{Observer, Work};
-pub use track::{ANSWERED_NEEDS, UNANSWERED_NEEDS};
+pub use track::{ANSWERED_NEEDS, LEG_NEEDS, UNANSWERED_NEEDS};

@@ -14,6 +14,7 @@ use super::replay::{Replay, Scan, Undelivered};
 use super::segment::{Allocate, Disk, Folder, HEADER};
 use super::shared::{Observer, Shared, lock};
 use super::thread::{Writer, sync};
+use crate::call::record::Change;
 use crate::ids::{AccountSid, CallSid};
 use crate::time::Instant;
 
@@ -112,7 +113,7 @@ impl Journal {
         let journal = Self { shared, path: config.path.clone(), start, known: scan.known(), threads };
         let since_origin = Duration::from_micros(now().saturating_sub(origin));
         let mut ends = scan.ends(Instant::ZERO + since_origin);
-        let ended = ends.len();
+        let ended = ends.iter().filter(|record| matches!(record.change, Change::Ended(_))).count();
         journal.pen().write(&mut ends);
         Ok((journal, scan.replay(ended)))
     }
@@ -175,7 +176,8 @@ impl Archive {
         let mut undelivered = Scan::of(&self.path, self.origin)?.replay(0).undelivered;
         undelivered.retain(|event| {
             let facts = &event.known.facts;
-            let hook = facts.profile.status_callback.as_ref();
+            let of_leg = event.record.leg_event().map(|event| &event.leg.callback.hook);
+            let hook = of_leg.or(facts.profile.status_callback.as_ref());
             facts.account == account && hook.is_some_and(|hook| *hook.url == *url)
         });
         undelivered.truncate(limit);

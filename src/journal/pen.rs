@@ -90,8 +90,14 @@ impl Note {
                 },
                 change => What::Record {
                     event: record.event.is_some(),
+                    leg_event: record.leg_event().is_some(),
                     answered: matches!(change, Change::Answered { .. }),
                     ended: matches!(change, Change::Ended(_)),
+                    leg: match change {
+                        Change::Invited(_) => 1,
+                        Change::LegEnded { .. } => -1,
+                        _ => 0,
+                    },
                 },
             },
             Entry::Outcome(outcome) if outcome.fate.is_final() => What::Settled,

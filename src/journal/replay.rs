@@ -15,7 +15,7 @@ use super::segment::{HEADER, check_header, segment_path, segments};
 use super::track::{Pinned, Track};
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
-use crate::call::record::{Change, Event, Record};
+use crate::call::record::{Change, Event, LegEvent, LegFacts, Record};
 use crate::ids::{AccountSid, CallSid};
 use crate::reason::Reason;
 use crate::time::Instant;
@@ -73,11 +73,16 @@ struct Seen {
     ended: bool,
     next_seq: u32,
     next_event: u32,
-    /// Events without a final outcome, by their sequence.
-    open: BTreeMap<u32, (Record, u64)>,
-    settled: BTreeSet<u32>,
-    tries: HashMap<u32, (u32, Option<u64>)>,
+    /// Events without a final outcome.
+    open: BTreeMap<Key, (Record, u64)>,
+    settled: BTreeSet<Key>,
+    tries: HashMap<Key, (u32, Option<u64>)>,
+    /// Legs that a noun's callback hears of and that have no end, by when they were answered.
+    heard: BTreeMap<CallSid, (Arc<LegFacts>, Option<u64>)>,
 }
+
+/// An event of a call: the leg where it is a leg's, and its sequence.
+type Key = (Option<CallSid>, u32);
 
 impl Scan {
     /// Reads all segments. A torn end of one ends that one.
@@ -127,11 +132,12 @@ impl Scan {
             Entry::Outcome(outcome) => {
                 let Some(call) = self.calls.get_mut(&outcome.call) else { return };
                 call.last = end;
+                let key = (outcome.leg, outcome.sequence);
                 if outcome.fate.is_final() {
-                    call.open.remove(&outcome.sequence);
-                    call.settled.insert(outcome.sequence);
+                    call.open.remove(&key);
+                    call.settled.insert(key);
                 } else if let Fate::Failed(next) = outcome.fate {
-                    let tries = call.tries.entry(outcome.sequence).or_default();
+                    let tries = call.tries.entry(key).or_default();
                     if outcome.attempt >= tries.0 {
                         *tries = (outcome.attempt, next);
                     }
@@ -147,11 +153,19 @@ impl Scan {
         }
     }
 
-    /// The last record of each call that has none: its one terminal event.
+    /// The last records of each call that has no end: that of each leg somebody is told of, and its
+    /// one terminal event.
     pub fn ends(&self, now: Instant) -> Vec<Record> {
         let unfinished = self.calls.iter().filter(|(_, seen)| !seen.ended && seen.facts.is_some());
-        let mut ends: Vec<_> = unfinished.map(|(call, seen)| seen.end(*call, now, self.last_at)).collect();
-        ends.sort_by_key(|record| record.call);
+        let mut ends: Vec<_> = unfinished
+            .flat_map(|(call, seen)| {
+                let mut records = seen.leg_ends(*call, now, self.last_at);
+                let seq = seen.next_seq + u32::try_from(records.len()).unwrap_or(u32::MAX);
+                records.push(seen.end(*call, seq, now, self.last_at));
+                records
+            })
+            .collect();
+        ends.sort_by_key(|record| (record.call, record.seq));
         ends
     }
 
@@ -166,10 +180,11 @@ impl Scan {
         for (call, seen) in &self.calls {
             let Some(facts) = &seen.facts else { continue };
             let told = facts.profile.status_callback.is_some();
-            let unsettled = if told { u32::try_from(seen.open.len()).unwrap_or(u32::MAX) } else { 0 };
+            let counts = seen.open.keys().filter(|(leg, _)| told || leg.is_some()).count();
+            let unsettled = u32::try_from(counts).unwrap_or(u32::MAX);
             let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
             let answered = seen.answered.is_some();
-            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, last });
+            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, legs: 0, last });
         }
         track
     }
@@ -206,14 +221,47 @@ impl Seen {
             }
             Change::Answered { .. } => self.answered = Some(at),
             Change::Ended(_) => self.ended = true,
+            Change::Leg(event) => self.hear(event, at),
             _ => {}
         }
         if let Some(event) = record.event {
             self.next_event = self.next_event.max(event.sequence + 1);
-            if !self.settled.contains(&event.sequence) {
-                self.open.insert(event.sequence, (record, at));
+            let key = (None, event.sequence);
+            if !self.settled.contains(&key) {
+                self.open.insert(key, (record, at));
+            }
+        } else if let Some(event) = record.leg_event() {
+            let key = (Some(event.leg.leg), event.sequence());
+            if !self.settled.contains(&key) {
+                self.open.insert(key, (record, at));
             }
         }
+    }
+
+    fn hear(&mut self, event: &LegEvent, at: u64) {
+        let leg = event.leg.leg;
+        match event.status {
+            CallStatus::Completed => drop(self.heard.remove(&leg)),
+            CallStatus::Answered => {
+                self.heard.insert(leg, (Arc::clone(&event.leg), Some(at)));
+            }
+            _ => drop(self.heard.entry(leg).or_insert_with(|| (Arc::clone(&event.leg), None))),
+        }
+    }
+
+    /// What is told of legs that the node went away under.
+    fn leg_ends(&self, call: CallSid, now: Instant, last_at: u64) -> Vec<Record> {
+        let ends = self.heard.values().zip(self.next_seq..).map(|((leg, answered), seq)| {
+            let lived = answered.map(|answered| Duration::from_micros(last_at.saturating_sub(answered)));
+            let event = LegEvent {
+                leg: Arc::clone(leg),
+                status: CallStatus::Completed,
+                sip_code: if lived.is_some() { 200 } else { 500 },
+                duration: lived.unwrap_or_default(),
+            };
+            Record { call, seq, at: now, change: Change::Leg(Box::new(event)), event: None }
+        });
+        ends.collect()
     }
 
     fn known(&self) -> Option<Known> {
@@ -223,7 +271,7 @@ impl Seen {
 
     /// The node went away under this call: it failed, by a fault of ours. An answered one lasted as
     /// long as this node is known to have lived.
-    fn end(&self, call: CallSid, now: Instant, last_at: u64) -> Record {
+    fn end(&self, call: CallSid, seq: u32, now: Instant, last_at: u64) -> Record {
         let lived = self.answered.map(|answered| Duration::from_micros(last_at.saturating_sub(answered)));
         let terminal = Terminal {
             status: CallStatus::Failed,
@@ -235,16 +283,15 @@ impl Seen {
         let told = self.facts.as_ref().is_some_and(|facts| facts.profile.status_callback.is_some());
         let event = Event { sequence: self.next_event, status: CallStatus::Failed };
         let change = Change::Ended(terminal);
-        Record { call, seq: self.next_seq, at: now, change, event: told.then_some(event) }
+        Record { call, seq, at: now, change, event: told.then_some(event) }
     }
 
     fn undelivered(&self) -> Vec<Undelivered> {
         let Some(known) = self.known() else { return Vec::new() };
-        if known.facts.profile.status_callback.is_none() {
-            return Vec::new();
-        }
-        let open = self.open.iter().map(|(sequence, (record, at))| {
-            let (tries, next) = self.tries.get(sequence).copied().unwrap_or_default();
+        let told = known.facts.profile.status_callback.is_some();
+        let heard = self.open.iter().filter(|((leg, _), _)| told || leg.is_some());
+        let open = heard.map(|(key, (record, at))| {
+            let (tries, next) = self.tries.get(key).copied().unwrap_or_default();
             Undelivered { known: known.clone(), record: record.clone(), at: *at, tries, next }
         });
         open.collect()

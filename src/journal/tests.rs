@@ -10,10 +10,13 @@ use std::time::{Duration, Instant as Clock, SystemTime};
 use super::frame::{self, Framed};
 use super::replay::Scan;
 use super::segment::HEADER;
+use super::shared::Note;
+use super::track::Track;
 use super::*;
 use crate::call::facts::CallFacts;
+use crate::call::instructions::NounCallback;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource, Terminal};
-use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, Record};
+use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, LegEvent, LegFacts, Record};
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
 use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
 use crate::reason::Reason;
@@ -123,6 +126,7 @@ fn call(call: u128, told: bool) -> Vec<Record> {
     let caller = CallerSide { response_headers: b"Via: x\r\n".as_slice().into(), flow: flow() };
     let invited = InvitedLeg {
         leg,
+        parties: ("+1".into(), "bob".into()),
         request_uri: b"sip:x@h".as_slice().into(),
         headers: b"Via: y\r\n".as_slice().into(),
         flow: flow(),
@@ -133,7 +137,10 @@ fn call(call: u128, told: bool) -> Vec<Record> {
         (Change::Ringing, Some(CallStatus::Ringing)),
         (Change::Invited(Box::new(invited)), None),
         (Change::LegEnded { leg, sip_code: 486 }, None),
-        (Change::Answered { caller: dialog(), target: dialog(), response }, Some(CallStatus::InProgress)),
+        (
+            Change::Answered { leg, caller: dialog(), target: dialog(), response },
+            Some(CallStatus::InProgress),
+        ),
         (Change::Acked, None),
         (Change::DialogChanged { caller: true, dialog: dialog() }, None),
         (Change::Dialled(Box::new(outcome)), None),
@@ -154,6 +161,7 @@ fn call(call: u128, told: bool) -> Vec<Record> {
 fn outcome(call: u128, sequence: u32, attempt: u32, fate: Fate) -> Entry {
     Entry::Outcome(Outcome {
         call: CallSid(call),
+        leg: None,
         sequence,
         attempt,
         took: Duration::from_millis(12),
@@ -161,6 +169,13 @@ fn outcome(call: u128, sequence: u32, attempt: u32, fate: Fate) -> Entry {
         error: "HTTP 503".into(),
         fate,
     })
+}
+
+fn delivered(call: u128, sequence: u32) -> Outcome {
+    match outcome(call, sequence, 1, Fate::Delivered) {
+        Entry::Outcome(outcome) => outcome,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn others() -> Vec<Entry> {
@@ -356,6 +371,66 @@ fn what_nobody_took_is_found_again_with_its_tries() {
 }
 
 #[test]
+fn legs_that_a_noun_hears_of_end_before_their_call_when_the_node_goes_away() {
+    let folder = Folder::new();
+    let hook = Hook { url: "https://app.example/leg".into(), method: Method::Post };
+    let event = |leg: u128, status| {
+        let callback = Arc::new(NounCallback { hook: hook.clone(), events: 2 | 8 });
+        let leg = LegFacts { leg: CallSid(leg), from: "+1".into(), to: "bob".into(), callback };
+        Change::Leg(Box::new(LegEvent { leg: Arc::new(leg), status, sip_code: 0, duration: Duration::ZERO }))
+    };
+    let begin = call(1, false).remove(0);
+    let changes = [
+        event(7, CallStatus::Initiated),
+        event(8, CallStatus::Initiated),
+        event(8, CallStatus::Ringing),
+        event(7, CallStatus::Completed),
+        event(9, CallStatus::Initiated),
+        event(9, CallStatus::Answered),
+    ];
+    let mut records = vec![begin];
+    records.extend((1..).zip(changes).map(|(seq, change)| Record {
+        call: CallSid(1),
+        seq,
+        at: Instant::ZERO,
+        change,
+        event: None,
+    }));
+    {
+        let (journal, _) = Journal::open(&config(&folder)).unwrap();
+        let mut pen = journal.pen();
+        pen.write(&mut records);
+        settle(&pen, 7);
+        pen.note([Entry::Outcome(Outcome { leg: Some(CallSid(8)), ..delivered(1, 1) })]);
+        settle(&pen, 8);
+    }
+    let (journal, replay) = Journal::open(&config(&folder)).unwrap();
+    assert_eq!(replay.ended, 1, "legs are no calls");
+    let open: Vec<_> = replay
+        .undelivered
+        .iter()
+        .map(|event| event.record.leg_event().map(|event| (event.leg.leg.0, event.sequence())).unwrap())
+        .collect();
+    assert_eq!(open, [(7, 3)], "what was taken is not told again, and what is unwanted never");
+    let (mut feed, mut ends) = (journal.feed(), Vec::new());
+    wait_for(|| {
+        ends.extend(all(&mut feed).into_iter().map(|fed| fed.entry));
+        ends.len() >= 3
+    });
+    let shown: Vec<_> = ends
+        .iter()
+        .map(|entry| match entry {
+            Entry::Record(Record { seq, change: Change::Leg(event), .. }) => {
+                (*seq, event.leg.leg.0, event.sip_code)
+            }
+            Entry::Record(Record { seq, change: Change::Ended(_), .. }) => (*seq, 0, 0),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(shown, [(7, 8, 500), (8, 9, 200), (9, 0, 0)]);
+}
+
+#[test]
 fn each_pens_order_is_kept_over_segments_and_a_late_feed_misses_nothing() {
     let folder = Folder::new();
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
@@ -529,12 +604,12 @@ fn calls_are_admitted_only_while_the_reserve_has_room_for_all_their_records() {
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
     let gauge = journal.gauge();
     let mut pen = journal.pen();
-    // 128 KiB hold the records of 32 unanswered calls.
-    let mut begins: Vec<_> = (0..33).map(|number| call(number * 10, true).remove(0)).collect();
+    // 128 KiB hold the records of 16 unanswered calls.
+    let mut begins: Vec<_> = (0..17).map(|number| call(number * 10, true).remove(0)).collect();
     let last = begins.pop().unwrap();
     pen.write(&mut begins);
-    settle(&pen, 32);
-    wait_for(|| gauge.reserved() == 32 * 4096);
+    settle(&pen, 16);
+    wait_for(|| gauge.reserved() == 16 * u64::from(UNANSWERED_NEEDS));
     assert!(!gauge.is_full());
     pen.write(&mut vec![last]);
     wait_for(|| gauge.is_full());
@@ -542,6 +617,105 @@ fn calls_are_admitted_only_while_the_reserve_has_room_for_all_their_records() {
     end.seq = 1;
     pen.write(&mut vec![end]);
     wait_for(|| !gauge.is_full());
+}
+
+/// What a call of `nouns` long targets writes from each of its records on, every noun told of
+/// everything, every event taken with its third try; and what is reserved for it then.
+fn worst(nouns: u128) -> Vec<(u64, u64)> {
+    let long = |what: &str, len: usize| format!("{what}{}", "x".repeat(len));
+    let callback = Arc::new(NounCallback {
+        hook: Hook { url: long("https://app.example/leg?", 180).into(), method: Method::Post },
+        events: 15,
+    });
+    let event = |leg: u128, status| {
+        let leg = LegFacts {
+            leg: CallSid(leg),
+            from: "+16508251255".into(),
+            to: long("sip:", 60).into(),
+            callback: Arc::clone(&callback),
+        };
+        Change::Leg(Box::new(LegEvent {
+            leg: Arc::new(leg),
+            status,
+            sip_code: 486,
+            duration: Duration::ZERO,
+        }))
+    };
+    let invited = |leg: u128| InvitedLeg {
+        leg: CallSid(leg),
+        parties: ("+16508251255".into(), long("sip:", 60).into()),
+        request_uri: long("sip:", 80).as_bytes().into(),
+        headers: long("Via: ", 420).as_bytes().into(),
+        flow: flow(),
+    };
+    let mut dialog = dialog();
+    dialog.routes = vec![long("<sip:", 80).as_bytes().into(); 2];
+    dialog.local = long("<sip:", 80).as_bytes().into();
+    dialog.remote = dialog.local.clone();
+    let caller = CallerSide { response_headers: long("Via: ", 600).as_bytes().into(), flow: flow() };
+    let mut changes =
+        vec![Change::Admitted { facts: facts(1, true), caller: Box::new(caller) }, Change::Ringing];
+    for leg in 1..=nouns {
+        changes.extend([Change::Invited(Box::new(invited(leg))), event(leg, CallStatus::Initiated)]);
+    }
+    changes.extend((1..=nouns).map(|leg| event(leg, CallStatus::Ringing)));
+    for leg in 2..=nouns {
+        let ended = Change::LegEnded { leg: CallSid(leg), sip_code: 487 };
+        changes.extend([ended, event(leg, CallStatus::Completed)]);
+    }
+    let response = vec![b'v'; 1_400].into();
+    let answered =
+        Change::Answered { leg: CallSid(1), caller: dialog.clone(), target: dialog.clone(), response };
+    let changed = Change::DialogChanged { caller: true, dialog };
+    changes.extend([answered, event(1, CallStatus::Answered), Change::Acked, changed]);
+    changes.extend([event(1, CallStatus::Completed), ended(CallStatus::Completed)]);
+    let tells = |change: &Change| match change {
+        Change::Ringing | Change::Answered { .. } | Change::Ended(_) => Some(CallStatus::Ringing),
+        _ => None,
+    };
+    let tried = |sequence| [1, 2, 3].map(|attempt| outcome(1, sequence, attempt, Fate::Failed(Some(1))));
+    let (mut sizes, mut track) = (Vec::new(), Track::default());
+    for (seq, change) in (0..).zip(changes) {
+        let (wide, status) = (matches!(change, Change::Leg(_)), tells(&change));
+        let event = status.map(|status| Event { sequence: seq, status });
+        let entry = Entry::Record(Record { call: CallSid(1), seq, at: Instant::ZERO, change, event });
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, &entry, 1_700_000_000_000_000, 0);
+        track.note(Note::of(&entry), 0, 0);
+        let reserved = track.reserved();
+        if wide || status.is_some() {
+            for entry in tried(seq) {
+                frame::append(&mut bytes, &entry, 1_700_000_000_000_000, 0);
+            }
+        }
+        sizes.push((bytes.len() as u64, reserved));
+    }
+    let mut rest = 0;
+    let mut left: Vec<_> = sizes
+        .iter()
+        .rev()
+        .map(|(size, reserved)| {
+            let after = rest;
+            rest += size;
+            (after, *reserved)
+        })
+        .collect();
+    left.reverse();
+    left
+}
+
+#[test]
+fn what_the_worst_call_still_writes_is_reserved_for_it() {
+    for nouns in [1, 2, 20] {
+        let left = worst(nouns);
+        println!("{nouns} targets: (left to write, reserved) {left:?}");
+        // From the last INVITE of a Dial on; before it, for what a call of one target needs.
+        let dialled = 1 + 2 * usize::try_from(nouns).unwrap();
+        let from = if nouns == 1 { 0 } else { dialled };
+        for (at, (left, reserved)) in left.iter().enumerate().skip(from).filter(|(_, (left, _))| *left > 0) {
+            assert!(left <= reserved, "{nouns} targets, record {at}: {left} to come, {reserved} reserved");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 use super::entry::{DEAD, Entry, Fate, Outcome};
 use super::wire::{In, Out, Wire, fields, variants};
 use crate::call::facts::CallFacts;
+use crate::call::instructions::NounCallback;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource, Terminal};
-use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, Record};
+use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, LegEvent, LegFacts, Record};
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
 use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
 use crate::reason::Reason;
@@ -28,7 +29,7 @@ fields! {
         to, sip_to, caller_name, forwarded_from, sip_call_id, sip_source, sip_headers, started, generation,
     }
     CallerSide { response_headers, flow }
-    InvitedLeg { leg, request_uri, headers, flow }
+    InvitedLeg { leg, parties, request_uri, headers, flow }
     DialogState {
         call_id, local_tag, remote_tag, local, remote, target, routes, flow, local_cseq, remote_cseq,
         session_interval,
@@ -36,8 +37,11 @@ fields! {
     DialOutcome { status, leg, duration, ring_duration, sip_code, sip_call_id }
     Terminal { status, sip_code, reason, source, duration }
     Event { sequence, status }
+    NounCallback { hook, events }
+    LegFacts { leg, from, to, callback }
+    LegEvent { leg, status, sip_code, duration }
     Record { call, seq, at, change, event }
-    Outcome { call, sequence, attempt, took, http_status, error, fate }
+    Outcome { call, leg, sequence, attempt, took, http_status, error, fate }
 }
 
 variants! {
@@ -45,6 +49,7 @@ variants! {
     Method { 0 = Get, 1 = Post }
     CallStatus {
         0 = Ringing, 1 = InProgress, 2 = Completed, 3 = Busy, 4 = NoAnswer, 5 = Canceled, 6 = Failed,
+        7 = Initiated, 8 = Answered,
     }
     HangupSource { 0 = Caller, 1 = Callee, 2 = Application, 3 = Router }
 }
@@ -79,8 +84,9 @@ impl Wire for Change {
                 leg.put(out);
                 sip_code.put(out);
             }
-            Self::Answered { caller, target, response } => {
+            Self::Answered { leg, caller, target, response } => {
                 4_u8.put(out);
+                leg.put(out);
                 caller.put(out);
                 target.put(out);
                 response.put(out);
@@ -99,6 +105,10 @@ impl Wire for Change {
                 8_u8.put(out);
                 terminal.put(out);
             }
+            Self::Leg(event) => {
+                9_u8.put(out);
+                event.put(out);
+            }
         }
     }
 
@@ -109,6 +119,7 @@ impl Wire for Change {
             2 => Self::Invited(Wire::get(from)?),
             3 => Self::LegEnded { leg: Wire::get(from)?, sip_code: Wire::get(from)? },
             4 => Self::Answered {
+                leg: Wire::get(from)?,
                 caller: Wire::get(from)?,
                 target: Wire::get(from)?,
                 response: Wire::get(from)?,
@@ -117,6 +128,7 @@ impl Wire for Change {
             6 => Self::DialogChanged { caller: Wire::get(from)?, dialog: Wire::get(from)? },
             7 => Self::Dialled(Wire::get(from)?),
             8 => Self::Ended(Wire::get(from)?),
+            9 => Self::Leg(Wire::get(from)?),
             _ => return None,
         })
     }

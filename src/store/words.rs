@@ -55,7 +55,8 @@ words! {
     NumberKind, "local, toll_free, mobile, either or none": Local = "local", TollFree = "toll_free",
         Mobile = "mobile", Either = "either", None = "none";
     CallStatus, "a call's status": Ringing = "ringing", InProgress = "in-progress", Completed = "completed",
-        Busy = "busy", NoAnswer = "no-answer", Canceled = "canceled", Failed = "failed";
+        Busy = "busy", NoAnswer = "no-answer", Canceled = "canceled", Failed = "failed",
+        Initiated = "initiated", Answered = "answered";
 }
 
 macro_rules! sids {

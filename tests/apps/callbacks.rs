@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use callgate::call::instructions::NounCallback;
 use callgate::call::outcome::{CallStatus, HangupSource, Terminal};
-use callgate::call::record::Event;
+use callgate::call::record::{Change, Event, LegEvent, LegFacts, Record};
 use callgate::callback::{
     Attempt, Backlog, BacklogFuture, Callbacks, Config, Dead, Delivery, Feed, Notice, Outcomes, Setup,
 };
@@ -117,6 +118,7 @@ fn notice(url: &str, call: u128, sequence: u32, status: CallStatus) -> Notice {
         at,
         started: at,
         outbound: Some(CallSid(0xb)),
+        leg: None,
         terminal,
         tries: 0,
     }
@@ -161,6 +163,39 @@ async fn the_three_callbacks_of_a_call_arrive_in_order_with_their_parameters() {
     }
     assert_eq!(seen[0].param("CallDuration"), None);
     assert_eq!(last.target, "/cb?x=1");
+}
+
+#[test]
+fn a_nouns_callback_hears_of_its_leg() {
+    let callback = Arc::new(NounCallback { hook: hook("https://app.example/leg"), events: 15 });
+    let (from, to) = ("+16505551234".into(), "sip:bob@198.51.100.20".into());
+    let leg = Arc::new(LegFacts { leg: CallSid(0xb), from, to, callback });
+    let duration = Duration::from_millis(2_100);
+    let status = CallStatus::Completed;
+    let event = LegEvent { leg, status, sip_code: 200, duration };
+    let parent = notice("https://app.example/status", 0xa, 0, CallStatus::Ringing);
+    let (seq, change) = (7, Change::Leg(Box::new(event)));
+    let at = callgate::time::Instant::ZERO;
+    let record = Record { call: parent.facts.call, seq, at, change, event: None };
+    let notice = Notice::of(&record, &parent.facts, parent.at, parent.started, None).expect("it is wanted");
+    let told = callgate::callback::body(&notice, InstanceSid(9));
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(told.as_bytes()).into_owned().collect();
+    let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    for (name, value) in [
+        ("CallSid", CallSid(0xb).to_string().as_str()),
+        ("ParentCallSid", CallSid(0xa).to_string().as_str()),
+        ("From", "+16505551234"),
+        ("To", "sip:bob@198.51.100.20"),
+        ("CallStatus", "completed"),
+        ("Direction", "outbound-dial"),
+        ("CallbackSource", "call-progress-events"),
+        ("SequenceNumber", "3"),
+        ("CallDuration", "3"),
+        ("SipResponseCode", "200"),
+    ] {
+        assert_eq!(get(name), Some(value), "{name}");
+    }
+    assert_eq!(notice.hook().map(|hook| &*hook.url), Some("https://app.example/leg"));
 }
 
 #[tokio::test]

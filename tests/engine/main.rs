@@ -84,6 +84,9 @@ dialogues! {
     nat_off
     nat_on
     no_rport
+    noun_callbacks
+    noun_callbacks_cancelled
+    noun_callbacks_unwanted
     number_through_gateway
     options_without_hops
     panic_while_ringing

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::call::config::{EngineConfig, Listener, UnknownSource};
-use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Target, Verb};
 use callgate::call::record::{Change, Record};
 use callgate::engine::Engine;
 use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
@@ -328,8 +328,36 @@ impl World {
             assert_eq!(event.sequence as usize, before, "SequenceNumber");
             self.events += 1;
         }
+        self.check_leg(&record);
         self.terminals += u32::from(matches!(record.change, Change::Ended(_)));
         self.records.push(record);
+    }
+
+    /// A leg that somebody is told of begins once, ends once, and ends before its call does.
+    fn check_leg(&self, record: &Record) {
+        let steps = |leg| {
+            self.records.iter().filter_map(move |known| match &known.change {
+                Change::Leg(event) if event.leg.leg == leg => Some(event.sequence()),
+                _ => None,
+            })
+        };
+        match &record.change {
+            Change::Leg(event) => {
+                let last = steps(event.leg.leg).last();
+                let next = if event.sequence() == 0 { last.is_none() } else { last < Some(event.sequence()) };
+                assert!(next, "{event:?} behind {last:?}");
+            }
+            Change::Ended(_) => {
+                for known in &self.records {
+                    if let Change::Leg(event) = &known.change
+                        && known.call == record.call
+                    {
+                        assert_eq!(steps(event.leg.leg).last(), Some(3), "a leg without its end");
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn flow(&self, name: &str) -> Flow {
@@ -466,9 +494,24 @@ impl World {
             Change::Acked => "acked",
             Change::DialogChanged { .. } => "dialog-changed",
             Change::Dialled(_) => "dialled",
+            Change::Leg(_) => "leg",
             Change::Ended(_) => "ended",
         };
         assert_eq!(name, words[0], "{record:?}");
+        if let Change::Leg(event) = &record.change {
+            let told = if event.is_wanted() { "" } else { "not:" };
+            let what = format!("{told}{}:{}", event.status.as_str(), event.sequence());
+            assert_eq!(Some(what.as_str()), option(words, "event"), "{record:?}");
+            for (name, is) in [
+                ("from", event.leg.from.to_string()),
+                ("to", event.leg.to.to_string()),
+                ("code", event.sip_code.to_string()),
+                ("duration", event.duration.as_millis().to_string()),
+            ] {
+                assert_eq!(option(words, name).unwrap_or(&is), is, "{record:?}");
+            }
+            return;
+        }
         let event = record.event.map(|event| format!("{}:{}", event.status.as_str(), event.sequence));
         assert_eq!(event.as_deref(), option(words, "event"), "{record:?}");
         if let Change::Ended(terminal) = &record.change {
@@ -538,7 +581,7 @@ fn destination(word: &str) -> Destination {
 fn document(words: &[String]) -> Document {
     let verb = |words: &[String]| match words[0].as_str() {
         "dial" => Verb::Dial(Dial {
-            nouns: words[1..].iter().filter_map(|word| noun(word)).collect(),
+            nouns: words[1..].iter().filter_map(|word| noun(word, told(words))).collect(),
             timeout: option(words, "timeout").map_or(Duration::from_secs(30), duration),
             time_limit: option(words, "limit").map_or(Duration::from_secs(14_400), duration),
             caller_id: option(words, "caller-id").map(Into::into),
@@ -558,7 +601,20 @@ fn document(words: &[String]) -> Document {
     Document { verbs: words.split(|word| word == "then").map(verb).collect() }
 }
 
-fn noun(word: &str) -> Option<Noun> {
+/// `told=initiated,completed`: what the nouns' callback wants.
+fn told(words: &[String]) -> Option<Arc<NounCallback>> {
+    let bit = |word| match word {
+        "initiated" => 1,
+        "ringing" => 2,
+        "answered" => 4,
+        "completed" => 8,
+        _ => 15,
+    };
+    let events = option(words, "told")?.split(',').map(bit).fold(0, |all, one| all | one);
+    Some(Arc::new(NounCallback { hook: hook("https://app.example/leg"), events }))
+}
+
+fn noun(word: &str, callback: Option<Arc<NounCallback>>) -> Option<Noun> {
     let (target, header) = word.split_once('?').unwrap_or((word, ""));
     let target = match target.split_once(':')? {
         ("number", number) => Target::Number(number.into()),
@@ -567,7 +623,7 @@ fn noun(word: &str) -> Option<Noun> {
         _ => return None,
     };
     let headers = header.split_once('~').map(|(name, value)| (name.into(), value.into()));
-    Some(Noun { target, headers: headers.into_iter().collect(), credentials: None, callback: None })
+    Some(Noun { target, headers: headers.into_iter().collect(), credentials: None, callback })
 }
 
 fn hook(url: &str) -> Hook {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::call::instructions::{Dial, Document, Noun, Target, Verb};
+use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Target, Verb};
 use callgate::engine::door::{Answer, Ask, Purpose, Question};
 use callgate::flow::{Destination, Transport};
 use callgate::reason::Reason;
@@ -162,7 +162,7 @@ impl Application {
             target: Target::Sip(Arc::from(uri)),
             headers: Vec::new(),
             credentials: None,
-            callback: None,
+            callback: Some(Arc::new(NounCallback { hook: hook("leg"), events: 15 })),
         };
         let short = !self.plain && self.rng.chance(25);
         Dial {

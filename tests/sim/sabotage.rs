@@ -32,6 +32,7 @@ const SABOTAGE: &[(Tamper, &str)] = &[
     (Tamper::RecordGap, "records and events have no gap"),
     (Tamper::EventGap, "records and events have no gap"),
     (Tamper::EndTwice, "each call ends once"),
+    (Tamper::LoseLegEnd, "each leg that is told of ends once"),
     (Tamper::LoseAdmission, "questions follow the record"),
     (Tamper::WrongCode, "the journal says what the caller got"),
     (Tamper::LeaveSomething, "quiet means empty"),

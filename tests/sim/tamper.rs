@@ -56,6 +56,7 @@ pub enum Tamper {
     ForgetReload,
     StaleGeneration,
     ForgetHangup,
+    LoseLegEnd,
 }
 
 /// What one sabotage remembers.
@@ -174,6 +175,11 @@ impl Tampering {
             Some(Tamper::WrongCode) => {
                 if let Change::Ended(terminal) = &mut record.change {
                     terminal.sip_code += 7;
+                }
+            }
+            Some(Tamper::LoseLegEnd) => {
+                if matches!(&record.change, Change::Leg(event) if event.status.is_terminal()) {
+                    return Vec::new();
                 }
             }
             Some(Tamper::StaleGeneration) => {

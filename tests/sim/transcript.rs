@@ -73,6 +73,7 @@ fn change(change: &Change) -> String {
         Change::Ringing => "Ringing".to_owned(),
         Change::Invited(leg) => format!("Invited {}", leg.leg),
         Change::Answered { .. } => "Answered".to_owned(),
+        Change::Leg(event) => format!("Leg {} {:?}", event.leg.leg, event.status),
         Change::Acked => "Acked".to_owned(),
         Change::DialogChanged { caller, .. } => format!("DialogChanged {caller}"),
     }

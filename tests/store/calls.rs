@@ -6,8 +6,8 @@ use callgate::reason::Reason;
 use callgate::routing::model::Method;
 use callgate::store::Page;
 use callgate::store::calls::{
-    AttemptRow, Batch, CallFilter, CallRow, DeliveryFilter, DeliveryRow, DeliveryState, EventRow, TraceRow,
-    delivery_id,
+    AttemptRow, Batch, CallFilter, CallLegFilter, CallLegRow, CallRow, DeliveryFilter, DeliveryRow,
+    DeliveryState, EventRow, LegRow, TraceRow, delivery_id,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +17,7 @@ crate::on_both_servers!(
     a_batch_may_come_again_and_late,
     a_large_batch_is_written_whole,
     lists_and_traces_show_what_was_projected,
+    calls_and_legs_are_one_list,
     what_is_due_is_claimed_once,
     a_dead_letter_is_replayed,
     old_calls_are_forgotten,
@@ -144,6 +145,7 @@ async fn lists_and_traces_show_what_was_projected(world: World) {
             call(2, 4, CallStatus::Busy),
             call(3, 4, CallStatus::Completed),
         ],
+        legs: vec![leg(7, 0, CallStatus::Initiated), leg(8, 3, CallStatus::Completed)],
         events: vec![EventRow {
             call_id: CallSid(2),
             sequence: 1,
@@ -182,6 +184,41 @@ async fn lists_and_traces_show_what_was_projected(world: World) {
     let dead = store.deliveries(&dead, Page::first(9)).await.unwrap();
     assert_eq!(dead.rows.len(), 1);
     assert_eq!(store.attempts(&dead.rows[0].id).await.unwrap()[0].http_status, Some(503));
+}
+
+async fn calls_and_legs_are_one_list(world: World) {
+    let store = &world.store;
+    let (calls, legs) = (vec![call(3, 4, CallStatus::Completed)], vec![leg(8, 3, CallStatus::Completed)]);
+    store.project(NODE, 1, &Batch { calls, legs, ..Batch::default() }).await.unwrap();
+    // An older record of the same leg changes nothing.
+    let old = Batch { legs: vec![leg(8, 1, CallStatus::Ringing)], ..Batch::default() };
+    store.project(NODE, 2, &old).await.unwrap();
+    let both = store.call_legs(&CallLegFilter::default(), Page::first(9)).await.unwrap();
+    let shown = |row: &CallLegRow| (row.id.0, row.call_id.map(|call| call.0), row.status);
+    let mut rows: Vec<_> = both.rows.iter().map(shown).collect();
+    rows.sort_by_key(|row| row.0);
+    assert_eq!(rows, [(3, None, CallStatus::Completed), (8, Some(3), CallStatus::Completed)]);
+    let of_call = CallLegFilter { parent: Some(CallSid(3)), ..CallLegFilter::default() };
+    assert_eq!(store.call_legs(&of_call, Page::first(9)).await.unwrap().total, 1);
+    assert_eq!(store.call_leg(CallSid(8)).await.unwrap().unwrap().called, "sip:bob@h");
+    assert_eq!(store.call_leg(CallSid(9)).await.unwrap(), None);
+}
+
+fn leg(id: u128, sequence: u32, status: CallStatus) -> LegRow {
+    LegRow {
+        id: CallSid(id),
+        sequence,
+        call_id: CallSid(3),
+        account_id: AccountSid(11),
+        caller: "+16505551234".into(),
+        called: "sip:bob@h".into(),
+        status,
+        started_at: at(3),
+        answered_at: None,
+        ended_at: None,
+        duration_ms: 0,
+        sip_code: None,
+    }
 }
 
 async fn what_is_due_is_claimed_once(world: World) {

@@ -72,7 +72,16 @@ fn entries(world: &World, call: CallSid) -> (Vec<Record>, Vec<Entry>) {
     let outcome = |sequence, attempt, fate| {
         let (took, error) = (Duration::from_millis(9), if fate == Fate::Delivered { "" } else { "HTTP 500" });
         let http_status = Some(if fate == Fate::Delivered { 200 } else { 500 });
-        Entry::Outcome(Outcome { call, sequence, attempt, took, http_status, error: error.into(), fate })
+        Entry::Outcome(Outcome {
+            call,
+            leg: None,
+            sequence,
+            attempt,
+            took,
+            http_status,
+            error: error.into(),
+            fate,
+        })
     };
     let lines =
         vec![(1_700_000_000_000_000, "caller -> INVITE".into()), (1_700_000_000_250_000, "486".into())];

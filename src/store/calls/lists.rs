@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::call::outcome::CallStatus;
 use crate::ids::{AccountSid, CallSid, OrganizationSid};
 use crate::store::calls::deliveries::DeliveryState;
-use crate::store::calls::rows::{AttemptRow, CallRow, DeliveryRow, EventRow, TraceRow};
+use crate::store::calls::rows::{AttemptRow, CallLegRow, CallRow, DeliveryRow, EventRow, TraceRow};
 use crate::store::column::Column;
 use crate::store::error::Result;
 use crate::store::lists::{Listed, Page, count, readable};
@@ -23,6 +23,25 @@ pub struct CallFilter {
     /// From this caller.
     pub caller: Option<String>,
     /// To this dialled number.
+    pub called: Option<String>,
+    /// In this status.
+    pub status: Option<CallStatus>,
+    /// Begun at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Begun before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// Which calls and legs of an account are wanted; what is `None` does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallLegFilter {
+    /// Those of this account.
+    pub account: Option<AccountSid>,
+    /// The legs of this call.
+    pub parent: Option<CallSid>,
+    /// From this caller.
+    pub caller: Option<String>,
+    /// To this number or target.
     pub called: Option<String>,
     /// In this status.
     pub status: Option<CallStatus>,
@@ -76,6 +95,38 @@ impl Store {
     pub async fn call(&self, call: CallSid) -> Result<Option<CallRow>> {
         let rows = self.calls.rows(Sql::of(&[CallRow::SELECT, "WHERE id = $1"]), &[call.bind()]).await?;
         Ok(rows.first().map(CallRow::read).transpose()?)
+    }
+
+    /// Calls and legs, newest first.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn call_legs(&self, filter: &CallLegFilter, page: Page) -> Result<Listed<CallLegRow>> {
+        const WHERE: &str = "WHERE ($1 IS NULL OR account_id = $1) AND ($2 IS NULL OR call_id = $2) \
+             AND ($3 IS NULL OR caller = $3) AND ($4 IS NULL OR called = $4) AND ($5 IS NULL OR status = $5) \
+             AND ($6 IS NULL OR started_at >= $6) AND ($7 IS NULL OR started_at < $7) ";
+        let mut values = vec![
+            filter.account.bind(),
+            filter.parent.bind(),
+            filter.caller.bind(),
+            filter.called.bind(),
+            filter.status.bind(),
+            filter.from.bind(),
+            filter.until.bind(),
+        ];
+        let total = count(&self.calls, Sql::of(&[CallLegRow::COUNT, WHERE]), &values).await?;
+        values.extend([page.limit.bind(), page.offset.bind()]);
+        let sql = Sql::of(&[CallLegRow::SELECT, WHERE, "ORDER BY started_at DESC, id LIMIT $8 OFFSET $9"]);
+        Ok(Listed { rows: readable(&self.calls.rows(sql, &values).await?), total })
+    }
+
+    /// One call or leg.
+    ///
+    /// # Errors
+    /// The database is away, or the row cannot be read.
+    pub async fn call_leg(&self, sid: CallSid) -> Result<Option<CallLegRow>> {
+        let rows = self.calls.rows(Sql::of(&[CallLegRow::SELECT, "WHERE id = $1"]), &[sid.bind()]).await?;
+        Ok(rows.first().map(CallLegRow::read).transpose()?)
     }
 
     /// The newest call whose A leg has this Call-ID.

@@ -11,7 +11,7 @@ mod retention;
 mod rows;
 
 pub use deliveries::DeliveryState;
-pub use lists::{CallFilter, DeliveryFilter};
+pub use lists::{CallFilter, CallLegFilter, DeliveryFilter};
 pub use project::Batch;
 pub use retention::FORGOTTEN_AT_ONCE;
-pub use rows::{AttemptRow, CallRow, DeliveryRow, EventRow, TraceRow, delivery_id};
+pub use rows::{AttemptRow, CallLegRow, CallRow, DeliveryRow, EventRow, LegRow, TraceRow, delivery_id};

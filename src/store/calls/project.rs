@@ -1,7 +1,7 @@
 //! Writing the projection: one batch, one transaction, idempotent by call and sequence.
 
 use crate::ids::InstanceSid;
-use crate::store::calls::rows::{AttemptRow, CallRow, DeliveryRow, EventRow, TraceRow};
+use crate::store::calls::rows::{AttemptRow, CallRow, DeliveryRow, EventRow, LegRow, TraceRow};
 use crate::store::column::Column;
 use crate::store::error::Result;
 use crate::store::open::Store;
@@ -13,6 +13,8 @@ use crate::store::table::Table;
 pub struct Batch {
     /// Calls as their newest record leaves them.
     pub calls: Vec<CallRow>,
+    /// Their targets' legs, likewise.
+    pub legs: Vec<LegRow>,
     /// Their records in words.
     pub events: Vec<EventRow>,
     /// Deliveries as their newest outcome leaves them.
@@ -28,6 +30,7 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
+            && self.legs.is_empty()
             && self.events.is_empty()
             && self.deliveries.is_empty()
             && self.attempts.is_empty()
@@ -44,6 +47,7 @@ impl Store {
     pub async fn project(&self, node: InstanceSid, position: u64, batch: &Batch) -> Result<()> {
         let mut tx = self.calls.begin(Purpose::Write).await?;
         insert(&mut tx, newest_first(&batch.calls, |row| (row.id, row.sequence)), CALLS).await?;
+        insert(&mut tx, newest_first(&batch.legs, |row| (row.id, row.sequence)), LEGS).await?;
         insert(&mut tx, unique(&batch.events, |row| (row.call_id, row.sequence)), NOTHING).await?;
         let deliveries = newest_first(&batch.deliveries, |row| (row.id.as_str(), row.revision));
         insert(&mut tx, deliveries, DELIVERIES).await?;
@@ -73,6 +77,10 @@ const CALLS: &str = " ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequenc
      answered_at = excluded.answered_at, ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, \
      sip_code = excluded.sip_code, reason = excluded.reason, hangup_source = excluded.hangup_source \
      WHERE excluded.sequence > calls.sequence";
+
+const LEGS: &str = " ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, status = excluded.status, \
+     answered_at = excluded.answered_at, ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, \
+     sip_code = excluded.sip_code WHERE excluded.sequence > legs.sequence";
 
 /// A replay asked for meanwhile has raised the revision: what the journal knew before it is older.
 const DELIVERIES: &str = " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, \

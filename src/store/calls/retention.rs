@@ -29,6 +29,7 @@ impl Store {
         for head in [
             "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE call_id IN ",
             "DELETE FROM trace WHERE (call_id IN ",
+            "DELETE FROM legs WHERE (call_id IN ",
             "DELETE FROM events WHERE (call_id IN ",
             "DELETE FROM deliveries WHERE (call_id IN ",
         ] {

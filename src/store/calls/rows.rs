@@ -65,6 +65,74 @@ table! {
 }
 
 table! {
+    /// A target's leg as its newest projected record left it.
+    LegRow in "legs" {
+        /// Identity.
+        1 id: CallSid,
+        /// The `seq` of the newest record in it: an older one changes nothing.
+        2 sequence: u32,
+        /// The call.
+        3 call_id: CallSid,
+        /// The call's account.
+        4 account_id: AccountSid,
+        /// The caller id that the target was shown.
+        5 caller: String,
+        /// The noun's text.
+        6 called: String,
+        /// How it stands.
+        7 status: CallStatus,
+        /// When the INVITE left.
+        8 started_at: Timestamp,
+        /// When its 2xx came.
+        9 answered_at: Option<Timestamp>,
+        /// When it was over.
+        10 ended_at: Option<Timestamp>,
+        /// From answer to BYE.
+        11 duration_ms: u64,
+        /// The final response, or what stood for it.
+        12 sip_code: Option<u16>,
+    }
+}
+
+table! {
+    /// A call or a leg, as the list of both shows it: a view, never written.
+    CallLegRow in "call_legs" {
+        /// Identity.
+        1 id: CallSid,
+        /// The call, where this is a leg of one.
+        2 call_id: Option<CallSid>,
+        /// Whose.
+        3 account_id: AccountSid,
+        /// The number, where one was found.
+        4 number_id: Option<NumberSid>,
+        /// `From`.
+        5 caller: String,
+        /// `To`.
+        6 called: String,
+        /// The display name.
+        7 caller_name: String,
+        /// `ForwardedFrom`.
+        8 forwarded_from: String,
+        /// How it stands.
+        9 status: CallStatus,
+        /// When its INVITE came or left.
+        10 started_at: Timestamp,
+        /// When it was answered.
+        11 answered_at: Option<Timestamp>,
+        /// When it was over.
+        12 ended_at: Option<Timestamp>,
+        /// From answer to BYE.
+        13 duration_ms: u64,
+        /// The final response.
+        14 sip_code: Option<u16>,
+        /// Why it ended.
+        15 reason: Option<Reason>,
+        /// Who ended it.
+        16 hangup_source: Option<String>,
+    }
+}
+
+table! {
     /// One journal record of a call, in words.
     EventRow in "events" {
         /// Whose.

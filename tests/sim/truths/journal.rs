@@ -135,6 +135,32 @@ pub fn each_call_ends_once(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// What a noun hears of each of its legs begins with `initiated`, rises, and ends with one `completed`
+/// before the call's own end; and every leg that was invited is told of.
+pub fn each_leg_ends_once(e: &Evidence) -> Result<(), String> {
+    for (call, records) in by_call(e) {
+        let mut legs: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        let mut invited = BTreeSet::new();
+        for record in &records {
+            match &record.change {
+                Change::Leg(event) => legs.entry(event.leg.leg).or_default().push(event.sequence()),
+                Change::Invited(leg) => drop(invited.insert(leg.leg)),
+                _ => {}
+            }
+        }
+        for (leg, steps) in &legs {
+            let rises = steps.windows(2).all(|two| two[0] < two[1]);
+            if !rises || steps.first() != Some(&0) || steps.last() != Some(&3) {
+                return Err(format!("{call}: leg {leg} was told of in steps {steps:?}"));
+            }
+        }
+        if let Some(leg) = invited.iter().find(|leg| !legs.contains_key(leg)) {
+            return Err(format!("{call}: nobody was told of leg {leg}"));
+        }
+    }
+    Ok(())
+}
+
 /// A call is in the journal before anyone is asked about it.
 pub fn questions_follow_the_record(e: &Evidence) -> Result<(), String> {
     let mut admitted = BTreeSet::new();

@@ -49,6 +49,7 @@ pub const ALL: &[(&str, Truth)] = &[
     ("one question per INVITE", journal::one_question_per_invite),
     ("records and events have no gap", journal::no_gaps),
     ("each call ends once", journal::each_call_ends_once),
+    ("each leg that is told of ends once", journal::each_leg_ends_once),
     ("questions follow the record", journal::questions_follow_the_record),
     ("the journal says what the caller got", journal::the_journal_says_what_the_caller_got),
     ("nothing panics", journal::nothing_panics),
@@ -64,6 +65,7 @@ pub const DIRTY: &[&str] = &[
     "nothing panics",
     "quiet means empty",
     "each call ends once",
+    "each leg that is told of ends once",
     "records and events have no gap",
     "questions follow the record",
 ];

@@ -34,6 +34,32 @@ CREATE INDEX calls_account ON calls (account_id, started_at);
 CREATE INDEX calls_started ON calls (started_at);
 CREATE INDEX calls_sip_call_id ON calls (sip_call_id);
 
+-- Each INVITE toward a target.
+CREATE TABLE legs (
+    id          TEXT NOT NULL PRIMARY KEY,
+    sequence    BIGINT NOT NULL,
+    call_id     TEXT NOT NULL,
+    account_id  TEXT NOT NULL,
+    caller      TEXT NOT NULL,
+    called      TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    started_at  TEXT NOT NULL,
+    answered_at TEXT,
+    ended_at    TEXT,
+    duration_ms BIGINT NOT NULL,
+    sip_code    BIGINT
+);
+CREATE INDEX legs_call ON legs (call_id);
+CREATE INDEX legs_account ON legs (account_id, started_at);
+
+-- Both directions in one list, as the Calls API shows them.
+CREATE VIEW call_legs AS
+    SELECT id, NULL AS call_id, account_id, number_id, caller, called, caller_name, forwarded_from, status,
+        started_at, answered_at, ended_at, duration_ms, sip_code, reason, hangup_source FROM calls
+    UNION ALL
+    SELECT id, call_id, account_id, NULL, caller, called, '', '', status,
+        started_at, answered_at, ended_at, duration_ms, sip_code, NULL, NULL FROM legs;
+
 CREATE TABLE events (
     call_id     TEXT NOT NULL,
     sequence    BIGINT NOT NULL,

@@ -1,0 +1,82 @@
+//! The rows of a call's legs, as its records leave them.
+
+use jiff::Timestamp;
+
+use crate::call::outcome::CallStatus;
+use crate::call::record::{Change, Record};
+use crate::ids::CallSid;
+use crate::store::calls::{CallRow, LegRow};
+
+/// Brings the legs of the call in `row` to where a record leaves them; those that it touches are
+/// marked where they are wanted.
+pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, at: Timestamp, wanted: bool) {
+    if let Change::Invited(invited) = &record.change
+        && !legs.iter().any(|(known, _)| known.id == invited.leg)
+    {
+        legs.push((begun(row, record.seq, invited.leg, &invited.parties, at), wanted));
+    }
+    let mut touch = |leg: CallSid, change: &mut dyn FnMut(&mut LegRow)| {
+        if let Some((row, changed)) = legs.iter_mut().find(|(row, _)| row.id == leg) {
+            change(row);
+            row.sequence = row.sequence.max(record.seq);
+            *changed |= wanted;
+        }
+    };
+    match &record.change {
+        Change::Leg(event) if event.status == CallStatus::Ringing => {
+            touch(event.leg.leg, &mut |leg| leg.status = CallStatus::Ringing);
+        }
+        Change::LegEnded { leg, sip_code } => touch(*leg, &mut |leg| end(leg, *sip_code, at)),
+        Change::Answered { leg, .. } => touch(*leg, &mut |leg| {
+            leg.status = CallStatus::InProgress;
+            leg.answered_at = Some(at);
+        }),
+        Change::Ended(terminal) => {
+            for (leg, changed) in legs.iter_mut().filter(|(leg, _)| leg.ended_at.is_none()) {
+                match leg.answered_at {
+                    Some(_) => {
+                        leg.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
+                        (leg.status, leg.sip_code, leg.ended_at) =
+                            (CallStatus::Completed, Some(200), Some(at));
+                    }
+                    None => end(leg, terminal.sip_code, at),
+                }
+                leg.sequence = leg.sequence.max(record.seq);
+                *changed |= wanted;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn begun(
+    call: &CallRow,
+    sequence: u32,
+    id: CallSid,
+    parties: &(std::sync::Arc<str>, std::sync::Arc<str>),
+    started_at: Timestamp,
+) -> LegRow {
+    LegRow {
+        id,
+        sequence,
+        call_id: call.id,
+        account_id: call.account_id,
+        caller: parties.0.as_ref().to_owned(),
+        called: parties.1.as_ref().to_owned(),
+        status: CallStatus::Initiated,
+        started_at,
+        answered_at: None,
+        ended_at: None,
+        duration_ms: 0,
+        sip_code: None,
+    }
+}
+
+/// Without an answer: 487 is what a leg gets that nobody waits for any more.
+fn end(leg: &mut LegRow, sip_code: u16, at: Timestamp) {
+    leg.status = match sip_code {
+        200..=399 => CallStatus::Canceled,
+        code => CallStatus::of_refusal(code),
+    };
+    (leg.sip_code, leg.ended_at) = (Some(sip_code), Some(at));
+}
