@@ -11,6 +11,9 @@ use super::state::Api;
 /// A form-encoded body, as sent.
 pub(super) struct Form(pub(super) Bytes);
 
+/// A body of any type, as sent.
+pub(super) struct Raw(pub(super) Bytes);
+
 /// A JSON object; an absent body is an empty one.
 pub(super) struct JsonObject(pub(super) serde_json::Map<String, serde_json::Value>);
 
@@ -19,6 +22,14 @@ impl FromRequest<Api> for Form {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         refuse_type(request.headers(), "application/x-www-form-urlencoded", "as curl's -d does")?;
+        Ok(Self(read(request.into_body(), api).await?))
+    }
+}
+
+impl FromRequest<Api> for Raw {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         Ok(Self(read(request.into_body(), api).await?))
     }
 }

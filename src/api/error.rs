@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::restcomm::xml::Root;
 
 /// A refusal on its way to the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
@@ -16,7 +16,13 @@ pub struct ApiError {
     pub code: u32,
     /// What is wrong: names the field and the fix.
     pub message: String,
+    /// A word for programs, where the dialect has one.
+    pub error: Option<&'static str>,
 }
+
+/// Goes along with the answer, for dialects whose errors look otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct Told(pub(super) ApiError);
 
 /// The body of an error, in Restcomm's key order.
 #[derive(Debug, Serialize)]
@@ -24,18 +30,20 @@ struct Body<'a> {
     status: u16,
     code: u32,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
     more_info: String,
 }
 
 impl ApiError {
     /// A refusal whose code is its status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, code: u32::from(status.as_u16()), message: message.into() }
+        Self::coded(status, u32::from(status.as_u16()), message)
     }
 
     /// A refusal with a code of its own.
     pub fn coded(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), error: None }
     }
 
     /// 400.
@@ -69,6 +77,7 @@ impl IntoResponse for ApiError {
             status: self.status.as_u16(),
             code: self.code,
             message: &self.message,
+            error: self.error,
             more_info: format!("/openapi.json#errors-{}", self.code),
         };
         let mut response = (self.status, Json(body)).into_response();
@@ -81,6 +90,7 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        response.extensions_mut().insert(Told(self));
         response
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP API and the Unix socket of the command line.
 //!
 //! - `service/`: the one place that validates and writes. Dialects are thin over it:
-//!   `restcomm/`: Restcomm's; `admin/`: callgate's own, `/admin/v1`.
+//!   `restcomm/`: Restcomm's; `wazo/`: Wazo's; `admin/`: callgate's own, `/admin/v1`.
 //! - `router`: all routes. `ops`: metrics and health. `openapi`: the API's own form.
 //! - `server`: the listeners. `patient`: a stream that gives up on slow readers. `gate`: the limit of
 //!   requests at once. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
@@ -23,6 +23,7 @@ mod router;
 mod server;
 pub mod service;
 mod state;
+mod wazo;
 
 pub use config::{HttpConfig, InventoryConfig};
 pub use error::ApiError;

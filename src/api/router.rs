@@ -10,7 +10,7 @@ use tower_service::Service as _;
 use super::error::ApiError;
 use super::restcomm::xml::{self, Wire};
 use super::state::Api;
-use super::{admin, gate, ops, restcomm};
+use super::{admin, gate, ops, restcomm, wazo};
 
 /// The whole API: the dialects under their bases, `/admin/v1`, and what needs no credentials.
 pub fn router(api: &Api) -> Router {
@@ -19,6 +19,7 @@ pub fn router(api: &Api) -> Router {
         routes = routes.nest(base, restcomm::routes(api));
     }
     let routes = routes
+        .nest(wazo::BASE, wazo::routes(api))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), gate::observe))

@@ -9,9 +9,11 @@
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
-//! - `calls/`: the projection of the journal. `write`, `lists`, `inventory`: what the service layer does with them. `keys`, `secrets`: secrets at rest.
+//! - `calls/`: the projection of the journal. `write`, `bulk`, `lists`, `numbers`, `inventory`: what the
+//!   service layer does with them. `keys`, `secrets`: secrets at rest.
 
 mod backup;
+mod bulk;
 mod bytes;
 pub mod calls;
 mod changes;
@@ -26,6 +28,7 @@ mod lists;
 mod load;
 mod migrate;
 mod model;
+mod numbers;
 mod open;
 mod rows;
 mod secrets;
@@ -36,6 +39,7 @@ mod words;
 mod write;
 
 pub use backup::EmbeddedFiles;
+pub use bulk::Many;
 pub use changes::{Changes, Step};
 pub use column::Word;
 pub use config::{RetentionSection, SecretsSection, StoreSection};
@@ -43,9 +47,10 @@ pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
 pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret};
-pub use lists::{Listed, Named, Naming, NumberFilter, NumberOrder, Page};
+pub use lists::{Listed, Named, Naming, Page};
 pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;
+pub use numbers::{NumberFilter, NumberOrder};
 pub use open::{Store, StoreConfig};
 pub use rows::{
     AccountRow, ApplicationRow, Fields, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,

@@ -130,7 +130,7 @@ impl Store {
 
 const BY_ID: &str = " WHERE id = $1";
 
-async fn existing<T: Entity>(tx: &mut Tx, id: T::Id) -> Result<T> {
+pub(crate) async fn existing<T: Entity>(tx: &mut Tx, id: T::Id) -> Result<T> {
     let rows = tx.rows(Sql::of(&[T::SELECT, BY_ID]), &[id.bind()]).await?;
     let row = rows.first().ok_or_else(|| StoreError::NotFound { table: T::NAME, id: id.word() })?;
     Ok(T::read(row)?)

@@ -9,6 +9,7 @@ mod limits;
 mod numbers;
 mod openapi;
 mod tenants;
+mod wazo;
 mod world;
 mod xml;
 

@@ -39,6 +39,16 @@ async fn organizations_are_the_super_admins(api: Api) {
         list.as_array().unwrap().len()
     };
     assert_eq!((count("").await, count("?Status=active").await, count("?Status=closed").await), (2, 1, 1));
+    // Another name; the former one is free then.
+    let renamed = api.post(who, &element, &[("DomainName", "Renamed.example.org")]).await.expect(200).json();
+    assert_eq!(renamed["domain_name"], "renamed.example.org");
+    assert_eq!(renamed["friendly_name"], "renamed.example.org");
+    api.form(who, Method::PUT, &path, &[]).await.expect(200);
+    api.post(who, &element, &[("DomainName", "newdomain.example.org")]).await.expect(409);
+    let migrate = format!("{ORGANIZATIONS}/{}/Migrate.json", made["sid"].as_str().unwrap());
+    let answer = api.form(who, Method::PUT, &migrate, &[]).await.expect(200);
+    assert_eq!(answer.json()["sid"], made["sid"]);
+    api.form(&developer, Method::PUT, &migrate, &[]).await.expect(403);
     let error = api.post(who, &element, &[("MatchMode", "loose")]).await.expect(400).json();
     assert_eq!(error["message"], "MatchMode is `loose`: use full or search");
 }

@@ -71,6 +71,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
                 .delete(applications::delete),
         )
         .route("/Organizations", get(organizations::list))
+        .route("/Organizations/{id}/Migrate", put(organizations::migrate))
         .route(
             "/Organizations/{id}",
             put(organizations::create).get(organizations::read).post(organizations::update),
@@ -130,6 +131,10 @@ pub(super) fn refuse(error: ServiceError) -> ApiError {
         ServiceError::Taken { field: "number", value, fix } => {
             ApiError::coded(StatusCode::BAD_REQUEST, 21452, format!("PhoneNumber `{value}` is taken: {fix}"))
         }
+        ServiceError::Full { .. } => ApiError {
+            error: Some("DID_QUOTA_EXCEEDED"),
+            ..ApiError::coded(StatusCode::FORBIDDEN, 21452, error.to_string())
+        },
         other => other.into(),
     }
 }

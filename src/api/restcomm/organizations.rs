@@ -69,3 +69,20 @@ pub(super) async fn update(
     let written = api.service.update_organization(&who, id, edit).await.map_err(refuse)?;
     Ok(reply::written(written, params.warnings, |row| show("Organization", &print_organization(row, &base))))
 }
+
+/// `PUT /Organizations/{sid}/Migrate` moves the passwords of an organization's SIP clients to its domain. There
+/// are no clients here: callgate is no registrar.
+pub(super) async fn migrate(
+    State(api): State<Api>,
+    who: Principal,
+    Base(base): Base,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    if !who.is_super_admin() {
+        return Err(ApiError::forbidden("only the super-admin account may use this resource"));
+    }
+    let row = api.service.organization(&who, sid("organization", &id)?).await.map_err(refuse)?;
+    let mut response = show("Organization", &print_organization(row, &base));
+    reply::warn(&mut response, &["there are no clients here whose passwords could be migrated".to_owned()]);
+    Ok(response)
+}

@@ -12,6 +12,7 @@ use super::params::Params;
 
 /// The parameters of an organization.
 pub(crate) const ORGANIZATION: &[&str] = &[
+    "DomainName",
     "FriendlyName",
     "Status",
     "MatchMode",
@@ -31,11 +32,20 @@ pub(crate) const ACCOUNT: &[&str] = &[
     "DefaultApplicationSid",
     "MaxCalls",
     "MaxCallsPerSecond",
+    "MaxNumbers",
+    "MaxPatterns",
     "RenewAuthToken",
 ];
 
 /// Lays the given parameters over an organization.
 pub(crate) fn apply_organization(params: &Params, row: &mut OrganizationRow) -> Result<(), ServiceError> {
+    if let Some(domain) = params.change("DomainName").flatten() {
+        let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+        if row.friendly_name == row.domain {
+            row.friendly_name.clone_from(&domain);
+        }
+        row.domain = domain;
+    }
     if let Some(name) = params.change("FriendlyName") {
         row.friendly_name = name.unwrap_or_else(|| row.domain.clone());
     }
@@ -64,7 +74,9 @@ pub(crate) fn apply_account(params: &Params, row: &mut AccountRow) -> Result<(),
     row.organization_id = organization.unwrap_or(row.organization_id);
     sid(params, "DefaultApplicationSid", "default_application_sid", &mut row.default_application_id)?;
     limit(params, "MaxCalls", "max_calls", &mut row.max_calls)?;
-    limit(params, "MaxCallsPerSecond", "max_calls_per_second", &mut row.max_calls_per_second)
+    limit(params, "MaxCallsPerSecond", "max_calls_per_second", &mut row.max_calls_per_second)?;
+    limit(params, "MaxNumbers", "max_numbers", &mut row.max_numbers)?;
+    limit(params, "MaxPatterns", "max_patterns", &mut row.max_patterns)
 }
 
 /// `Status=active|closed` of a list.
@@ -162,6 +174,8 @@ pub(crate) struct PrintedAccount {
     default_application_sid: Option<String>,
     max_calls: Option<u32>,
     max_calls_per_second: Option<u32>,
+    max_numbers: Option<u32>,
+    max_patterns: Option<u32>,
     uri: String,
 }
 
@@ -199,6 +213,8 @@ pub(crate) fn print_account(row: AccountRow, token: Option<String>, base: &str) 
         default_application_sid: row.default_application_id.map(|sid| sid.to_string()),
         max_calls: row.max_calls,
         max_calls_per_second: row.max_calls_per_second,
+        max_numbers: row.max_numbers,
+        max_patterns: row.max_patterns,
         uri: format!("{base}/Accounts/{}.json", row.id),
         friendly_name: row.friendly_name,
     }

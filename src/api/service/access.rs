@@ -72,7 +72,8 @@ impl Service {
         Err(NOT_YOURS)
     }
 
-    async fn is_under(&self, account: &AccountRow, ancestor: AccountSid) -> Result<bool> {
+    /// Whether an account is a sub-account of `ancestor`, at any depth.
+    pub(super) async fn is_under(&self, account: &AccountRow, ancestor: AccountSid) -> Result<bool> {
         let mut parent = account.parent_id;
         for _ in 0..DEEPEST {
             match parent {

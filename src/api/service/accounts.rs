@@ -2,8 +2,9 @@
 
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::routing::model::Status;
-use crate::store::{AccountRow, Listed, OrganizationRow, Page, Role, new_token};
+use crate::store::{AccountRow, Listed, NumberRow, OrganizationRow, Page, Role, new_token};
 
+use super::numbers::release;
 use super::{Principal, Result, Service, ServiceError, Written, check_name};
 
 /// More sub-accounts than this are not looked for under one account.
@@ -46,11 +47,10 @@ impl Service {
         let mut after = before.clone();
         edit(&mut after)?;
         self.check_account(who, &before, &after).await?;
-        let status = before.status;
-        let (row, mut generation) = self.rewrite(who, before, &edit).await?;
-        if row.status != status {
-            generation = self.spread(who, &row).await?.unwrap_or(generation);
+        if after.status != before.status {
+            self.spread(who, &after).await?;
         }
+        let (row, generation) = self.rewrite(who, before, &edit).await?;
         Ok(Written { value: row, generation, warnings: Vec::new() })
     }
 
@@ -59,7 +59,7 @@ impl Service {
     ///
     /// # Errors
     /// [`ServiceError::Forbidden`], [`ServiceError::NotFound`], a super-admin account, or a number that
-    /// the other organization has already: accounts before that one have moved then.
+    /// the other organization has already: nothing has moved then.
     pub async fn migrate_account(
         &self,
         who: &Principal,
@@ -74,33 +74,29 @@ impl Service {
         }
         let there = self.store.read::<OrganizationRow>(organization).await?;
         there.ok_or_else(|| ServiceError::not_found("organization", organization))?;
-        let mut generation = 0;
-        for account in self.tree(sid).await? {
-            let moved = |row: &mut AccountRow| row.organization_id = organization;
-            generation = self.store.modify::<AccountRow>(&who.actor(), account.id, moved).await?.generation;
-        }
-        Ok(generation)
+        let tree: Vec<AccountSid> = self.tree(sid).await?.into_iter().map(|row| row.id).collect();
+        let move_there = |row: &mut AccountRow| {
+            row.organization_id = organization;
+            Ok::<(), ServiceError>(())
+        };
+        Ok(self.store.modify_many(&who.actor(), &tree, move_there).await?.generation)
     }
 
-    /// Gives an account's status to all accounts under it; closing gives their numbers back. The last
-    /// generation, where anything was written.
-    async fn spread(&self, who: &Principal, top: &AccountRow) -> Result<Option<u64>> {
-        let mut generation = None;
-        for account in self.tree(top.id).await? {
-            if account.status != top.status && account.status != Status::Closed {
-                let given = |row: &mut AccountRow| row.status = top.status;
-                let written = self.store.modify::<AccountRow>(&who.actor(), account.id, given).await?;
-                generation = Some(written.generation);
-            }
-            if top.status == Status::Closed {
-                generation = self.release_all(who, account.id).await?.or(generation);
-            }
-        }
-        Ok(generation)
+    /// Gives an account's status to it and all accounts under it, in one go; closing gives their numbers
+    /// back. One that was closed before stays so, with its numbers given back already.
+    async fn spread(&self, who: &Principal, top: &AccountRow) -> Result<()> {
+        let tree = self.tree(top.id).await?;
+        let closes = top.status == Status::Closed;
+        let follows =
+            |row: &&AccountRow| row.id == top.id || row.status != top.status && row.status != Status::Closed;
+        let accounts: Vec<AccountSid> = tree.iter().filter(follows).map(|row| row.id).collect();
+        let release = closes.then_some(release as fn(&mut NumberRow));
+        self.store.set_status(&who.actor(), &accounts, top.status, release).await?;
+        Ok(())
     }
 
     /// An account and all those under it, parents first.
-    async fn tree(&self, top: AccountSid) -> Result<Vec<AccountRow>> {
+    pub(super) async fn tree(&self, top: AccountSid) -> Result<Vec<AccountRow>> {
         let mut rows: Vec<AccountRow> = self.store.read::<AccountRow>(top).await?.into_iter().collect();
         let mut at = 0;
         while at < rows.len() {
@@ -165,6 +161,14 @@ impl Service {
         if own && after.status != before.status {
             return Err(ServiceError::Forbidden("an account does not change its own status"));
         }
+        if own && !who.is_super_admin() && caps(after) != caps(before) {
+            return Err(ServiceError::Forbidden("an account does not change its own limits"));
+        }
         self.check_application("default_application_sid", after.default_application_id, after).await
     }
+}
+
+/// What bounds an account.
+fn caps(row: &AccountRow) -> [Option<u32>; 5] {
+    [row.max_calls, row.max_calls_per_second, row.max_numbers, row.max_patterns, row.max_requests_per_second]
 }

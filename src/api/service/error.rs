@@ -34,6 +34,14 @@ pub enum ServiceError {
     /// The number is not to be had: not in the inventory, or of the wrong kind.
     #[error("{0}")]
     Unobtainable(String),
+    /// The account has all it may have.
+    #[error("the account may have {most} at most ({name}): release one, or have the cap raised")]
+    Full {
+        /// The cap's column.
+        name: &'static str,
+        /// How many it allows.
+        most: u64,
+    },
     /// The asker may not.
     #[error("{0}")]
     Forbidden(&'static str),

@@ -3,15 +3,18 @@
 //!
 //! - `access`: who asks, and whose things they may touch. `principal`: the asker.
 //! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
+//! - `many`: numbers as a tenant has them. `caps`: how many one account may have.
 //! - `inventory`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
 //! - `urls`: what a stored URL may be. `error`: why the service refused.
 
 mod access;
 mod accounts;
 mod applications;
+mod caps;
 mod error;
 mod gateways;
 mod inventory;
+mod many;
 pub(super) mod numbering;
 mod numbers;
 mod organizations;
@@ -28,6 +31,7 @@ use crate::routing::Directory;
 use crate::store::{Entity, Store};
 
 pub use error::ServiceError;
+pub use many::Made;
 pub use numbers::NewNumber;
 pub use principal::Principal;
 

@@ -69,6 +69,9 @@ impl Service {
         }
         edit(&mut row)?;
         warnings.extend(self.check_number(&row, &account).await?);
+        if is_held(row.state) {
+            self.check_caps_of(&account, &row).await?;
+        }
         let written = match waiting {
             Some(waiting) => {
                 let (aged, receiver) = (aged(), row.account_id);
@@ -111,6 +114,15 @@ impl Service {
         edit: impl Fn(&mut NumberRow) -> Result<(), E> + Sync,
     ) -> Result<Written<NumberRow>, E> {
         let before = self.any_number(who, account, sid).await?;
+        let edit = |row: &mut NumberRow| {
+            let owner = row.account_id;
+            edit(row)?;
+            if row.account_id != owner {
+                // Whose main number it was is no longer its owner.
+                row.main = false;
+            }
+            Ok::<(), E>(())
+        };
         let mut after = before.clone();
         edit(&mut after)?;
         if after.number != before.number {
@@ -118,9 +130,12 @@ impl Service {
                 .map_err(|bad| ServiceError::field("number", problem_of(&bad.to_string())))?;
         }
         let owner = self.account_for(who, after.account_id).await?;
+        if is_held(after.state) && (owner.id != before.account_id || !is_held(before.state)) {
+            self.check_caps_of(&owner, &after).await?;
+        }
         let warnings = self.check_number(&after, &owner).await?;
         let text = after.number.clone();
-        let (row, generation) = self.rewrite(who, before, &edit).await.map_err(|error: E| error)?;
+        let (row, generation) = self.rewrite(who, before, &edit).await?;
         debug_assert_eq!(row.number, text);
         Ok(Written { value: row, generation, warnings })
     }
@@ -153,22 +168,6 @@ impl Service {
         self.number(who, account, sid).await?;
         let written = self.store.modify::<NumberRow>(&who.actor(), sid, release).await?;
         Ok(Written { value: (), generation: written.generation, warnings: Vec::new() })
-    }
-
-    /// Gives back every number of an account; the last generation, where there was one.
-    pub(super) async fn release_all(&self, who: &Principal, account: AccountSid) -> Result<Option<u64>> {
-        let filter = NumberFilter { account: Some(account), held: true, ..NumberFilter::default() };
-        let mut generation = None;
-        loop {
-            let rows = self.store.numbers(&filter, Page::first(MOST_OF_ONE_TEXT)).await?.rows;
-            if rows.is_empty() {
-                return Ok(generation);
-            }
-            for row in rows {
-                let written = self.store.modify::<NumberRow>(&who.actor(), row.id, release).await?;
-                generation = Some(written.generation);
-            }
-        }
     }
 
     /// One number that `account` has.
@@ -286,8 +285,9 @@ impl Service {
 
 /// A number that is given back. It names no application any more: what nobody sees must not keep one
 /// from being removed.
-fn release(row: &mut NumberRow) {
+pub(super) fn release(row: &mut NumberRow) {
     row.state = NumberState::Aging;
+    row.main = false;
     row.voice_application_id = None;
     row.sms_application_id = None;
     row.ussd_application_id = None;
@@ -302,7 +302,7 @@ pub(super) fn is_held(state: NumberState) -> bool {
 
 /// Whether `account` may have a number that is there: an available one, one of its own that it released,
 /// or one that has aged.
-fn may_be_taken(row: &NumberRow, account: AccountSid, aged: Timestamp) -> bool {
+pub(super) fn may_be_taken(row: &NumberRow, account: AccountSid, aged: Timestamp) -> bool {
     match row.state {
         NumberState::Available | NumberState::Released | NumberState::Deleted => true,
         NumberState::Aging => row.account_id == account || row.updated_at < aged,
@@ -363,14 +363,14 @@ fn problem_of(sentence: &str) -> String {
     sentence.strip_prefix("PhoneNumber ").unwrap_or(sentence).to_owned()
 }
 
-fn taken(error: StoreError, text: &str) -> ServiceError {
+pub(super) fn taken(error: StoreError, text: &str) -> ServiceError {
     match error {
         StoreError::Duplicate { .. } => occupied(text),
         other => other.into(),
     }
 }
 
-fn occupied(text: &str) -> ServiceError {
+pub(super) fn occupied(text: &str) -> ServiceError {
     ServiceError::Taken {
         field: "number",
         value: text.to_owned(),

@@ -48,7 +48,12 @@ impl Service {
         let mut after = before.clone();
         edit(&mut after)?;
         check(&after)?;
-        let (row, generation) = self.rewrite(who, before, &edit).await?;
+        let domain = after.domain.clone();
+        let written = self.rewrite(who, before, &edit).await;
+        let (row, generation) = written.map_err(|error: ServiceError| match error {
+            ServiceError::Store(error) => taken(error, domain),
+            other => other,
+        })?;
         Ok(Written { value: row, generation, warnings: Vec::new() })
     }
 

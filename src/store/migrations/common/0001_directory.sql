@@ -185,6 +185,17 @@ CREATE TABLE numbers (
                 WHEN trim(substr(number, 1, 1), '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!"%&'',-/:;<=>@_`~+') = ''
                      AND trim(substr(number, 2), '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!"%&'',-/:;<=>@_`~') = '' THEN '*'
                 ELSE organization_id END) STORED,
+    -- What the text is: 'address' (scheme:address), 'digits' (with or without +), 'pattern', or 'name' for what is left.
+    shape       TEXT GENERATED ALWAYS AS (CASE
+                WHEN trim(substr(number, 1, 1), 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ') = ''
+                     AND ltrim(number, 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.') LIKE ':%' THEN 'address'
+                WHEN trim(substr(number, 1, 1), '0123456789+') = '' AND trim(substr(number, 2), '0123456789') = ''
+                     AND number <> '+' THEN 'digits'
+                WHEN trim(substr(number, 1, 1), '*#^|.$\[](){}?') = '' OR
+                     replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(substr(number, 2),
+                     '*', ''), '#', ''), '^', ''), '|', ''), '.', ''), '$', ''), '\', ''), '[', ''), ']', ''), '(', ''), ')', ''), '{', ''), '}', ''), '?', ''), '+', '')
+                     <> substr(number, 2) THEN 'pattern'
+                ELSE 'name' END) STORED,
     CONSTRAINT numbers_main_is_shared CHECK (shared OR NOT main)
 );
 CREATE UNIQUE INDEX numbers_unique_number ON numbers (number, scope);

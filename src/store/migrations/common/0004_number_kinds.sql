@@ -7,6 +7,7 @@ CREATE TABLE number_kinds (
     country     TEXT NOT NULL
 );
 -- Lists of one account in the order of their numbers.
-CREATE INDEX numbers_account_number ON numbers (account_id, number, state);
+CREATE INDEX numbers_account_number ON numbers (account_id, number, id, shape)
+    WHERE state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted');
 -- The inventory.
 CREATE INDEX numbers_inventory ON numbers (state, number) WHERE state IN ('available', 'aging');
