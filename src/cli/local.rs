@@ -88,7 +88,7 @@ pub(crate) fn check(file: Option<&Path>) -> Result<Value> {
     } else {
         runtime()?.block_on(async {
             let store = Store::open(opening)?;
-            let loaded = load(&store).await;
+            let loaded = load(&store, &mut warnings).await;
             store.close().await;
             loaded.map(|(directory, bad)| (store_kind(&store), directory, bad))
         })?
@@ -106,7 +106,17 @@ pub(crate) fn check(file: Option<&Path>) -> Result<Value> {
     }))
 }
 
-async fn load(store: &Store) -> std::result::Result<(Directory, Vec<BadRow>), StoreError> {
+async fn load(
+    store: &Store,
+    warnings: &mut Vec<String>,
+) -> std::result::Result<(Directory, Vec<BadRow>), StoreError> {
+    let due = store.due().await?;
+    if !due.is_empty() {
+        let due = due.join(", ");
+        warnings
+            .push(format!("migrations are due, the next start or `callgate migrate` applies them: {due}"));
+        return Ok((Directory::default(), Vec::new()));
+    }
     let mut load = store.load().await?;
     let mut builder = Builder::new(load.frame.clone());
     load.numbers(|number| builder.add(&number)).await?;

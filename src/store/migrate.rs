@@ -52,6 +52,28 @@ const WORDS: [(&str, &str, &str); 2] = [
 
 /// Brings a database to the last step; what was applied, empty when nothing was due.
 pub(crate) async fn migrate(database: &Database, steps: &'static [Migration]) -> Result<Vec<&'static str>> {
+    let mut tx = begin(database).await?;
+    let mut applied = Vec::new();
+    for step in steps {
+        if apply(&mut tx, step).await? {
+            applied.push(step.name);
+        }
+    }
+    refuse_newer(&mut tx, steps).await?;
+    tx.commit().await?;
+    Ok(applied)
+}
+
+/// The steps that [`migrate`] would apply. Nothing is written.
+pub(crate) async fn due(database: &Database, steps: &'static [Migration]) -> Result<Vec<&'static str>> {
+    let mut tx = begin(database).await?;
+    let known = tx.rows("SELECT name FROM schema_steps", &[]).await?;
+    let known: Vec<&str> = known.iter().filter_map(|row| row.text(0).ok().flatten()).collect();
+    Ok(steps.iter().map(|step| step.name).filter(|name| !known.contains(name)).collect())
+}
+
+/// A transaction that nobody else's migration runs beside, in which the list of steps is there.
+async fn begin(database: &Database) -> Result<Tx> {
     let mut tx = database.begin(Purpose::Write).await?;
     if let Tx::Postgres(_) = tx {
         // Several routers may start at once; SQLite's write lock is taken already.
@@ -63,15 +85,7 @@ pub(crate) async fn migrate(database: &Database, steps: &'static [Migration]) ->
             .to_owned(),
     )
     .await?;
-    let mut applied = Vec::new();
-    for step in steps {
-        if apply(&mut tx, step).await? {
-            applied.push(step.name);
-        }
-    }
-    refuse_newer(&mut tx, steps).await?;
-    tx.commit().await?;
-    Ok(applied)
+    Ok(tx)
 }
 
 async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {

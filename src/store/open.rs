@@ -79,6 +79,16 @@ impl Store {
         Ok(applied)
     }
 
+    /// The migrations that [`Store::migrate`] would apply; all of them where the store is empty.
+    ///
+    /// # Errors
+    /// The database is away, or its user may not create tables.
+    pub async fn due(&self) -> Result<Vec<&'static str>> {
+        let mut due = migrate::due(&self.directory, migrate::DIRECTORY).await?;
+        due.extend(migrate::due(&self.calls, migrate::CALLS).await?);
+        Ok(due)
+    }
+
     /// Whether the databases answer.
     ///
     /// # Errors

@@ -90,6 +90,22 @@ fn exit_codes_are_those_of_sysexits() {
 }
 
 #[test]
+fn check_of_an_empty_postgresql_says_what_is_due_and_makes_nothing() {
+    let cluster = super::servers::Cluster::shared();
+    let (folder, url) = (folder(), cluster.database());
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
+        command.arg("check").current_dir(&folder).env("CALLGATE__STORE__URL", &url).output().unwrap()
+    };
+    for _ in 0..2 {
+        let output = check();
+        let told = said(&output.stdout);
+        assert!(output.status.success() && told.contains("migrations are due"), "{told}{output:?}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn check_names_what_is_unwise() {
     let folder = folder();
     std::fs::write(folder.join("callgate.toml"), "[http]\nlisten = \"0.0.0.0:8080\"\n[sip]\nt1-ms = 100\n")

@@ -21,6 +21,7 @@ crate::on_both_servers!(
 );
 
 async fn migrations_run_twice(world: World) {
+    assert!(world.store.due().await.unwrap().is_empty());
     assert!(world.store.migrate().await.unwrap().is_empty());
     let again = Store::open(StoreConfig::new(world.url.clone(), world.folder.0.join("key"))).unwrap();
     assert!(again.migrate().await.unwrap().is_empty());

@@ -68,7 +68,9 @@ impl World {
             Server::Postgres => url,
         };
         let store = Store::open(StoreConfig::new(url.clone(), folder.0.join("key"))).unwrap();
-        assert!(!store.migrate().await.unwrap().is_empty());
+        let due = store.due().await.unwrap();
+        assert!(!due.is_empty());
+        assert_eq!(store.migrate().await.unwrap(), due);
         let organization = OrganizationRow { is_default: true, ..OrganizationRow::new("example.com") };
         let organization = store.create("test", organization).await.unwrap().row;
         let account = AccountRow {
