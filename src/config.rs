@@ -149,6 +149,11 @@ impl Config {
             Err(error) => say("sip.listen", error.to_string()),
             Ok(plans) if plans.is_empty() => say("sip.listen", "no listener: name at least one".into()),
             Ok(plans) => {
+                let tls = self.sip.tls_files(&plans);
+                if tls.is_some_and(|tls| [tls.certificate, tls.key].iter().any(|file| file == Path::new("")))
+                {
+                    say("sip.tls-certificate", "a tls:// listener needs it, and sip.tls-key".into());
+                }
                 for (at, plan) in plans.iter().enumerate() {
                     if let Err(error) = check_listener(plan) {
                         say("sip.listener", error.to_string());
@@ -181,13 +186,13 @@ impl Config {
 
     /// Keys that stand for times and counts, with their least and most: beyond, clocks and semaphores
     /// overflow long after the start.
-    fn bounded(&self) -> [(&'static str, u64, u64, u64); 22] {
+    fn bounded(&self) -> Vec<(&'static str, u64, u64, u64)> {
         const DAY_MS: u64 = 86_400_000;
         const YEAR_SECONDS: u64 = 31_536_000;
         const MANY: u64 = 1 << 24;
         let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let (sip, http, webhook, dns) = (&self.sip, &self.http, &self.webhook, &self.dns);
-        [
+        vec![
             ("sip.t1-ms", sip.t1_ms, 0, DAY_MS),
             ("sip.first-response-ms", sip.first_response_ms, 0, DAY_MS),
             ("sip.dead-target-seconds", sip.dead_target_seconds, 0, YEAR_SECONDS),
@@ -200,6 +205,8 @@ impl Config {
             ("sip.tcp-idle-seconds", sip.tcp_idle_seconds, 1, YEAR_SECONDS),
             ("sip.tcp-message-ms", sip.tcp_message_ms, 1, DAY_MS),
             ("sip.tcp-connections", count(sip.tcp_connections), 0, MANY),
+            ("sip.tcp-connections-per-source", count(sip.tcp_connections_per_source), 1, MANY),
+            ("sip.tls-handshake-ms", sip.tls_handshake_ms, 1, DAY_MS),
             ("sip.tcp-connect-ms", sip.tcp_connect_ms, 1, DAY_MS),
             ("sip.tcp-connect-large-ms", sip.tcp_connect_large_ms, 1, DAY_MS),
             ("store.connections", self.store.connections.into(), 1, 1_000),
@@ -249,6 +256,11 @@ impl Config {
             self.sip.tcp_idle_seconds < 32,
             "sip.tcp-idle-seconds",
             "below 32 s connections close under their transactions",
+        );
+        say(
+            self.sip.tls_wildcards,
+            "sip.tls-wildcards",
+            "who holds *.example.com can answer for every target in it (RFC 5922 7.2)",
         );
         let private = self.webhook.allow_private_addresses == AllowPrivate::All;
         say(

@@ -16,7 +16,7 @@ use crate::call::generator::Generator;
 use crate::call::mint::{Branch, Tag};
 use crate::call::record::Record;
 use crate::call::trace::TraceItem;
-use crate::flow::{ConnectionId, Flow};
+use crate::flow::{ConnectionId, Flow, Transport};
 use crate::ids::{AccountSid, CallSid, OrganizationSid, VirtualShard};
 use crate::routing::model::{Gateway, Organization};
 use crate::sip::Message;
@@ -118,6 +118,8 @@ pub enum Effect {
         /// Whose.
         token: SendToken,
     },
+    /// Who is meant to be at an address.
+    Named(SocketAddr, Arc<str>),
     /// A question.
     Ask(Box<Ask>),
     /// No longer wanted.
@@ -266,6 +268,13 @@ impl Desk {
     pub fn stop(&mut self, timer: &mut Option<TimerId>) {
         if let Some(timer) = timer.take() {
             self.timers.cancel(timer);
+        }
+    }
+
+    /// What goes over `flow` is meant for `host`: said where TLS can prove it.
+    pub fn meant_for(&mut self, flow: &Flow, host: Arc<str>) {
+        if flow.transport == Transport::Tls && flow.connection.is_none() {
+            self.effects.push_back(Effect::Named(flow.peer, host));
         }
     }
 

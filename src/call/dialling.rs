@@ -175,6 +175,9 @@ impl Call {
                 self.write_invite(desk, leg, flow);
             }
         }
+        if let Some(host) = self.dial.as_ref().and_then(|run| run.forks[fork].plan.host()) {
+            desk.meant_for(&flow, host);
+        }
         self.send_invite(desk, leg, flow);
         self.tell_leg(desk, leg, CallStatus::Initiated);
         true

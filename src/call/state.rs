@@ -17,7 +17,7 @@ use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
 use crate::routing::model::{Gateway, Trunk};
-use crate::sip::Kept;
+use crate::sip::{Kept, Uri};
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transaction::table::TransactionId;
@@ -156,6 +156,14 @@ pub(super) struct Plan {
     pub to: Arc<str>,
     /// The noun's status callback.
     pub callback: Option<Arc<NounCallback>>,
+}
+
+impl Plan {
+    /// Whom its URI names.
+    pub fn host(&self) -> Option<Arc<str>> {
+        let uri = Uri::parse(&self.request_uri).filter(Uri::is_sip)?;
+        Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
+    }
 }
 
 /// One INVITE toward a target.

@@ -93,6 +93,7 @@ impl Call {
             let chosen = (found.transport != Transport::Udp).then_some(found.transport);
             let wanted = name.transport.or(chosen);
             dialog.flow = target::to_address(&desk.config, &near, address, port, wanted);
+            desk.meant_for(&self.pairs[pair].dialog(side).flow, name.host);
         }
     }
 }

@@ -1,13 +1,16 @@
 //! HUP: the configuration's part that applies without a restart, and the directory from scratch.
 
 use std::path::Path;
+use std::time::Duration;
 
+use super::follow::Follower;
 use super::notify;
 use super::shard::Command;
 use super::start::Running;
-use crate::api::{Follower as _, ReloadOptions};
+use crate::api::{self, BoxFuture, Follower as _, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::config::Config;
 use crate::dns::Resolver;
+use crate::net::Tls;
 use crate::outbound::Guard;
 use crate::telemetry::log::Log;
 use crate::webhook::Allowance;
@@ -20,6 +23,47 @@ pub struct Levers {
     pub guard: Guard,
     /// /etc/hosts and /etc/resolv.conf are read again.
     pub resolver: Resolver,
+    /// The TLS of the listeners, where one speaks it.
+    pub tls: Option<Tls>,
+}
+
+impl Levers {
+    /// What every reload reads again, a check excepted: certificates, and who answers for names.
+    fn read_again(resolver: &Resolver, tls: Option<&Tls>) {
+        if let Err(error) = resolver.reload() {
+            tracing::error!(%error, "the former name servers stay");
+        }
+        if let Some(Err(error)) = tls.map(Tls::reload) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the former certificates stay");
+        }
+    }
+}
+
+/// The follower as the API knows it: its reload reads certificates and name servers again too.
+pub struct Reloading {
+    /// Who keeps the directory in step.
+    pub follower: Follower,
+    /// See [`Levers`].
+    pub resolver: Resolver,
+    /// See [`Levers`].
+    pub tls: Option<Tls>,
+}
+
+impl api::Follower for Reloading {
+    fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>> {
+        if !options.check_only {
+            Levers::read_again(&self.resolver, self.tls.as_ref());
+        }
+        api::Follower::reload(&self.follower, options)
+    }
+
+    fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
+        api::Follower::wait(&self.follower, generation, limit)
+    }
+
+    fn history(&self) -> Vec<GenerationNote> {
+        api::Follower::history(&self.follower)
+    }
 }
 
 /// Reads the configuration again, applies what can be applied, and builds the directory anew.
@@ -46,11 +90,9 @@ async fn apply(config: &Config, log: &Log, running: &Running) {
     running.shards.tell(|| Command::MaxCalls(most)).await;
     running.levers.allowance.set(config.webhook.budget());
     running.levers.guard.set(config.webhook.allow_private_addresses.clone());
-    if let Err(error) = running.levers.resolver.reload() {
-        tracing::error!(%error, "the former name servers stay");
-    }
+    Levers::read_again(&running.levers.resolver, running.levers.tls.as_ref());
     tracing::info!(
         "configuration read again: [log], [limits], webhook.budget-ms and \
-         webhook.allow-private-addresses apply now, names are asked anew, the rest at the next start"
+         webhook.allow-private-addresses and certificates apply now, names are asked anew, the rest at the next start"
     );
 }

@@ -216,6 +216,7 @@ impl Shard {
     fn arrival(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Message { flow, bytes } => self.handle(Input::Received { flow, bytes: &bytes }),
+            Arrival::Proved(flow, names) => self.handle(Input::Proved { flow, names }),
             Arrival::Closed(flow) => self.handle(Input::FlowClosed(flow)),
             Arrival::Failed(token) => self.handle(Input::SendFailed(token)),
             Arrival::Broken { flow, bytes, fault, answered } => {
@@ -290,6 +291,7 @@ impl Shard {
                         }
                     }
                 }
+                Output::Named { peer, host } => streams.named(peer, &host),
                 Output::Ask(ask) => effects.ask(*ask),
                 Output::Abort(ask) => effects.abort(ask),
                 Output::Record(record) => {

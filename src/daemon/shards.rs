@@ -18,6 +18,7 @@ use super::shard::{Command, Load, Shard, ShardParts};
 use crate::call::config::EngineConfig;
 use crate::dns::Resolver;
 use crate::engine::Engine;
+use crate::net::Tls;
 use crate::net::{Arrival, Connections, Delivery, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
 use crate::outbound::Client;
 use crate::routing::Directory;
@@ -55,6 +56,8 @@ pub struct Heritage {
     pub connections: Arc<Connections>,
     /// Their limits.
     pub limits: StreamLimits,
+    /// Where a listener speaks it.
+    pub tls: Option<Tls>,
 }
 
 /// What one shard is born with beside that.
@@ -224,10 +227,15 @@ fn shard(
     arrivals: mpsc::Receiver<Arrival>,
     commands: mpsc::Receiver<Command>,
 ) -> io::Result<Shard> {
-    let streams =
-        Streams::new(usize::from(index), heritage.connections.clone(), delivery.clone(), heritage.limits);
-    for (listener, socket) in birth.sockets.tcp {
-        streams.accept(listener, TcpListener::from_std(socket)?);
+    let streams = Streams::new(
+        usize::from(index),
+        heritage.connections.clone(),
+        delivery.clone(),
+        heritage.limits,
+        heritage.tls,
+    );
+    for (listener, transport, socket) in birth.sockets.tcp {
+        streams.accept(listener, transport, TcpListener::from_std(socket)?);
     }
     let ports: io::Result<Vec<UdpPort>> = birth
         .sockets

@@ -29,7 +29,7 @@ use super::ledger::{Deliveries, Unread, pump, restore};
 use super::listeners::{BadAdvertise, for_engine};
 use super::projection::Projection;
 use super::receivers::Receivers;
-use super::reload::Levers;
+use super::reload::{Levers, Reloading};
 use super::reports::{Reported, observer, sample, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
 use super::traces::Traces;
@@ -42,7 +42,8 @@ use crate::dns::{self, BadServer, Resolver};
 use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError};
 use crate::net::{
-    BadListener, BindError, Bound, Connections, Owner, ShardSockets, SourceWord, StreamLimits, bind_all,
+    BadListener, BindError, Bound, ConnectionLimits, Connections, Owner, ShardSockets, SourceWord,
+    StreamLimits, Tls, TlsError, bind_all,
 };
 use crate::outbound::{Client, SetupError, Urls};
 use crate::routing::Directory;
@@ -80,6 +81,9 @@ pub enum StartError {
     /// A listener's words.
     #[error("sip.listener")]
     Advertise(#[from] BadAdvertise),
+    /// A certificate, a key or a CA.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
     /// A port.
     #[error("SIP cannot be served")]
     Bind(#[from] BindError),
@@ -173,6 +177,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     }
 
     let (journal, replay) = Journal::open(&journal_config(config, &clock))?;
+    let tls = config.sip.tls_files(&config.sip.planned()?).map(Tls::new).transpose()?;
     let (bound, sockets) = bind_sip(config)?;
     let http = bind_http(config).await?;
     let unix = bind_unix(&config.http.socket)
@@ -203,12 +208,9 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         }),
         client: client.clone(),
         resolver: resolver.clone(),
-        connections: Arc::new(Connections::new(
-            config.sip.tcp_connections,
-            config.sip.tcp_write_queue,
-            metrics.sip.clone(),
-        )),
+        connections: Arc::new(Connections::new(connection_limits(config), metrics.sip.clone())),
         limits: stream_limits(config),
+        tls: tls.clone(),
     };
     let owner = owner(sockets.len(), key);
     let mut births = Vec::new();
@@ -264,7 +266,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (stop_api, stop) = watch::channel(false);
     let service =
         Service::new(store.clone(), directory.clone(), guard.clone()).strict(config.inventory.strict);
-    let follower_handle = Arc::new(follower.clone());
+    let follower_handle =
+        Arc::new(Reloading { follower: follower.clone(), resolver: resolver.clone(), tls: tls.clone() });
     let handles = Handles {
         directory,
         follower: follower_handle,
@@ -281,7 +284,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
     tasks.spawn_local(async move { serve_tcp(http, over_tcp, &http_config, stop_tcp).await });
     tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
-    let levers = Levers { allowance, guard, resolver };
+    let levers = Levers { allowance, guard, resolver, tls };
     Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
 }
 
@@ -396,6 +399,16 @@ fn stream_limits(config: &Config) -> StreamLimits {
         connect: Duration::from_millis(sip.tcp_connect_ms),
         connect_large: Duration::from_millis(sip.tcp_connect_large_ms),
         large: sip.udp_size_limit,
+        handshake: Duration::from_millis(sip.tls_handshake_ms),
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let sip = &config.sip;
+    ConnectionLimits {
+        most: sip.tcp_connections,
+        per_source: sip.tcp_connections_per_source,
+        write_queue: sip.tcp_write_queue,
     }
 }
 

@@ -323,6 +323,7 @@ fn stand_in() -> Arc<Trunk> {
         request_host: None,
         tgrp: None,
         trunk_context: None,
+        tls_name: None,
         dialled_from: DialledFrom::RequestUri,
         caller_from: crate::routing::model::CallerFrom::From,
         numbers: NumberProfile::default(),

@@ -287,8 +287,14 @@ impl Engine {
             request_host: uri.map_or(&[], |uri| uri.host),
             tgrp,
             trunk_context: context,
+            names: self.names(flow),
         };
         trunk::find(directory, &source).cloned()
+    }
+
+    /// The domains that the peer of a connection proved.
+    fn names(&self, flow: &Flow) -> &[Arc<str>] {
+        flow.connection.and_then(|connection| self.proved.get(&connection)).map_or(&[], |names| names)
     }
 
     /// Whether the configuration says that this source gets no answer at all.
@@ -325,6 +331,7 @@ impl Engine {
             request_host: &[],
             tgrp: None,
             trunk_context: None,
+            names: self.names(flow),
         };
         trunk::find(directory, &source).is_some()
     }

@@ -8,7 +8,7 @@ use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
 use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
-use crate::flow::Flow;
+use crate::flow::{ConnectionId, Flow};
 use crate::ids::CallSid;
 use crate::routing::Directory;
 use crate::routing::limits::{Limits, Permit};
@@ -26,6 +26,8 @@ pub struct Engine {
     pub(super) desk: Desk,
     pub(super) calls: Map<CallKey, Entry>,
     sids: Map<CallSid, CallKey>,
+    /// The domains that clients proved by certificate, while their connections last.
+    pub(super) proved: Map<ConnectionId, Arc<[Arc<str>]>>,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) limits: Limits,
     pub(super) draining: bool,
@@ -70,11 +72,13 @@ impl Engine {
         let max_calls = config.max_calls;
         let mut desk = Desk::new(config, seed);
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
-        let (calls, sids) = (Map::with_hasher(state()), Map::with_hasher(state()));
+        let (calls, sids, proved) =
+            (Map::with_hasher(state()), Map::with_hasher(state()), Map::with_hasher(state()));
         Self {
             desk,
             calls,
             sids,
+            proved,
             directory: None,
             limits: Limits::default(),
             draining: false,
@@ -100,6 +104,11 @@ impl Engine {
         match input {
             Input::Received { flow, bytes } => self.guarded(|engine| engine.received(flow, bytes)),
             Input::Broken { flow, bytes, fault } => self.guarded(|engine| engine.broken(flow, bytes, fault)),
+            Input::Proved { flow, names } => {
+                if let Some(connection) = flow.connection {
+                    self.proved.insert(connection, names);
+                }
+            }
             Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(token) => self.send_failed(token),
             Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
@@ -120,6 +129,7 @@ impl Engine {
             Some(Effect::Send { flow, range, token }) => {
                 Output::Send { flow, bytes: &desk.print[range], token }
             }
+            Some(Effect::Named(peer, host)) => Output::Named { peer, host },
             Some(Effect::Ask(ask)) => Output::Ask(ask),
             Some(Effect::Abort(ask)) => Output::Abort(ask),
             Some(Effect::Record(record)) => Output::Record(record),
@@ -201,6 +211,7 @@ impl Engine {
 
     fn flow_closed(&mut self, flow: crate::flow::Flow) {
         let Some(connection) = flow.connection else { return };
+        self.proved.remove(&connection);
         for key in self.desk.close(connection) {
             self.with(key, |call, desk| call.connection_closed(desk, &flow));
         }

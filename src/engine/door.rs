@@ -4,6 +4,7 @@
 //! mutates the engine. The webhook and DNS are peers exactly as trunks are: they answer late, twice
 //! or never, and late answers are harmless.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion};
@@ -34,6 +35,13 @@ pub enum Input<'a> {
         bytes: &'a [u8],
         /// What is wrong with them.
         fault: Fault,
+    },
+    /// The peer of a connection has proved by its certificate to be these domains, in lower case.
+    Proved {
+        /// The connection.
+        flow: Flow,
+        /// Its names.
+        names: Arc<[Arc<str>]>,
     },
     /// A stream connection is gone. Ends no call by itself.
     FlowClosed(Flow),
@@ -74,6 +82,14 @@ pub enum Output<'e> {
         bytes: &'e [u8],
         /// Names this send in [`Input::SendFailed`].
         token: SendToken,
+    },
+    /// Whoever answers at this address over TLS must prove to be `host` (RFC 5922 7); said before
+    /// what is sent there.
+    Named {
+        /// Where.
+        peer: SocketAddr,
+        /// A domain, or an address as a URI writes it.
+        host: Arc<str>,
     },
     /// Ask this. Leaves only after every record polled before it is written.
     Ask(Box<Ask>),

@@ -1,4 +1,4 @@
-//! How a listener is written: `udp://0.0.0.0:5060`, `tcp://[::]:5060`.
+//! How a listener is written: `udp://0.0.0.0:5060`, `tcp://[::]:5060`, `tls://0.0.0.0:5061`.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct ListenerSpec {
 /// A text that is no listener.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no listener: write `udp://ADDRESS:PORT` or `tcp://ADDRESS:PORT`, IPv6 as `[::1]` ({why})"
+    "`{text}` is no listener: write `udp://ADDRESS:PORT`, `tcp://…` or `tls://…`, IPv6 as `[::1]` ({why})"
 )]
 pub struct BadListener {
     text: String,
@@ -33,7 +33,7 @@ impl FromStr for ListenerSpec {
         let transport = match scheme {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
-            "tls" => return Err(bad("TLS is not served yet")),
+            "tls" => Transport::Tls,
             _ => return Err(bad("unknown transport")),
         };
         let bind = address.parse().map_err(|_| bad("no IP address with port"))?;

@@ -1,8 +1,12 @@
 //! The `[sip]` section.
 
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 
 use super::address::{BadListener, ListenerSpec};
+use super::tls::TlsFiles;
+use crate::flow::Transport;
 
 /// Where SIP is spoken, and within which limits.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,12 +38,28 @@ pub struct SipConfig {
     pub tcp_message_ms: u64,
     /// Most stream connections at once.
     pub tcp_connections: usize,
+    /// Most stream connections at once from one source: an IPv4 address, or an IPv6 /64.
+    pub tcp_connections_per_source: usize,
     /// Bytes that may wait to be written on one connection before it is closed.
     pub tcp_write_queue: usize,
     /// How long a connection to a target may take to open, in milliseconds.
     pub tcp_connect_ms: u64,
     /// The same where TCP was chosen only because the request is large for UDP.
     pub tcp_connect_large_ms: u64,
+    /// The certificate of `tls://` listeners with its chain, PEM; also shown to targets that ask for one.
+    pub tls_certificate: PathBuf,
+    /// Its private key, PEM.
+    pub tls_key: PathBuf,
+    /// Certificates of CAs that targets' certificates may come from, beside the system's; PEM.
+    pub tls_ca_file: PathBuf,
+    /// Certificates of CAs that clients' certificates must come from; empty: clients are asked for none.
+    pub tls_client_ca_file: PathBuf,
+    /// Whether clients without a certificate are refused.
+    pub tls_client_required: bool,
+    /// Whether a target's certificate may name `*.example.com`, against RFC 5922 7.2.
+    pub tls_wildcards: bool,
+    /// How long a TLS handshake may take, in milliseconds.
+    pub tls_handshake_ms: u64,
 }
 
 impl Default for SipConfig {
@@ -58,9 +78,17 @@ impl Default for SipConfig {
             tcp_idle_seconds: 120,
             tcp_message_ms: 4000,
             tcp_connections: 2048,
+            tcp_connections_per_source: 256,
             tcp_write_queue: 64 << 10,
             tcp_connect_ms: 2000,
             tcp_connect_large_ms: 500,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            tls_ca_file: PathBuf::new(),
+            tls_client_ca_file: PathBuf::new(),
+            tls_client_required: false,
+            tls_wildcards: false,
+            tls_handshake_ms: 5000,
         }
     }
 }
@@ -71,7 +99,7 @@ impl Default for SipConfig {
 pub struct ListenerTable {
     /// What trunks and the log call it.
     pub name: String,
-    /// `udp://ADDRESS:PORT` or `tcp://ADDRESS:PORT`.
+    /// `udp://ADDRESS:PORT`, `tcp://ADDRESS:PORT` or `tls://ADDRESS:PORT`.
     pub bind: String,
     /// `HOST` or `HOST:PORT` that Via and Contact show to peers outside `local-nets`.
     pub advertise: Option<String>,
@@ -126,6 +154,20 @@ impl SipConfig {
             })
         });
         plain.chain(named).collect()
+    }
+
+    /// The files of TLS, where a listener speaks it.
+    #[must_use]
+    pub fn tls_files(&self, plans: &[Planned]) -> Option<TlsFiles> {
+        let given = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+        plans.iter().any(|plan| plan.spec.transport == Transport::Tls).then(|| TlsFiles {
+            certificate: self.tls_certificate.clone(),
+            key: self.tls_key.clone(),
+            ca_file: given(&self.tls_ca_file),
+            client_ca_file: given(&self.tls_client_ca_file),
+            client_required: self.tls_client_required,
+            wildcards: self.tls_wildcards,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! All stream connections of the process, for whoever sends, and the way into the shards for
 //! whatever arrives.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -26,6 +26,8 @@ pub enum Arrival {
         /// Its bytes.
         bytes: Bytes,
     },
+    /// A connection's peer has proved by its certificate to be these domains.
+    Proved(Flow, Arc<[Arc<str>]>),
     /// A connection is gone.
     Closed(Flow),
     /// What was sent with this token did not leave.
@@ -102,6 +104,13 @@ impl Delivery {
         drop(inlet.send(arrival).await);
     }
 
+    /// Every shard hears it before any message of the connection.
+    pub(super) async fn proved(&self, flow: Flow, names: Arc<[Arc<str>]>) {
+        for inlet in self.inlets.iter() {
+            drop(inlet.send(Arrival::Proved(flow, names.clone())).await);
+        }
+    }
+
     pub(super) async fn closed(&self, flow: Flow) {
         for inlet in self.inlets.iter() {
             drop(inlet.send(Arrival::Closed(flow)).await);
@@ -140,20 +149,41 @@ impl Delivery {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub flow: Flow,
+    /// Who the peer must prove to be, where the connection is ours and TLS; `None`: its address.
+    pub host: Option<Arc<str>>,
+    /// It was accepted: its source counts it.
+    accepted: bool,
     pub outbox: Outbox,
 }
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
+
+/// How many connections there may be, and what may wait on each.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// At once.
+    pub most: usize,
+    /// At once from one source: an IPv4 address, or an IPv6 /64.
+    pub per_source: usize,
+    /// Bytes that may wait to be written on one.
+    pub write_queue: usize,
+}
+
+/// Names of TLS targets kept; beyond it all are forgotten, and come again with the next call.
+const MOST_HOSTS: usize = 65_536;
 
 /// The connections of all shards.
 #[derive(Debug)]
 pub struct Connections {
     by_id: Map<ConnectionId, Arc<Connection>>,
     by_peer: Map<(Transport, ListenerId, SocketAddr), ConnectionId>,
+    /// Who is meant to be at an address, where TLS goes there.
+    hosts: Map<SocketAddr, Arc<str>>,
+    /// Accepted connections by source.
+    sources: Map<IpAddr, usize>,
     next: AtomicU64,
     open: AtomicUsize,
-    most: usize,
-    write_limit: usize,
+    limits: ConnectionLimits,
     pub(super) metrics: SipMetrics,
 }
 
@@ -169,16 +199,17 @@ pub(super) enum Sent {
 }
 
 impl Connections {
-    /// At most `most` connections with `write_limit` waiting bytes each.
+    /// None yet.
     #[must_use]
-    pub fn new(most: usize, write_limit: usize, metrics: SipMetrics) -> Self {
+    pub fn new(limits: ConnectionLimits, metrics: SipMetrics) -> Self {
         Self {
             by_id: Map::default(),
             by_peer: Map::default(),
+            hosts: Map::default(),
+            sources: Map::default(),
             next: AtomicU64::new(1),
             open: AtomicUsize::new(0),
-            most,
-            write_limit,
+            limits,
             metrics,
         }
     }
@@ -189,9 +220,41 @@ impl Connections {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// A connection along `flow`, given its own id; `None` at the limit.
-    pub(super) fn add(&self, mut flow: Flow) -> Option<Arc<Connection>> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.most {
+    /// Whoever answers at `peer` over TLS must prove to be `host` from now on.
+    pub(super) fn named(&self, peer: SocketAddr, host: &str) {
+        if self.hosts.get(&peer).is_some_and(|known| **known == *host) {
+            return;
+        }
+        if self.hosts.len() >= MOST_HOSTS {
+            self.hosts.clear();
+        }
+        self.hosts.insert(peer, host.into());
+    }
+
+    /// An accepted connection, given its own id; `None` at a limit.
+    pub(super) fn accept(&self, flow: Flow) -> Option<Arc<Connection>> {
+        let source = source(flow.peer.ip());
+        {
+            let mut held = self.sources.entry(source).or_insert(0);
+            if *held >= self.limits.per_source {
+                self.metrics.connections_refused.inc();
+                static LINE: Seldom = Seldom::new();
+                if let Some(kept_back) = LINE.due() {
+                    tracing::warn!(peer = %flow.peer, kept_back, "connection refused: its source has too many (sip.tcp-connections-per-source)");
+                }
+                return None;
+            }
+            *held += 1;
+        }
+        let added = self.add(flow, None, true);
+        if added.is_none() {
+            self.leave(source);
+        }
+        added
+    }
+
+    fn add(&self, mut flow: Flow, host: Option<Arc<str>>, accepted: bool) -> Option<Arc<Connection>> {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.limits.most {
             self.open.fetch_sub(1, Ordering::Relaxed);
             self.metrics.connections_refused.inc();
             return None;
@@ -199,32 +262,60 @@ impl Connections {
         self.metrics.connections.inc();
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         flow.connection = Some(id);
-        let connection = Arc::new(Connection { flow, outbox: Outbox::new(self.write_limit) });
+        let outbox = Outbox::new(self.limits.write_queue);
+        let connection = Arc::new(Connection { flow, host, accepted, outbox });
         self.by_id.insert(id, connection.clone());
-        self.by_peer.insert(peer_key(&flow), id);
+        // Who connected to us over TLS has not proved to be the target that has this address.
+        if !(accepted && flow.transport == Transport::Tls) {
+            self.by_peer.insert(peer_key(&flow), id);
+        }
         Some(connection)
     }
 
     /// Forgets a connection that ended.
-    pub(super) fn remove(&self, flow: &Flow) {
+    pub(super) fn remove(&self, connection: &Connection) {
+        let flow = &connection.flow;
         let Some(id) = flow.connection else { return };
         if self.by_id.remove(&id).is_some() {
             self.by_peer.remove_if(&peer_key(flow), |_, held| *held == id);
             self.open.fetch_sub(1, Ordering::Relaxed);
             self.metrics.connections.dec();
+            if connection.accepted {
+                self.leave(source(flow.peer.ip()));
+            }
         }
+    }
+
+    fn leave(&self, source: IpAddr) {
+        if let Some(mut held) = self.sources.get_mut(&source) {
+            *held -= 1;
+        }
+        self.sources.remove_if(&source, |_, held| *held == 0);
+    }
+
+    /// The connection to the peer of `flow`, where there is one to whom it is meant for.
+    fn to_peer(&self, flow: &Flow, host: Option<&Arc<str>>) -> Option<Arc<Connection>> {
+        let id = *self.by_peer.get(&peer_key(flow))?;
+        let held = self.by_id.get(&id)?.clone();
+        (flow.transport != Transport::Tls || held.host.as_ref() == host).then_some(held)
     }
 
     /// Queues one message on the connection `flow` names, or on one to its peer.
     pub(super) fn send(&self, flow: &Flow, message: &[u8], waiting: Option<Waiting>) -> Sent {
-        let id = flow.connection.or_else(|| self.by_peer.get(&peer_key(flow)).map(|id| *id));
-        let held = id.and_then(|id| self.by_id.get(&id).map(|held| held.clone()));
+        let host = match flow.transport {
+            Transport::Tls => self.hosts.get(&flow.peer).map(|host| host.clone()),
+            _ => None,
+        };
+        let held = match flow.connection {
+            Some(id) => self.by_id.get(&id).map(|held| held.clone()),
+            None => self.to_peer(flow, host.as_ref()),
+        };
         let (connection, new) = match held {
             Some(connection) if !connection.outbox.is_closed() => (connection, false),
             // The connection a response belongs to is gone (RFC 3261 18.2.2 would dial the Via's port,
             // which trunks behind NAT do not answer): the transaction's timers decide.
             _ if flow.connection.is_some() => return Sent::Failed,
-            _ => match self.add(*flow) {
+            _ => match self.add(*flow, host, false) {
                 Some(connection) => (connection, true),
                 None => return Sent::Failed,
             },
@@ -243,6 +334,14 @@ impl Connections {
                 Sent::Failed
             }
         }
+    }
+}
+
+/// What counts as one source: nobody has one IPv6 address.
+fn source(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
+        ip => ip,
     }
 }
 

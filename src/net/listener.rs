@@ -42,8 +42,8 @@ pub struct Bound {
 pub struct ShardSockets {
     /// Datagram sockets.
     pub udp: Vec<(ListenerId, UdpSocket)>,
-    /// Listening stream sockets.
-    pub tcp: Vec<(ListenerId, TcpListener)>,
+    /// Listening stream sockets, and what is spoken over them.
+    pub tcp: Vec<(ListenerId, Transport, TcpListener)>,
 }
 
 /// Binds every planned listener for each of `shards` shards. `receive_buffer` in bytes.
@@ -76,7 +76,7 @@ pub fn bind_all(
         for (shard, socket) in sockets.iter_mut().zip(all) {
             match plan.spec.transport {
                 Transport::Udp => shard.udp.push((id, socket.into())),
-                Transport::Tcp | Transport::Tls => shard.tcp.push((id, socket.into())),
+                transport => shard.tcp.push((id, transport, socket.into())),
             }
         }
         bound.push(Bound { id, plan: plan.clone(), address, receive_buffer: granted });
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(sockets.len(), 3);
         for shard in &sockets {
             assert_eq!(shard.udp[0].1.local_addr().unwrap(), bound[0].address);
-            assert_eq!(shard.tcp[0].1.local_addr().unwrap(), bound[1].address);
+            assert_eq!(shard.tcp[0].2.local_addr().unwrap(), bound[1].address);
             assert_eq!(shard.udp[1].1.local_addr().unwrap(), bound[2].address);
         }
         assert!(bound[0].receive_buffer.unwrap() >= 1 << 16);

@@ -1,4 +1,4 @@
-//! Sockets: UDP and TCP, from bytes to flows and back.
+//! Sockets: UDP, TCP and TLS, from bytes to flows and back.
 //!
 //! A shard owns a UDP socket per datagram listener, an accept loop per stream listener, and the
 //! stream connections that came of it. Nothing here reads SIP beyond framing.
@@ -6,6 +6,7 @@
 //! - `config`: the `[sip]` section. `address`: how a listener is written. `listener`: binding them all.
 //! - `udp`: datagrams, with the address that received. `keepalive`: what is no message.
 //! - `stream`: one connection's life. `outbox`: what waits to be written.
+//! - `tls`: what encrypts a stream, and whose certificate is believed.
 //! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
@@ -15,12 +16,16 @@ mod keepalive;
 mod listener;
 mod outbox;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod tls;
 mod udp;
 
 pub use address::{BadListener, ListenerSpec};
 pub use config::{ListenerTable, Planned, SipConfig, SourceWord};
-pub use connections::{Arrival, Connections, Delivery, Owner};
+pub use connections::{Arrival, ConnectionLimits, Connections, Delivery, Owner};
 pub use keepalive::is_keepalive;
 pub use listener::{BindError, Bound, ShardSockets, bind_all};
 pub use stream::{Dirty, StreamLimits, Streams};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use udp::{MAX_DATAGRAM, UdpPort};

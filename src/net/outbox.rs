@@ -6,12 +6,12 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, OnceCell};
 
 use super::connections::Waiting;
+use super::tls::Wire;
 
 /// Why nothing more is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct Outbox {
     inner: Mutex<Inner>,
-    stream: OnceCell<std::sync::Arc<TcpStream>>,
+    wire: OnceCell<Arc<Wire>>,
     /// Wakes the connection's task: bytes are left over, or it is to end.
     pub wake: Notify,
     limit: usize,
@@ -37,15 +37,17 @@ struct Inner {
     bytes: Vec<u8>,
     /// Something was sent since the connection's task last looked.
     used: bool,
-    /// Who wants to know when the connection cannot be opened.
+    /// Who wants to know when the connection cannot be opened, or breaks behind a half-closed peer.
     waiting: Vec<Waiting>,
+    /// The peer says nothing more, and may be gone altogether: only writing to it will tell.
+    half_closed: bool,
     closed: bool,
 }
 
 impl Outbox {
     /// An empty one that holds at most `limit` bytes, for a connection that is not open yet.
     pub fn new(limit: usize) -> Self {
-        Self { inner: Mutex::default(), stream: OnceCell::new(), wake: Notify::new(), limit }
+        Self { inner: Mutex::default(), wire: OnceCell::new(), wake: Notify::new(), limit }
     }
 
     /// Appends one message. Past the limit the connection is given up.
@@ -63,17 +65,17 @@ impl Outbox {
         }
         inner.bytes.extend_from_slice(message);
         inner.used = true;
-        if self.stream.get().is_none() {
+        if self.wire.get().is_none() || inner.half_closed {
             inner.waiting.extend(waiting);
         }
         Ok(())
     }
 
     /// The connection is open: what waited may leave.
-    pub fn open(&self, stream: std::sync::Arc<TcpStream>) -> io::Result<()> {
+    pub fn open(&self, wire: Arc<Wire>) -> io::Result<()> {
         let mut inner = self.lock();
         inner.waiting.clear();
-        if self.stream.set(stream).is_err() {
+        if self.wire.set(wire).is_err() {
             return Err(io::Error::other("a connection is opened once"));
         }
         self.write_out(&mut inner)
@@ -83,7 +85,17 @@ impl Outbox {
     pub fn flush(&self) -> io::Result<bool> {
         let mut inner = self.lock();
         self.write_out(&mut inner)?;
-        Ok(inner.bytes.is_empty())
+        Ok(inner.bytes.is_empty() && self.wire.get().is_none_or(|wire| !wire.has_pending()))
+    }
+
+    /// The peer says nothing more: whoever sends from here on hears when the connection breaks.
+    pub fn half_close(&self) {
+        self.lock().half_closed = true;
+    }
+
+    /// All that was sent arrived, as far as can be told: nobody waits to hear of it.
+    pub fn settle(&self) {
+        self.lock().waiting.clear();
     }
 
     /// Ends it; returns who still waited for the connection to open.
@@ -106,7 +118,7 @@ impl Outbox {
 
     /// Whether bytes wait.
     pub fn has_pending(&self) -> bool {
-        !self.lock().bytes.is_empty()
+        !self.lock().bytes.is_empty() || self.wire.get().is_some_and(|wire| wire.has_pending())
     }
 
     fn give_up(&self, inner: &mut Inner, why: Refused) -> Refused {
@@ -116,20 +128,21 @@ impl Outbox {
     }
 
     fn write_out(&self, inner: &mut Inner) -> io::Result<()> {
-        let Some(stream) = self.stream.get() else { return Ok(()) };
+        let Some(wire) = self.wire.get() else { return Ok(()) };
         let mut written = 0;
         let outcome = loop {
             if written == inner.bytes.len() {
                 break Ok(());
             }
-            match stream.try_write(&inner.bytes[written..]) {
+            match wire.try_write(&inner.bytes[written..]) {
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
         inner.bytes.drain(..written);
-        outcome
+        outcome?;
+        wire.flush().map(drop)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -5,16 +5,17 @@
 //! no open transaction goes over it, and when its outbox was given up.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use socket2::SockRef;
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connections::{Connection, Connections, Delivery, Sent, Waiting};
+use super::tls::{Tls, Wire};
 use crate::engine::door::SendToken;
 use crate::flow::{Flow, ListenerId, Transport};
 use crate::sip::{Frame, FrameError, Framer};
@@ -24,10 +25,13 @@ use crate::telemetry::Seldom;
 static CLOSED: Seldom = Seldom::new();
 
 /// The answer to a CRLF CRLF ping (RFC 5626 3.5.1).
-const PONG: &[u8] = b"\r\n";
+pub(super) const PONG: &[u8] = b"\r\n";
 
 /// How long the answer to a broken message may take to leave.
 const PARTING: Duration = Duration::from_secs(1);
+
+/// How often a connection whose peer says nothing more is looked at: is an answer still due?
+const HALF_CLOSED_LOOK: Duration = Duration::from_millis(250);
 
 /// Bytes read at once.
 const READ: usize = 8 << 10;
@@ -45,15 +49,18 @@ pub struct StreamLimits {
     pub connect_large: Duration,
     /// What counts as large, in bytes.
     pub large: usize,
+    /// Shaking hands for TLS.
+    pub handshake: Duration,
 }
 
 /// One shard's streams.
 #[derive(Clone)]
 pub struct Streams {
     shard: usize,
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     delivery: Delivery,
     limits: StreamLimits,
+    tls: Option<Tls>,
 }
 
 /// Connections to be flushed at the end of a turn.
@@ -79,13 +86,19 @@ impl Streams {
         connections: Arc<Connections>,
         delivery: Delivery,
         limits: StreamLimits,
+        tls: Option<Tls>,
     ) -> Self {
-        Self { shard, connections, delivery, limits }
+        Self { shard, connections, delivery, limits, tls }
     }
 
     /// Accepts on `listener` for ever, as a local task of this shard.
-    pub fn accept(&self, id: ListenerId, listener: TcpListener) {
-        tokio::task::spawn_local(self.clone().accept_loop(id, listener));
+    pub fn accept(&self, id: ListenerId, transport: Transport, listener: TcpListener) {
+        tokio::task::spawn_local(self.clone().accept_loop(id, transport, listener));
+    }
+
+    /// Whoever answers at `peer` over TLS must prove to be `host` from now on.
+    pub fn named(&self, peer: SocketAddr, host: &str) {
+        self.connections.named(peer, host);
     }
 
     /// Queues one message along `flow`, opening a connection where there is none; false when it
@@ -112,10 +125,10 @@ impl Streams {
         true
     }
 
-    async fn accept_loop(self, id: ListenerId, listener: TcpListener) {
+    async fn accept_loop(self, id: ListenerId, transport: Transport, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => self.accepted(id, stream, peer),
+                Ok((stream, peer)) => self.accepted(id, transport, stream, peer),
                 Err(error) => {
                     // Out of descriptors, mostly: wait for some to come back instead of spinning.
                     static LINE: Seldom = Seldom::new();
@@ -128,34 +141,88 @@ impl Streams {
         }
     }
 
-    fn accepted(&self, id: ListenerId, stream: TcpStream, peer: SocketAddr) {
+    fn accepted(&self, id: ListenerId, transport: Transport, stream: TcpStream, peer: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
-        let flow =
-            Flow { transport: Transport::Tcp, listener: id, local: local.ip(), peer, connection: None };
-        if let Some(connection) = self.connections.add(flow) {
-            tokio::task::spawn_local(self.clone().serve(connection, stream));
+        let flow = Flow { transport, listener: id, local: local.ip(), peer, connection: None };
+        if let Some(connection) = self.connections.accept(flow) {
+            tokio::task::spawn_local(self.clone().welcome(connection, stream));
         }
     }
 
-    async fn open(self, connection: Arc<Connection>, limit: Duration) {
-        let peer = connection.flow.peer;
-        let opened = timeout(limit, connect(&connection.flow)).await;
-        match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => self.serve(connection, stream).await,
+    /// Shakes hands where the listener wants it, and serves.
+    async fn welcome(self, connection: Arc<Connection>, stream: TcpStream) {
+        let shaken = match (connection.flow.transport, &self.tls) {
+            (Transport::Tls, Some(tls)) => {
+                let shaking = Wire::accept(stream, tls.live().server.clone());
+                timeout(self.limits.handshake, shaking).await
+            }
+            (Transport::Tls, None) => Ok(Err(io::ErrorKind::Unsupported.into())),
+            _ => Ok(Ok(Wire::plain(stream))),
+        };
+        match shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(wire) => {
+                let names = wire.names();
+                if !names.is_empty() {
+                    self.delivery.proved(connection.flow, names.into()).await;
+                }
+                self.serve(connection, wire).await;
+            }
             Err(error) => {
-                tracing::debug!(%peer, %error, "cannot connect");
-                self.connections.remove(&connection.flow);
+                self.connections.metrics.handshakes_failed.inc();
+                if let Some(kept_back) = CLOSED.due() {
+                    let peer = connection.flow.peer;
+                    tracing::info!(%peer, %error, kept_back, "connection closed: no TLS handshake");
+                }
+                self.connections.remove(&connection);
                 self.delivery.failed(connection.outbox.close()).await;
             }
         }
     }
 
-    async fn serve(self, connection: Arc<Connection>, stream: TcpStream) {
-        let stream = Arc::new(stream);
-        let end = self.carry(&connection, &stream).await;
+    async fn open(self, connection: Arc<Connection>, limit: Duration) {
+        let peer = connection.flow.peer;
+        match self.opened(&connection, limit).await {
+            Ok(wire) => self.serve(connection, wire).await,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "cannot connect");
+                if connection.flow.transport == Transport::Tls {
+                    self.connections.metrics.handshakes_failed.inc();
+                    if let Some(kept_back) = CLOSED.due() {
+                        let host = connection.host.as_deref();
+                        tracing::info!(%peer, host, %error, kept_back, "cannot connect over TLS");
+                    }
+                }
+                self.connections.remove(&connection);
+                self.delivery.failed(connection.outbox.close()).await;
+            }
+        }
+    }
+
+    async fn opened(&self, connection: &Connection, limit: Duration) -> io::Result<Wire> {
+        let late = |_| Err(io::ErrorKind::TimedOut.into());
+        let stream = timeout(limit, connect(&connection.flow)).await.unwrap_or_else(late)?;
+        if connection.flow.transport != Transport::Tls {
+            return Ok(Wire::plain(stream));
+        }
+        let Some(tls) = &self.tls else { return Err(io::ErrorKind::Unsupported.into()) };
+        let name = match &connection.host {
+            Some(host) => ServerName::try_from(host.trim_matches(['[', ']']).to_owned()),
+            None => Ok(connection.flow.peer.ip().into()),
+        };
+        let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let shaking = Wire::connect(stream, tls.live().client.clone(), name);
+        timeout(self.limits.handshake, shaking).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn serve(self, connection: Arc<Connection>, wire: Wire) {
+        let wire = Arc::new(wire);
+        let end = self.carry(&connection, &wire).await;
         let peer = connection.flow.peer;
         match end {
-            End::Closed => tracing::debug!(%peer, "connection closed by the peer"),
+            End::Closed => {
+                connection.outbox.settle();
+                tracing::debug!(%peer, "connection closed by the peer");
+            }
             End::Idle => tracing::debug!(%peer, "connection closed: nothing passed"),
             End::GivenUp => {}
             End::Broken(error) => tracing::debug!(%peer, %error, "connection broken"),
@@ -171,19 +238,20 @@ impl Streams {
                     tracing::info!(%peer, %error, kept_back, "connection closed");
                 }
                 self.delivery.broken(connection.flow, rest, error.0).await;
-                let parted = timeout(PARTING, part(&connection, &stream)).await;
+                let parted = timeout(PARTING, part(&connection, &wire)).await;
                 if !matches!(parted, Ok(Ok(()))) {
                     tracing::debug!(%peer, "the peer did not take its leave");
                 }
             }
         }
-        self.connections.remove(&connection.flow);
+        self.connections.remove(&connection);
         self.delivery.failed(connection.outbox.close()).await;
         self.delivery.closed(connection.flow).await;
     }
 
-    async fn carry(&self, connection: &Connection, stream: &Arc<TcpStream>) -> End {
-        if let Err(error) = stream.set_nodelay(true).and_then(|()| connection.outbox.open(stream.clone())) {
+    async fn carry(&self, connection: &Connection, wire: &Arc<Wire>) -> End {
+        let opened = wire.stream().set_nodelay(true).and_then(|()| connection.outbox.open(wire.clone()));
+        if let Err(error) = opened {
             return End::Broken(error);
         }
         let (mut buffer, mut framer) = ([0; READ], Framer::new());
@@ -195,13 +263,13 @@ impl Streams {
             tokio::select! {
                 biased;
                 () = outbox.wake.notified() => {}
-                ready = stream.writable(), if outbox.has_pending() => {
+                ready = wire.writable(), if outbox.has_pending() => {
                     if let Err(error) = ready.and_then(|()| outbox.flush().map(drop)) {
                         return End::Broken(error);
                     }
                 }
-                ready = stream.readable() => match ready.and_then(|()| stream.try_read(&mut buffer)) {
-                    Ok(0) => return End::Closed,
+                ready = wire.readable() => match ready.and_then(|()| wire.try_read(&mut buffer)) {
+                    Ok(0) => return self.answer_due(connection, wire).await,
                     Ok(length) => match self.frames(connection, &mut framer, &buffer[..length]).await {
                         Ok(Left::Nothing) => message_began = None,
                         Ok(Left::NewPart) => message_began = Some(Instant::now()),
@@ -222,6 +290,38 @@ impl Streams {
                 return End::GivenUp;
             }
             last = Instant::now();
+        }
+    }
+
+    /// The peer says nothing more. It may still listen: what is open is answered before the
+    /// connection ends, and a peer that is gone altogether is found out by writing.
+    async fn answer_due(&self, connection: &Connection, wire: &Wire) -> End {
+        let outbox = &connection.outbox;
+        outbox.half_close();
+        let until = Instant::now() + self.limits.idle;
+        loop {
+            // A peer that is gone says so once something was written to it.
+            match wire.stream().take_error() {
+                Ok(None) => {}
+                Ok(Some(error)) | Err(error) => return End::Broken(error),
+            }
+            let due = Instant::now() < until && self.delivery.in_use(connection.flow).await;
+            if !due && !outbox.has_pending() {
+                return End::Closed;
+            }
+            tokio::select! {
+                biased;
+                () = outbox.wake.notified() => {}
+                ready = wire.writable(), if outbox.has_pending() => {
+                    if let Err(error) = ready.and_then(|()| outbox.flush().map(drop)) {
+                        return End::Broken(error);
+                    }
+                }
+                () = sleep(HALF_CLOSED_LOOK) => {}
+            }
+            if outbox.is_closed() {
+                return End::GivenUp;
+            }
         }
     }
 
@@ -273,15 +373,15 @@ enum End {
 
 /// Writes what waits, says that nothing more comes, and reads until the peer agrees: closing with
 /// unread bytes would reset the connection and take the answer with it.
-async fn part(connection: &Connection, stream: &TcpStream) -> io::Result<()> {
+async fn part(connection: &Connection, wire: &Wire) -> io::Result<()> {
     while !connection.outbox.flush()? {
-        stream.writable().await?;
+        wire.writable().await?;
     }
-    SockRef::from(stream).shutdown(Shutdown::Write)?;
+    wire.shutdown()?;
     let mut sink = [0; READ];
     loop {
-        stream.readable().await?;
-        match stream.try_read(&mut sink) {
+        wire.readable().await?;
+        match wire.try_read(&mut sink) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -296,217 +396,4 @@ async fn connect(flow: &Flow) -> io::Result<TcpStream> {
         socket.bind(SocketAddr::new(flow.local, 0))?;
     }
     socket.connect(flow.peer).await
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::mpsc;
-    use tokio::task::LocalSet;
-
-    use super::super::connections::Arrival;
-    use super::*;
-    use crate::telemetry::Metrics;
-
-    const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 4\r\n\r\nbody";
-
-    struct World {
-        streams: Streams,
-        arrivals: mpsc::Receiver<Arrival>,
-        address: SocketAddr,
-    }
-
-    async fn world(limits: StreamLimits, most: usize) -> World {
-        let (inlet, arrivals) = mpsc::channel(16);
-        let metrics = Metrics::new().sip;
-        let delivery = Delivery::new(vec![inlet], Arc::new(|_| 0), metrics.clone());
-        let connections = Arc::new(Connections::new(most, 64 << 10, metrics));
-        let streams = Streams::new(0, connections, delivery, limits);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        streams.accept(ListenerId(0), listener);
-        World { streams, arrivals, address }
-    }
-
-    fn limits() -> StreamLimits {
-        let ms = Duration::from_millis;
-        StreamLimits {
-            idle: ms(5000),
-            message: ms(5000),
-            connect: ms(300),
-            connect_large: ms(100),
-            large: 1300,
-        }
-    }
-
-    fn flow_to(peer: SocketAddr) -> Flow {
-        let local = "127.0.0.1".parse().unwrap();
-        Flow { transport: Transport::Tcp, listener: ListenerId(0), local, peer, connection: None }
-    }
-
-    async fn message(world: &mut World) -> (Flow, Vec<u8>) {
-        match world.arrivals.recv().await.unwrap() {
-            Arrival::Message { flow, bytes } => (flow, bytes.to_vec()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn messages_are_framed_pings_answered_and_answers_leave_on_the_same_connection() {
-        LocalSet::new()
-            .run_until(async {
-                let mut world = world(limits(), 8).await;
-                let mut peer = TcpStream::connect(world.address).await.unwrap();
-                peer.write_all(&[b"\r\n\r\n", MESSAGE, &MESSAGE[..20]].concat()).await.unwrap();
-                let (flow, bytes) = message(&mut world).await;
-                assert_eq!((bytes.as_slice(), flow.peer), (MESSAGE, peer.local_addr().unwrap()));
-                let mut pong = [0; 2];
-                peer.read_exact(&mut pong).await.unwrap();
-                assert_eq!(&pong, PONG);
-                peer.write_all(&MESSAGE[20..]).await.unwrap();
-                assert_eq!(message(&mut world).await.1, MESSAGE);
-                let mut dirty = Dirty::default();
-                assert!(world.streams.send(&flow, b"answer", SendToken(0), &mut dirty));
-                dirty.flush();
-                let mut answer = [0; 6];
-                peer.read_exact(&mut answer).await.unwrap();
-                assert_eq!(&answer, b"answer");
-                drop(peer);
-                let Arrival::Closed(gone) = world.arrivals.recv().await.unwrap() else {
-                    panic!("not closed")
-                };
-                assert_eq!(gone, flow);
-                assert!(!world.streams.send(&flow, b"late", SendToken(0), &mut dirty));
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_opened_once_and_used_again() {
-        LocalSet::new()
-            .run_until(async {
-                let mut world = world(limits(), 8).await;
-                let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let flow = flow_to(target.local_addr().unwrap());
-                let mut dirty = Dirty::default();
-                assert!(world.streams.send(&flow, b"one ", SendToken(1), &mut dirty));
-                assert!(world.streams.send(&flow, b"two ", SendToken(2), &mut dirty));
-                dirty.flush();
-                let (mut peer, _) = target.accept().await.unwrap();
-                let mut both = [0; 8];
-                peer.read_exact(&mut both).await.unwrap();
-                assert_eq!(&both, b"one two ");
-                peer.write_all(MESSAGE).await.unwrap();
-                let (answer, _) = message(&mut world).await;
-                assert!(answer.connection.is_some());
-                assert_eq!(answer.peer, flow.peer);
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_cannot_be_opened_names_every_send() {
-        LocalSet::new()
-            .run_until(async {
-                let mut world = world(limits(), 8).await;
-                let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-                let mut dirty = Dirty::default();
-                for token in [5, 6] {
-                    assert!(world.streams.send(&flow_to(free), b"x", SendToken(token), &mut dirty));
-                }
-                for token in [5, 6] {
-                    let Arrival::Failed(failed) = world.arrivals.recv().await.unwrap() else { panic!() };
-                    assert_eq!(failed, SendToken(token));
-                }
-                assert_eq!(world.streams.connections.count(), 0);
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn slow_silent_and_surplus_peers_are_closed() {
-        LocalSet::new()
-            .run_until(async {
-                let short = StreamLimits {
-                    idle: Duration::from_millis(150),
-                    message: Duration::from_millis(50),
-                    ..limits()
-                };
-                let World { streams: _streams, mut arrivals, address } = world(short, 2).await;
-                tokio::task::spawn_local(async move {
-                    let mut looks = 0;
-                    while let Some(arrival) = arrivals.recv().await {
-                        match arrival {
-                            // A transaction waits at the first look, and is over at the second.
-                            Arrival::InUse(_, reply) => {
-                                looks += 1;
-                                reply.send(looks == 1).unwrap();
-                            }
-                            Arrival::Closed(_) => {}
-                            other => panic!("{other:?}"),
-                        }
-                    }
-                });
-                let began = Instant::now();
-                let mut slow = TcpStream::connect(address).await.unwrap();
-                let mut silent = TcpStream::connect(address).await.unwrap();
-                slow.write_all(b"INVITE").await.unwrap();
-                sleep(Duration::from_millis(10)).await;
-                let mut surplus = TcpStream::connect(address).await.unwrap();
-                assert_eq!(surplus.read(&mut [0]).await.unwrap_or(0), 0);
-                assert!(began.elapsed() < Duration::from_millis(50), "at once");
-                slow.write_all(b" sip:").await.unwrap();
-                assert_eq!(slow.read(&mut [0]).await.unwrap_or(0), 0);
-                assert!(began.elapsed() < Duration::from_millis(140), "the trickle does not extend it");
-                assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
-                assert!(began.elapsed() >= Duration::from_millis(300), "used by a transaction, it stays");
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn broken_bytes_are_answered_before_the_connection_ends() {
-        LocalSet::new()
-            .run_until(async {
-                let mut world = world(limits(), 8).await;
-                let mut peer = TcpStream::connect(world.address).await.unwrap();
-                let head = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: x\r\n\r\n";
-                peer.write_all(head).await.unwrap();
-                let Some(Arrival::Broken { flow, bytes, fault, answered }) = world.arrivals.recv().await
-                else {
-                    panic!("not broken")
-                };
-                assert_eq!((bytes.as_ref(), fault.status), (head.as_slice(), 400));
-                assert!(world.streams.send(&flow, b"400", SendToken(0), &mut Dirty::default()));
-                answered.send(()).unwrap();
-                // What comes after it is read and forgotten: a reset would take the answer away.
-                peer.write_all(&[b'x'; 4096]).await.unwrap();
-                let mut answer = Vec::new();
-                peer.read_to_end(&mut answer).await.unwrap();
-                assert_eq!(answer, b"400");
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_never_reads_is_closed() {
-        LocalSet::new()
-            .run_until(async {
-                let mut world = world(limits(), 8).await;
-                let mut peer = TcpStream::connect(world.address).await.unwrap();
-                peer.write_all(MESSAGE).await.unwrap();
-                let (flow, _) = message(&mut world).await;
-                let mut dirty = Dirty::default();
-                let block = vec![b'x'; 60 << 10];
-                let refused = (0..1000).any(|_| {
-                    let taken = world.streams.send(&flow, &block, SendToken(0), &mut dirty);
-                    dirty.flush();
-                    !taken
-                });
-                assert!(refused);
-                assert!(matches!(world.arrivals.recv().await, Some(Arrival::Closed(_))));
-                assert_eq!(world.streams.connections.count(), 0);
-            })
-            .await;
-    }
 }

@@ -286,6 +286,8 @@ pub struct Trunk {
     pub tgrp: Option<Arc<str>>,
     /// See `listener`.
     pub trunk_context: Option<Arc<str>>,
+    /// A domain that its TLS client certificate proves (mutual TLS); decides before the sources.
+    pub tls_name: Option<Arc<str>>,
     /// Where the dialled number stands.
     pub dialled_from: DialledFrom,
     /// Where the caller's number stands.

@@ -23,6 +23,8 @@ pub struct Source<'a> {
     pub tgrp: Option<&'a [u8]>,
     /// `trunk-context` beside it.
     pub trunk_context: Option<&'a [u8]>,
+    /// The domains that its TLS certificate proves, in lower case.
+    pub names: &'a [Arc<str>],
 }
 
 /// The trunk that `source` belongs to, active or not; `None`: an unknown source.
@@ -35,7 +37,7 @@ pub fn find<'d>(directory: &'d Directory, source: &Source<'_>) -> Option<&'d Arc
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "trunk `{name}` and trunk `{other}` both match sources in {prefix} equally: \
-     narrow one by sources, listener, source_port, request_host, tgrp or trunk_context"
+     narrow one by sources, listener, source_port, request_host, tgrp, trunk_context or tls_name"
 )]
 pub struct Tie {
     /// The one to be written.
@@ -114,11 +116,19 @@ impl TrunkIndex {
     /// See [`find`].
     #[must_use]
     pub fn find(&self, source: &Source<'_>) -> Option<&Arc<Trunk>> {
+        // Who proved a name is that trunk, wherever it connects from.
+        let by_name = |trunk: &&Arc<Trunk>| trunk.tls_name.is_some();
+        let named = !source.names.is_empty();
+        named.then(|| self.longest(source, by_name)).flatten().or_else(|| self.longest(source, |_| true))
+    }
+
+    fn longest(&self, source: &Source<'_>, wanted: impl Fn(&&Arc<Trunk>) -> bool) -> Option<&Arc<Trunk>> {
         let address = source.address.ip().to_canonical();
         let lengths = if address.is_ipv4() { &self.lengths_v4 } else { &self.lengths_v6 };
         lengths.iter().find_map(|&length| {
             let trunks = self.by_prefix.get(&masked(address, length))?;
-            trunks.iter().map(|&at| &self.trunks[at as usize]).find(|trunk| accepts(trunk, source))
+            let trunks = trunks.iter().map(|&at| &self.trunks[at as usize]);
+            trunks.filter(&wanted).find(|trunk| accepts(trunk, source))
         })
     }
 }
@@ -134,11 +144,15 @@ fn accepts(trunk: &Trunk, source: &Source<'_>) -> bool {
         && text(&trunk.request_host, Some(host))
         && text(&trunk.tgrp, source.tgrp)
         && text(&trunk.trunk_context, source.trunk_context)
+        && trunk
+            .tls_name
+            .as_deref()
+            .is_none_or(|name| source.names.iter().any(|proved| proved.eq_ignore_ascii_case(name)))
 }
 
 /// How many further keys narrow a trunk.
 fn keys(trunk: &Trunk) -> usize {
-    let set = [&trunk.listener, &trunk.request_host, &trunk.tgrp, &trunk.trunk_context];
+    let set = [&trunk.listener, &trunk.request_host, &trunk.tgrp, &trunk.trunk_context, &trunk.tls_name];
     set.into_iter().flatten().count() + usize::from(trunk.source_port.is_some())
 }
 
@@ -146,6 +160,7 @@ fn keys(trunk: &Trunk) -> usize {
 fn excludes(a: &Trunk, b: &Trunk) -> bool {
     let differ = |x: &Option<Arc<str>>, y: &Option<Arc<str>>| matches!((x, y), (Some(x), Some(y)) if !x.eq_ignore_ascii_case(y));
     differ(&a.listener, &b.listener)
+        || differ(&a.tls_name, &b.tls_name)
         || differ(&a.request_host, &b.request_host)
         || differ(&a.tgrp, &b.tgrp)
         || differ(&a.trunk_context, &b.trunk_context)

@@ -85,6 +85,7 @@ pub(crate) fn trunk(row: TrunkRow) -> Trunk {
         request_host: some(row.request_host.as_deref()),
         tgrp: some(row.tgrp.as_deref()),
         trunk_context: some(row.trunk_context.as_deref()),
+        tls_name: some(row.tls_name.as_deref()),
         dialled_from: row.dialled_from,
         caller_from: row.caller_from,
         numbers: NumberProfile {

@@ -252,46 +252,48 @@ table! {
         9 tgrp: Option<String>,
         /// RFC 4904.
         10 trunk_context: Option<String>,
+        /// A domain that its client certificate proves.
+        11 tls_name: Option<String>,
         /// `request-uri`, `to` or `header:NAME`.
-        11 dialled_from: DialledFrom,
+        12 dialled_from: DialledFrom,
         /// `from`, `p-asserted-identity` or `remote-party-id`.
-        12 caller_from: CallerFrom,
+        13 caller_from: CallerFrom,
         /// Without `+`.
-        13 country_code: String,
+        14 country_code: String,
         /// `011` or `00`.
-        14 international_prefix: String,
+        15 international_prefix: String,
         /// `1` or `0`; empty: none.
-        15 national_prefix: String,
+        16 national_prefix: String,
         /// JSON: see [`NumberRule`].
-        16 number_rules: Vec<NumberRule>,
+        17 number_rules: Vec<NumberRule>,
         /// Numbers that get no derived form.
-        17 short_codes: Vec<String>,
+        18 short_codes: Vec<String>,
         /// `call` or `redirect`.
-        18 mode: TrunkMode,
+        19 mode: TrunkMode,
         /// 180 before the webhook is asked.
-        19 ring_at_once: bool,
+        20 ring_at_once: bool,
         /// One To tag toward this trunk.
-        20 single_early_dialog: bool,
+        21 single_early_dialog: bool,
         /// Answer to the source port even without `rport`.
-        21 force_rport: bool,
+        22 force_rport: bool,
         /// `auto`, `on` or `off`.
-        22 nat: Nat,
+        23 nat: Nat,
         /// Its identity headers are believed.
-        23 trusted: bool,
+        24 trusted: bool,
         /// Numbers that are emergency calls here.
-        24 emergency_numbers: Vec<Arc<str>>,
+        25 emergency_numbers: Vec<Arc<str>>,
         /// Calls at once; NULL: no limit.
-        25 max_calls: Option<u32>,
+        26 max_calls: Option<u32>,
         /// New calls per second; NULL: no limit.
-        26 max_calls_per_second: Option<u32>,
+        27 max_calls_per_second: Option<u32>,
         /// The answer at a limit.
-        27 limit_code: u16,
+        28 limit_code: u16,
         /// The answer when no URL gave a document.
-        28 webhook_failure_status: Option<u16>,
+        29 webhook_failure_status: Option<u16>,
         /// When it was made.
-        29 created_at: Timestamp,
+        30 created_at: Timestamp,
         /// When it was last changed.
-        30 updated_at: Timestamp,
+        31 updated_at: Timestamp,
     }
 }
 
@@ -517,6 +519,7 @@ impl TrunkRow {
             request_host: None,
             tgrp: None,
             trunk_context: None,
+            tls_name: None,
             dialled_from: DialledFrom::RequestUri,
             caller_from: CallerFrom::From,
             country_code: profile.country_code,

@@ -294,7 +294,7 @@ impl World {
                 Output::Ask(ask) => self.asks.push_back(*ask),
                 Output::Abort(_) => self.aborts += 1,
                 Output::Record(record) => self.check_record(*record),
-                Output::Trace { .. } | Output::Count(_) => {}
+                Output::Trace { .. } | Output::Count(_) | Output::Named { .. } => {}
                 Output::Wait(moment) => {
                     self.wait = moment;
                     return;
@@ -674,6 +674,7 @@ fn trunk() -> Trunk {
         request_host: None,
         tgrp: None,
         trunk_context: None,
+        tls_name: None,
         dialled_from: DialledFrom::RequestUri,
         caller_from: CallerFrom::From,
         numbers: NumberProfile::default(),

@@ -276,6 +276,7 @@ fn source(address: &str) -> Source<'static> {
         request_host: b"gw.test",
         tgrp: None,
         trunk_context: None,
+        names: &[],
     }
 }
 
@@ -324,6 +325,25 @@ fn the_most_specific_trunk_wins() {
     let group = Source { tgrp: Some(b"WEST"), trunk_context: Some(b"x.test"), ..source("10.9.9.9:5060") };
     assert_eq!(find(group).as_deref(), Some("group"));
     assert_eq!(find(Source { listener: "inner", ..source("192.0.2.1:5060") }).as_deref(), Some("inner"));
+}
+
+#[test]
+fn a_proved_name_is_the_trunk_wherever_it_connects_from() {
+    let directory = trunks(&[
+        named(1, "by address", &["10.1.2.3/32"]),
+        Trunk { tls_name: Some("Carrier.test".into()), ..named(2, "by name", &[]) },
+        Trunk { tls_name: Some("bound.test".into()), ..named(3, "by both", &["10.0.0.0/8"]) },
+    ]);
+    let proved = |address: &str, names: &[Arc<str>]| {
+        trunk::find(&directory, &Source { names, ..source(address) }).map(|trunk| trunk.name.to_string())
+    };
+    let (carrier, bound) = (["other.test".into(), "carrier.test".into()], ["bound.test".into()]);
+    assert_eq!(proved("10.1.2.3:5060", &carrier).as_deref(), Some("by name"));
+    assert_eq!(proved("192.0.2.1:5060", &carrier).as_deref(), Some("by name"));
+    assert_eq!(proved("10.9.9.9:5060", &bound).as_deref(), Some("by both"));
+    assert_eq!(proved("192.0.2.1:5060", &bound), None, "its sources hold beside the name");
+    assert_eq!(proved("10.1.2.3:5060", &[]).as_deref(), Some("by address"));
+    assert_eq!(proved("10.9.9.9:5060", &[]), None, "without its certificate nobody is that trunk");
 }
 
 #[test]

@@ -86,6 +86,7 @@ pub fn trunk() -> Trunk {
         request_host: None,
         tgrp: None,
         trunk_context: None,
+        tls_name: None,
         dialled_from: DialledFrom::default(),
         caller_from: CallerFrom::default(),
         numbers: NumberProfile::default(),

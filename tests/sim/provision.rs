@@ -87,6 +87,7 @@ fn trunk() -> Trunk {
         request_host: None,
         tgrp: None,
         trunk_context: None,
+        tls_name: None,
         dialled_from: DialledFrom::default(),
         caller_from: CallerFrom::default(),
         numbers: NumberProfile::default(),

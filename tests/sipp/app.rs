@@ -141,6 +141,7 @@ fn answer(path: &str) -> (&'static str, String) {
         // Back to the router, to another of its numbers.
         ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),
         ["", "at", host] => dial("", "").replace("127.0.0.1:", host),
+        ["", "secure", host] => dial("", "").replace("sip:bob@127.0.0.1:", &format!("sips:bob@{host}")),
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),

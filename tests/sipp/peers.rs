@@ -21,7 +21,7 @@ use crate::sipp::{Sipp, free_port};
 const CALLS: u32 = 10;
 
 /// A peer's process group, and its folder.
-struct Peer {
+pub struct Peer {
     child: Child,
     folder: PathBuf,
     port: u16,
@@ -83,7 +83,8 @@ impl Peer {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it logged.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
@@ -139,14 +140,28 @@ request_route {{
 
 /// baresip, which answers everything and sends back what it hears.
 fn baresip() -> Peer {
-    let port = free_port();
+    baresip_with(free_port(), "", &[])
+}
+
+/// The same over TLS, with this certificate and key; and its TLS port, the one above its first.
+pub fn baresip_over_tls(pair: &str) -> (Peer, u16) {
+    let port = std::iter::repeat_with(free_port)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok())
+        .expect("two free ports");
+    let files = [("pair.pem", pair.to_owned())];
+    (baresip_with(port, "sip_certificate pair.pem\n", &files), port + 1)
+}
+
+fn baresip_with(port: u16, more: &str, files: &[(&str, String)]) -> Peer {
     let modules =
         ["module g711.so", "module aubridge.so", "module_tmp account.so", "module_app menu.so"].join("\n");
     let audio = ["player", "source", "alert"].map(|what| format!("audio_{what} aubridge,loop\n")).concat();
-    let config =
-        format!("sip_listen 127.0.0.1:{port}\nmodule_path /usr/lib/baresip/modules\n{audio}{modules}\n");
+    let config = format!(
+        "sip_listen 127.0.0.1:{port}\n{more}module_path /usr/lib/baresip/modules\n{audio}{modules}\n"
+    );
     let account = format!("<sip:bob@127.0.0.1:{port}>;regint=0;answermode=auto\n");
-    let files = [("config", config), ("accounts", account), ("contacts", String::new())];
+    let own = [("config", config), ("accounts", account), ("contacts", String::new())];
+    let files = [&own[..], files].concat();
     Peer::start("baresip", "/usr/bin/baresip", "baresip-core", port, &files, &["-f", "."])
 }
 

@@ -19,6 +19,8 @@ pub struct Router {
     pub udp: SocketAddr,
     /// Where it hears TCP.
     pub tcp: SocketAddr,
+    /// Where it hears TLS, where a test gave it a listener `secure`.
+    pub tls: SocketAddr,
     /// A second UDP listener, `inner`.
     pub inner: SocketAddr,
     http: SocketAddr,
@@ -54,7 +56,8 @@ impl Router {
             .spawn()
             .expect("callgate starts");
         let none = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut router = Self { child, folder, udp: none, tcp: none, inner: none, http: none, keep: false };
+        let mut router =
+            Self { child, folder, udp: none, tcp: none, tls: none, inner: none, http: none, keep: false };
         router.wait_ready();
         router.sql("INSERT INTO trunks (name, sources) VALUES ('sipp', '127.0.0.0/8')");
         router
@@ -74,9 +77,14 @@ impl Router {
         }
         let text = fs::read_to_string(ready).expect("the ready file");
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let address =
-            |at: usize| json["listeners"][at]["address"].as_str().expect("an address").parse().expect("one");
-        (self.udp, self.tcp, self.inner) = (address(0), address(1), address(2));
+        let listeners = json["listeners"].as_array().expect("listeners");
+        let address = |name: &str| {
+            let listener = listeners.iter().find(|listener| listener["name"] == name)?;
+            Some(listener["address"].as_str().expect("an address").parse().expect("one"))
+        };
+        let there = |name: &str| address(name).expect("a listener");
+        (self.udp, self.tcp, self.inner) = (there("udp-1"), there("tcp-2"), there("inner"));
+        self.tls = address("secure").unwrap_or(self.tls);
         self.http = json["http"].as_str().expect("an address").parse().expect("one");
     }
 

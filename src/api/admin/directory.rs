@@ -130,6 +130,7 @@ fn trunk_of(directory: &Directory, params: &Params) -> Result<Option<Arc<Trunk>>
         request_host: params.get("host").unwrap_or_default().as_bytes(),
         tgrp: None,
         trunk_context: None,
+        names: &[],
     };
     let found = find(directory, &source).cloned();
     found.map(Some).ok_or_else(|| {

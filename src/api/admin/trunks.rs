@@ -24,6 +24,7 @@ pub(in crate::api) const KNOWN: &[&str] = &[
     "request_host",
     "tgrp",
     "trunk_context",
+    "tls_name",
     "dialled_from",
     "caller_from",
     "country_code",
@@ -98,6 +99,7 @@ fn apply(fields: &Fields, row: &mut TrunkRow) -> Result<(), ApiError> {
     fields.text_or_none("request_host", &mut row.request_host)?;
     fields.text_or_none("tgrp", &mut row.tgrp)?;
     fields.text_or_none("trunk_context", &mut row.trunk_context)?;
+    fields.text_or_none("tls_name", &mut row.tls_name)?;
     fields.word("dialled_from", &mut row.dialled_from)?;
     fields.word("caller_from", &mut row.caller_from)?;
     fields.text("country_code", &mut row.country_code)?;
@@ -133,6 +135,7 @@ fn print(row: &TrunkRow) -> Value {
         "request_host": row.request_host,
         "tgrp": row.tgrp,
         "trunk_context": row.trunk_context,
+        "tls_name": row.tls_name,
         "dialled_from": row.dialled_from.word(),
         "caller_from": row.caller_from.word(),
         "country_code": row.country_code,

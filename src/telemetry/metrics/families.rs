@@ -70,6 +70,7 @@ group! {
         handover_paused: counter, "Times a stream connection paused because the owning shard's queue was full.";
         send_failed: counter, "Messages that could not be sent: no connection, refused or timed out.";
         connections: gauge, "Open TCP and TLS connections of the SIP listeners and toward targets.";
+        handshakes_failed: counter, "TLS handshakes that failed, of either side.";
         connections_refused: counter, "Stream connections refused or closed because a limit was reached.";
         write_overflow: counter, "Stream connections closed because 64 KiB of writes were waiting.";
     }

@@ -217,6 +217,7 @@ CREATE TABLE trunks (
     request_host TEXT,
     tgrp        TEXT,
     trunk_context TEXT,
+    tls_name    TEXT CONSTRAINT trunks_tls_name_is_not_empty CHECK (tls_name <> ''),
     dialled_from TEXT NOT NULL DEFAULT 'request-uri'
                 CONSTRAINT trunks_dialled_from_is_request_uri_to_or_header
                 CHECK (dialled_from IN ('request-uri', 'to') OR dialled_from LIKE 'header:_%'),

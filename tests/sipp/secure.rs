@@ -1,0 +1,264 @@
+//! SIP over TLS, against openssl and baresip.
+
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+
+use crate::app::App;
+use crate::peers::baresip_over_tls;
+use crate::phone::Message;
+use crate::pipe::Pipe;
+use crate::router::Router;
+use crate::sipp::{Sipp, free_port};
+use crate::zone::{Data, Zone};
+
+/// A CA of the test's own, and the files it made.
+struct Ca {
+    folder: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Ca {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("callgate-tls-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let ca = params.self_signed(&key).expect("a certificate");
+        fs::write(folder.join("ca.pem"), ca.pem()).expect("written");
+        Self { folder, issuer: Issuer::new(params, key) }
+    }
+
+    /// Writes `NAME.pem` and `NAME.key` for these names, which may be addresses and SIP URIs.
+    fn issue(&self, name: &str, names: &[&str]) -> (String, String) {
+        let mut params = CertificateParams::default();
+        let name_of = |name: &&str| match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) if name.contains(':') => SanType::URI((*name).try_into().expect("ASCII")),
+            Err(_) => SanType::DnsName((*name).try_into().expect("ASCII")),
+        };
+        params.subject_alt_names = names.iter().map(name_of).collect();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        let (at, key_at) = (self.file(&format!("{name}.pem")), self.file(&format!("{name}.key")));
+        fs::write(&at, certificate.pem()).expect("written");
+        fs::write(&key_at, key.serialize_pem()).expect("written");
+        (at, key_at)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+}
+
+impl Drop for Ca {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+/// `[sip]` with a TLS listener whose certificate is gate.test's.
+fn section(ca: &Ca, more: &str) -> String {
+    let (certificate, key) = ca.issue("gate", &["gate.test", "127.0.0.1"]);
+    let trusted = ca.file("ca.pem");
+    format!(
+        "tls-certificate = \"{certificate}\"\ntls-key = \"{key}\"\ntls-ca-file = \"{trusted}\"\n{more}\n\
+         [[sip.listener]]\nname = \"secure\"\nbind = \"tls://127.0.0.1:0\"\n"
+    )
+}
+
+fn client(router: &Router, ca: &Ca, words: &[&str]) -> Pipe {
+    let (at, trusted) = (router.tls.to_string(), ca.file("ca.pem"));
+    let common = ["s_client", "-connect", &at, "-CAfile", &trusted, "-verify_return_error"];
+    Pipe::openssl(&[&common[..], words].concat())
+}
+
+fn server(port: u16, certificate: &(String, String), words: &[&str]) -> Pipe {
+    let at = format!("127.0.0.1:{port}");
+    let common = ["s_server", "-accept", &at, "-cert", &certificate.0, "-key", &certificate.1];
+    let pipe = Pipe::openssl(&[&common[..], words].concat());
+    // It takes one connection after another: a look would be one.
+    std::thread::sleep(Duration::from_millis(400));
+    pipe
+}
+
+fn request(method: &str, router: &Router, call_id: &str, extra: &str) -> String {
+    format!(
+        "{method} sips:1@{0} SIP/2.0\nVia: SIP/2.0/TLS 127.0.0.1:1;branch=z9hG4bK{call_id}{method};rport\n\
+         From: <sips:alice@gate.test>;tag=a\nTo: <sips:1@{0}>\nCall-ID: {call_id}\nCSeq: 1 {method}\n\
+         Contact: <sips:alice@127.0.0.1:1>\nMax-Forwards: 70\n{extra}Content-Length: 0\n\n",
+        router.tls
+    )
+}
+
+fn respond(to: &Message, status: &str, port: u16) -> String {
+    let tag = if to.header("To").contains("tag=") { "" } else { ";tag=bob" };
+    format!(
+        "SIP/2.0 {status}\n{}From: {}\nTo: {}{tag}\nCall-ID: {}\nCSeq: {}\nContact: <sips:bob@127.0.0.1:{port}>\nContent-Length: 0\n\n",
+        to.lines("Via"),
+        to.header("From"),
+        to.header("To"),
+        to.header("Call-ID"),
+        to.header("CSeq"),
+    )
+}
+
+#[test]
+fn a_client_certificate_names_the_trunk_and_the_target_proves_its_domain() {
+    let ca = Ca::new("both");
+    let port = free_port();
+    let zone = Zone::serve(vec![("pbx.test", 60, Data::A(Ipv4Addr::LOCALHOST))]);
+    let clients = format!("tls-client-ca-file = \"{}\"", ca.file("ca.pem"));
+    let router = Router::launch(&zone.section(&section(&ca, &clients)), 2);
+    router.sql("UPDATE trunks SET sources = '', tls_name = 'carrier.test'");
+    let app = App::start();
+    router.number("1", &app.url(&format!("/secure/pbx.test:{port}")), &app.url("/status"));
+
+    // Without its certificate nobody is that trunk.
+    let mut stranger = client(&router, &ca, &[]);
+    stranger.send(&request("INVITE", &router, "stranger", ""));
+    assert_eq!(stranger.next(|message| message.status() >= 200).expect("an answer").status(), 403);
+
+    // The server ends the handshake unless it is asked for by name (SNI).
+    let right = ca.issue("pbx", &["sip:pbx.test"]);
+    let names = ["-servername", "pbx.test", "-servername_fatal", "-cert2", &right.0, "-key2", &right.1];
+    let mut bob = server(port, &right, &names);
+    let (certificate, key) = ca.issue("carrier", &["carrier.test"]);
+    let mut alice = client(&router, &ca, &["-cert", &certificate, "-key", &key]);
+    alice.send(&request("INVITE", &router, "good", ""));
+    let invite = bob.request("INVITE");
+    assert!(invite.header("Via").starts_with("SIP/2.0/TLS 127.0.0.1:"), "{}", invite.0);
+    assert!(invite.contact().starts_with("sips:"), "{}", invite.0);
+    bob.send(&respond(&invite, "200 OK", port));
+    let answer = alice.response(200);
+    let inside = |method: &str, cseq: u32| {
+        format!(
+            "{method} {} SIP/2.0\nVia: SIP/2.0/TLS 127.0.0.1:1;branch=z9hG4bK{method}{cseq};rport\nFrom: {}\nTo: {}\n\
+             Call-ID: good\nCSeq: {cseq} {method}\nMax-Forwards: 70\nContent-Length: 0\n\n",
+            answer.contact(),
+            answer.header("From"),
+            answer.header("To"),
+        )
+    };
+    alice.send(&inside("ACK", 1));
+    bob.request("ACK");
+    alice.send(&inside("BYE", 2));
+    alice.response(200);
+    let bye = bob.request("BYE");
+    bob.send(&respond(&bye, "200 OK", port));
+    assert_eq!(app.asked().len(), 1);
+}
+
+#[test]
+fn a_target_that_proves_another_domain_gets_no_invite() {
+    let ca = Ca::new("wrong");
+    let stranger = Ca::new("stranger");
+    let port = free_port();
+    let zone = Zone::serve(vec![("pbx.test", 60, Data::A(Ipv4Addr::LOCALHOST))]);
+    let router = Router::launch(&zone.section(&section(&ca, "")), 1);
+    let app = App::start();
+    router.number("1", &app.url(&format!("/secure/pbx.test:{port}")), &app.url("/status"));
+    for (name, certificate) in [
+        ("other", ca.issue("other", &["other.test"])),
+        ("wild", ca.issue("wild", &["*.test"])),
+        ("unknown", stranger.issue("pbx", &["pbx.test"])),
+    ] {
+        let bob = server(port, &certificate, &[]);
+        let mut alice = client(&router, &ca, &[]);
+        alice.send(&request("INVITE", &router, name, ""));
+        let refused = alice.response(500);
+        assert_eq!(refused.header("X-Callgate-Reason"), "target_unreachable", "{name}");
+        drop(bob);
+    }
+}
+
+#[test]
+fn old_protocols_and_silent_handshakes_are_refused() {
+    let ca = Ca::new("old");
+    let router = Router::launch(&section(&ca, "tls-handshake-ms = 300"), 1);
+    let at = router.tls.to_string();
+    let shaken = |version: &str| {
+        let done = Command::new("openssl")
+            .args(["s_client", "-connect", &at, "-brief", version, "-cipher", "ALL:@SECLEVEL=0"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("openssl is installed");
+        done.status.success()
+    };
+    assert_eq!(["-tls1", "-tls1_1", "-tls1_2"].map(shaken), [false, false, true]);
+    for greeting in [&b""[..], b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", b"\x16\x03\x01\x40\x00\x01"] {
+        let began = Instant::now();
+        let mut silent = TcpStream::connect(router.tls).expect("the TLS port");
+        std::io::Write::write_all(&mut silent, greeting).expect("sent");
+        silent.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        let mut left = Vec::new();
+        // Cut off, with an alert or without.
+        if let Err(error) = silent.read_to_end(&mut left) {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{greeting:?}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(3), "{greeting:?} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_reload_changes_the_certificate_of_new_connections_and_drops_none() {
+    let ca = Ca::new("reload");
+    let router = Router::launch(&section(&ca, ""), 1);
+    let mut before = client(&router, &ca, &[]);
+    before.send(&request("OPTIONS", &router, "one", ""));
+    before.response(200);
+    assert_eq!(shown_to(router.tls), "gate");
+    let (certificate, key) = ca.issue("renewed", &["gate.test"]);
+    fs::copy(certificate, ca.file("gate.pem")).expect("copied");
+    fs::copy(key, ca.file("gate.key")).expect("copied");
+    callgate(&router, &["reload"]);
+    assert_eq!(shown_to(router.tls), "renewed");
+    // A file that is none leaves the certificate as it was.
+    fs::write(Path::new(&ca.file("gate.pem")), "no certificate").expect("written");
+    callgate(&router, &["reload"]);
+    assert_eq!(shown_to(router.tls), "renewed");
+    before.send(&request("OPTIONS", &router, "two", ""));
+    before.response(200);
+}
+
+/// The common name of the certificate that is shown to new clients.
+fn shown_to(at: SocketAddr) -> String {
+    let words =
+        format!("openssl s_client -connect {at} </dev/null 2>/dev/null | openssl x509 -noout -subject");
+    let shown = Command::new("sh").args(["-c", &words]).output().expect("a shell");
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    text.rsplit('=').next().unwrap_or_default().trim().to_owned()
+}
+
+fn callgate(router: &Router, words: &[&str]) {
+    let done = Command::new(env!("CARGO_BIN_EXE_callgate"))
+        .args(words)
+        .args(["--socket", "callgate.sock"])
+        .current_dir(router.folder())
+        .output()
+        .expect("callgate runs");
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn baresip_answers_over_tls() {
+    let ca = Ca::new("baresip");
+    let (certificate, key) = ca.issue("phone", &["127.0.0.1"]);
+    let pair = [certificate, key].map(|file| fs::read_to_string(file).expect("a file")).concat();
+    let (router, app) = (Router::launch(&section(&ca, ""), 1), App::start());
+    let (telephone, port) = baresip_over_tls(&pair);
+    router.number("1", &app.url(&format!("/at/127.0.0.1:{port};transport=tls")), &app.url("/status"));
+    for _ in 0..2 {
+        Sipp::new(&router, "caller").dials("1").run();
+    }
+    assert!(telephone.log().contains("Call established"), "{}", telephone.log());
+}
