@@ -177,7 +177,8 @@ impl Call {
         self.legs[leg].losers.push(Loser { tag, ack: desk.paper.as_slice().into(), flow: dialog.flow });
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
-        let parts = compose::InDialog { method: Method::Bye, dialog: &dialog, branch, known, cseq: cseq + 1 };
+        let cseq = self.used_in(leg, &dialog.remote_tag).max(cseq) + 1;
+        let parts = compose::InDialog { method: Method::Bye, dialog: &dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
         writer.numeric(Name::MaxForwards, 70).bytes(ELSEWHERE);
         writer.finish();
@@ -186,6 +187,12 @@ impl Call {
         desk.request(b"BYE", branch, dialog.flow, owner);
         desk.trace_sent(self.facts.call, sid);
         self.byes += 1;
+    }
+
+    /// Our last number in an early dialog of a leg: PRACK and UPDATE may have been said in it.
+    fn used_in(&self, leg: usize, remote_tag: &[u8]) -> u32 {
+        let mut pairs = self.pairs.iter().filter(|pair| pair.leg == leg);
+        pairs.find(|pair| &*pair.b.remote_tag == remote_tag).map_or(0, |pair| pair.b.local_cseq)
     }
 
     /// A final refusal.

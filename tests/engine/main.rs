@@ -74,6 +74,7 @@ dialogues! {
     large_invite_silent
     late_offer_two_successes
     limits
+    loser_after_prack
     lost_ack
     merged_invite
     merged_late

@@ -20,13 +20,16 @@ impl World {
             let addr = SocketAddr::from(([203, 0, 113, number], 5060));
             let mut phone = Phone::new(Place::at(addr), CallPlan::default(), 15);
             phone.mood = mood;
+            phone.vanishes = if self.options.plain { 0 } else { 8 };
             self.phones.insert(addr, phone);
         }
         for number in 0..self.options.calls {
             let place = place(&mut self.rng, number);
             let plan = plan(&mut self.rng, &self.options);
             let addr = place.addr;
-            self.phones.insert(addr, Phone::new(place, plan, 15));
+            let mut phone = Phone::new(place, plan, 15);
+            phone.vanishes = if self.options.plain { 0 } else { 8 };
+            self.phones.insert(addr, phone);
             let at = self.rng.between(1, 20_000) * MS;
             self.at(at, Event::Call(addr));
         }
@@ -61,6 +64,11 @@ fn plan(rng: &mut Rng, options: &Options) -> CallPlan {
         merged: !plain && rng.chance(6),
         late_offer: rng.chance(15),
         large: rng.chance(10),
+        knows_100rel: rng.chance(40),
+        requires_100rel: !plain && rng.chance(8),
+        no_prack: !plain && rng.chance(2),
+        timer: rng.chance(40),
+        session: rng.chance(50).then(|| rng.between(90, 120)),
         reliable: !plain && rng.chance(3),
     }
 }

@@ -25,6 +25,7 @@ impl Phone {
             tcp,
             cseq: 1,
             over: true,
+            gone: false,
             ack: None,
         };
         let branch = self.branch();
@@ -34,8 +35,9 @@ impl Phone {
         }
         let require = if self.plan.reliable { "Require: replaces\r\n" } else { "" };
         let more = format!(
-            "{}{require}X-Thing: kept, as \"it, is\"\r\nDiversion: <sip:+1999@h>;reason=unknown\r\n",
-            self.contact(tcp)
+            "{}{require}{}X-Thing: kept, as \"it, is\"\r\nDiversion: <sip:+1999@h>;reason=unknown\r\n",
+            self.contact(tcp),
+            self.abilities()
         );
         let bytes = request("INVITE", &self.sent_by(), &dialog, &branch, &more, &body);
         self.invite = Some(branch.clone());
@@ -50,6 +52,23 @@ impl Phone {
         if self.plan.merged {
             self.later(hands.now + hands.rng.between(1, 400) * MS, Todo::Merge);
         }
+    }
+
+    /// What it knows of 100rel and session timers.
+    fn abilities(&self) -> String {
+        let mut lines = String::new();
+        let known = [(self.plan.knows_100rel, "100rel"), (self.plan.timer, "timer")];
+        let known: Vec<&str> = known.iter().filter(|(knows, _)| *knows).map(|(_, tag)| *tag).collect();
+        if !known.is_empty() {
+            lines += &format!("Supported: {}\r\n", known.join(", "));
+        }
+        if self.plan.requires_100rel {
+            lines += "Require: 100rel\r\n";
+        }
+        if let Some(interval) = self.plan.session.filter(|_| self.plan.timer) {
+            lines += &format!("Session-Expires: {interval}\r\n");
+        }
+        lines
     }
 
     /// CANCEL of an INVITE of ours: the first, or one inside a call.
@@ -72,7 +91,9 @@ impl Phone {
         let Some((remote, uri)) = self.early.clone().filter(|_| ringing && !self.canceled) else { return };
         self.canceled = true;
         let branch = self.branch();
-        let dialog = Dialog { remote, uri, cseq: 2, ..self.dialogs[0].clone() };
+        let tag = remote.split(";tag=").nth(1).unwrap_or_default();
+        let cseq = self.early_dialogs.get(tag).map_or(1, |early| early.cseq) + 1;
+        let dialog = Dialog { remote, uri, cseq, ..self.dialogs[0].clone() };
         let bytes = request("BYE", &self.sent_by(), &dialog, &branch, "", "");
         self.begin(hands, dialog.hop(), bytes, None);
     }
@@ -107,13 +128,16 @@ impl Phone {
         self.dialogs[at].uri = text.contact().to_owned();
         let branch = self.branch();
         let dialog = Dialog { cseq, ..self.dialogs[at].clone() };
-        let body = if initial && self.plan.late_offer { self.sdp("answer") } else { String::new() };
+        let settled = self.early_dialogs.get(&tag).is_some_and(|early| early.answered);
+        let body =
+            if initial && self.plan.late_offer && !settled { self.sdp("answer") } else { String::new() };
         let ack = request("ACK", &self.sent_by(), &dialog, &branch, "", &body);
         hands.send(dialog.hop(), ack.clone());
         self.dialogs[at].ack = Some((cseq, ack));
         if initial && (second || self.canceled) {
             self.in_dialog(hands, &tag, "BYE");
         } else if initial {
+            self.refreshes(hands, &tag, text.get("session-expires"), "uac");
             self.converse(hands, &tag, self.plan.hold);
         }
     }
@@ -127,8 +151,8 @@ impl Phone {
             remote_tag: text.to_tag().to_owned(),
             routes,
             first_hop: None,
-            // Behind the early dialog's BYE, should there have been one.
-            cseq: 2,
+            // Behind what was said in the early dialog, a BYE included.
+            cseq: self.early_dialogs.get(text.to_tag()).map_or(1, |early| early.cseq) + 1,
             over: false,
             ack: None,
             ..self.dialogs[0].clone()

@@ -72,6 +72,7 @@ impl Phone {
                 (client.next, client.gives_up) = (None, None);
                 if initial && !text.to_tag().is_empty() {
                     self.early = Some((text.get("to").to_owned(), text.contact().to_owned()));
+                    self.rang(hands, text);
                 }
             } else if client.next.is_some() {
                 client.next = Some(hands.now + T2);
@@ -82,7 +83,7 @@ impl Phone {
         client.done = true;
         let lost = code == 481 || code == 408;
         if method != "INVITE" {
-            if method == "BYE" || lost {
+            if method == "BYE" || (lost && method != "PRACK") {
                 dialog.iter().for_each(|tag| self.end(tag));
             }
         } else if code >= 300 {

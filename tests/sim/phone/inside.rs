@@ -16,7 +16,12 @@ impl Phone {
         if hands.rng.chance(self.talkative) {
             // Both sides look at the same clock: a re-INVITE from each at once.
             let at = (hands.now / (2_000 * MS) + 1) * 2_000 * MS;
-            self.later(at, Todo::InDialog { tag: tag.to_owned(), method: "INVITE" });
+            let method = if hands.rng.chance(60) { "INVITE" } else { "UPDATE" };
+            self.later(at, Todo::InDialog { tag: tag.to_owned(), method });
+        }
+        if hands.rng.chance(self.vanishes) {
+            let at = hands.now + hands.rng.between(200, 3_000) * MS;
+            self.later(at, Todo::Vanish { tag: tag.to_owned() });
         }
         if let Some(hold) = hold {
             self.later(hands.now + hold, Todo::InDialog { tag: tag.to_owned(), method: "BYE" });
@@ -39,8 +44,13 @@ impl Phone {
         let branch = self.branch();
         let number = self.fresh();
         let mark = format!("X-Mark: {}-{number}\r\n", self.place.addr);
+        let session = format!("Session-Expires: {};refresher=uac\r\nSupported: timer\r\n", self.interval);
+        let (method, session) = match method {
+            "REFRESH" => ("UPDATE", session.as_str()),
+            _ => (method, ""),
+        };
         let refreshes = method == "INVITE" || method == "UPDATE";
-        let body = if refreshes { self.sdp("again") } else { String::new() };
+        let body = if refreshes && session.is_empty() { self.sdp("again") } else { String::new() };
         let contact =
             if refreshes || method == "REFER" { self.contact(self.dialogs[at].tcp) } else { String::new() };
         let own = match method {
@@ -49,7 +59,7 @@ impl Phone {
             "NOTIFY" => "Event: talk\r\nSubscription-State: active\r\n",
             _ => "",
         };
-        let more = format!("{mark}{contact}{own}");
+        let more = format!("{mark}{contact}{session}{own}");
         let dialog = &self.dialogs[at];
         let bytes = request(method, &self.sent_by(), dialog, &branch, &more, &body);
         self.begin(hands, dialog.hop(), bytes, Some(tag.to_owned()));

@@ -2,16 +2,19 @@
 //!
 //! `plan`: what it means to do. `caller`: its first INVITE, CANCEL and what it hears back. `client`
 //! and `server`: transactions. `inside`: requests within a call. `target`: what it does when called.
-//! `write`: how requests look and where they go.
+//! `reliable`: 18x and PRACK. `session`: session timers. `write`: how requests look and where they go.
 
 mod caller;
 mod client;
 mod inside;
 mod plan;
+mod reliable;
 mod server;
+mod session;
 mod target;
 mod write;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::rng::Rng;
@@ -22,6 +25,7 @@ pub use write::{Hop, bare, hop_of, list};
 
 use client::Client;
 use plan::Todo;
+use reliable::{Early, Unacknowledged};
 use server::Server;
 use write::Dialog;
 
@@ -78,6 +82,14 @@ pub struct Phone {
     invite: Option<String>,
     /// To and Contact of a provisional with a tag.
     early: Option<(String, String)>,
+    /// Its early dialogs by To tag.
+    early_dialogs: BTreeMap<String, Early>,
+    /// Reliable responses of its own.
+    unacknowledged: Vec<Unacknowledged>,
+    /// What it refreshes its session with.
+    interval: u64,
+    /// Vanishes now and then in the middle of a call, in percent.
+    pub vanishes: u64,
     /// It gave its call up.
     canceled: bool,
     /// Sides that talk inside a call, in percent.
@@ -98,6 +110,10 @@ impl Phone {
             count: 0,
             invite: None,
             early: None,
+            early_dialogs: BTreeMap::new(),
+            unacknowledged: Vec::new(),
+            interval: 0,
+            vanishes: 0,
             canceled: false,
             talkative,
             mood: None,
@@ -109,6 +125,7 @@ impl Phone {
         let clients =
             self.client.iter().filter(|c| !c.done).flat_map(|c| c.next.into_iter().chain(c.gives_up));
         let servers = self.server.iter().filter_map(|s| s.next);
+        let servers = servers.chain(self.unacknowledged.iter().map(|open| open.next));
         clients.chain(servers).chain(self.todo.iter().map(|(at, _)| *at)).min()
     }
 
@@ -116,6 +133,7 @@ impl Phone {
     pub fn tick(&mut self, hands: &mut Hands<'_>) {
         self.tick_clients(hands);
         self.tick_servers(hands);
+        self.tick_reliable(hands);
         let due: Vec<Todo> =
             self.todo.iter().filter(|(at, _)| *at <= hands.now).map(|(_, todo)| todo.clone()).collect();
         self.todo.retain(|(at, _)| *at > hands.now);
@@ -126,6 +144,9 @@ impl Phone {
                 Todo::Merge => self.merge(hands),
                 Todo::Respond { branch, code, tag } => self.respond(hands, &branch, code, &tag),
                 Todo::InDialog { tag, method } => self.in_dialog(hands, &tag, method),
+                Todo::EarlyUpdate { text } => self.early_update(hands, &text),
+                Todo::Refresh { tag, interval } => self.refresh(hands, &tag, interval),
+                Todo::Vanish { tag } => self.vanish(&tag),
                 Todo::Late { branch } => self.say_again(hands, &branch),
             }
         }

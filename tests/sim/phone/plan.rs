@@ -1,5 +1,7 @@
 //! What callers and targets mean to do, chosen before they begin.
 
+use crate::text::Text;
+
 /// What a caller does.
 #[derive(Clone, Debug, Default)]
 pub struct CallPlan {
@@ -20,6 +22,14 @@ pub struct CallPlan {
     pub late_offer: bool,
     /// A body that does not fit into 1300 octets.
     pub large: bool,
+    /// `Supported: 100rel`, or `Require` of it.
+    pub knows_100rel: bool,
+    pub requires_100rel: bool,
+    /// It acknowledges nothing reliably all the same.
+    pub no_prack: bool,
+    /// `Supported: timer`, with an interval of its own or without.
+    pub timer: bool,
+    pub session: Option<u64>,
     /// `Require: replaces`, which the router does not offer.
     pub reliable: bool,
 }
@@ -76,6 +86,16 @@ pub enum Todo {
     Respond {
         branch: String,
         code: u16,
+        tag: String,
+    },
+    EarlyUpdate {
+        text: Box<Text>,
+    },
+    Refresh {
+        tag: String,
+        interval: u64,
+    },
+    Vanish {
         tag: String,
     },
     InDialog {

@@ -15,11 +15,29 @@ pub struct Server {
     interval: u64,
     gives_up: u64,
     pub tag: String,
+    /// It rings reliably, and the RSeq it used last.
+    pub reliable: bool,
+    pub rseq: u32,
+    /// What its 2xx says about the session.
+    pub session: String,
 }
 
 impl Server {
     pub fn new(branch: String, request: Text, from: Hop, tag: String) -> Self {
-        Self { branch, request, from, last: None, code: 0, next: None, interval: T1, gives_up: 0, tag }
+        Self {
+            branch,
+            request,
+            from,
+            last: None,
+            code: 0,
+            next: None,
+            interval: T1,
+            gives_up: 0,
+            tag,
+            reliable: false,
+            rseq: 0,
+            session: String::new(),
+        }
     }
 
     /// A final response to an INVITE is repeated until its ACK (13.3.1.4, 17.2.1).
@@ -92,6 +110,15 @@ impl Phone {
         let (method, branch, tag) =
             (text.method().to_owned(), text.branch().to_owned(), text.tag_of_from().to_owned());
         let inside = !text.to_tag().is_empty();
+        if inside && self.has_vanished(&tag) {
+            return;
+        }
+        let rings = self.server.iter().any(|s| {
+            s.request.call_id() == text.call_id()
+                && s.request.to_tag().is_empty()
+                && (101..200).contains(&s.code)
+        });
+        let pracked = method == "PRACK" && self.pracked(&text);
         let alive = self.dialogs.iter().any(|dialog| dialog.remote_tag == tag && !dialog.over);
         let glare =
             self.client.iter().any(|c| !c.done && c.method == "INVITE" && c.dialog.as_deref() == Some(&tag));
@@ -100,6 +127,8 @@ impl Phone {
         match (method.as_str(), inside) {
             ("INVITE", false) => self.ring(hands, &branch),
             ("INVITE", true) if alive && glare => self.respond(hands, &branch, 491, ""),
+            ("PRACK", true) => self.respond(hands, &branch, if pracked { 200 } else { 481 }, ""),
+            ("UPDATE", true) if rings => self.respond(hands, &branch, 200, ""),
             (_, true) if !alive => self.respond(hands, &branch, 481, ""),
             ("INVITE", true) if hands.rng.chance(30) => {
                 let at = hands.now + hands.rng.between(20, 2_000) * MS;
@@ -115,6 +144,19 @@ impl Phone {
 
     pub(super) fn respond(&mut self, hands: &mut Hands<'_>, branch: &str, code: u16, tag: &str) {
         let Some(at) = self.server.iter().rposition(|server| server.branch == branch) else { return };
+        let first =
+            self.server[at].request.method() == "INVITE" && self.server[at].request.to_tag().is_empty();
+        if first && code > 100 && code < 300 && self.server[at].code < 200 && self.awaits_prack(branch) {
+            // RFC 3262 3: one after the other, and no answer before.
+            let todo = Todo::Respond { branch: branch.to_owned(), code, tag: tag.to_owned() };
+            return self.later(hands.now + 200 * MS, todo);
+        }
+        if first && code >= 200 {
+            self.no_prack_any_more(branch);
+        }
+        if first && self.server[at].reliable && (101..200).contains(&code) {
+            self.server[at].rseq += 1;
+        }
         let (server, sdp) = (&self.server[at], self.sdp(&format!("from {code}")));
         let contact = self.contact(server.from.tcp);
         let method = server.request.method().to_owned();
@@ -136,9 +178,23 @@ impl Phone {
             "" => server.request.all("record-route").map(|r| format!("Record-Route: {r}\r\n")).collect(),
             _ => String::new(),
         };
-        let more = format!("{routes}{more}");
+        let reliably = match first && server.reliable && (101..200).contains(&code) {
+            true => format!("Require: 100rel\r\nRSeq: {}\r\n", server.rseq),
+            false => String::new(),
+        };
+        let session =
+            if first && (200..300).contains(&code) { server.session.clone() } else { String::new() };
+        let more = format!("{routes}{more}{reliably}{session}");
         let bytes = server.request.response(&format!("{code} Said By Target"), tag, &more, &body);
         hands.send(server.from, bytes.clone());
+        if !reliably.is_empty() {
+            let server = Server {
+                rseq: server.rseq,
+                ..Server::new(server.branch.clone(), server.request.clone(), server.from, String::new())
+            };
+            self.await_prack(hands.now, &server, tag, &bytes);
+        }
+        let server = &self.server[at];
         let inside = !server.request.to_tag().is_empty();
         let tag = if inside { server.request.to_tag().to_owned() } else { tag.to_owned() };
         if opens && server.code >= 200 {
@@ -173,9 +229,12 @@ impl Phone {
             tcp: from.tcp,
             cseq: 100,
             over: false,
+            gone: false,
             ack: None,
         });
         let hold = hands.rng.chance(60).then(|| hands.rng.between(500, 9_000) * MS);
+        let session = self.server[at].session.lines().last().unwrap_or_default().to_owned();
+        self.refreshes(hands, &remote_tag, session.trim_start_matches("Session-Expires: "), "uas");
         let last_resort = Some(hold.unwrap_or(120_000 * MS));
         self.converse(hands, &remote_tag, last_resort);
     }

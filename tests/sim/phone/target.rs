@@ -5,6 +5,14 @@ use super::{Hands, MS, Phone};
 
 impl Phone {
     pub(super) fn ring(&mut self, hands: &mut Hands<'_>, branch: &str) {
+        if let Some(at) = self.server.iter().rposition(|server| server.branch == branch) {
+            let invite = self.server[at].request.clone();
+            let reliable = Self::answers_reliably(hands, &invite);
+            let session = super::session::agreed(hands, &invite);
+            let server = &mut self.server[at];
+            (server.reliable, server.rseq, server.session) =
+                (reliable, hands.rng.below(1_000) as u32, session);
+        }
         let mood = self.mood.unwrap_or_else(|| hands.rng.pick(MOODS));
         let (one, two) = (format!("t{}a", self.fresh()), format!("t{}b", self.fresh()));
         let ringing = hands.now + hands.rng.between(10, 800) * MS;

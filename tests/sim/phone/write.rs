@@ -29,6 +29,8 @@ pub struct Dialog {
     pub tcp: bool,
     pub cseq: u32,
     pub over: bool,
+    /// It vanished: nothing is answered any more.
+    pub gone: bool,
     /// The CSeq of the 2xx it answered, and the ACK to send again.
     pub ack: Option<(u32, Vec<u8>)>,
 }

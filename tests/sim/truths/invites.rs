@@ -179,7 +179,7 @@ pub fn an_early_bye_is_obeyed(e: &Evidence) -> Result<(), String> {
 
 /// `Require` of an extension that is not there: 420.
 pub fn what_is_not_offered_is_refused(e: &Evidence) -> Result<(), String> {
-    for invite in served(e, "INVITE").iter().filter(|invite| !invite.request.get("require").is_empty()) {
+    for invite in served(e, "INVITE").iter().filter(|invite| invite.request.get("require") == "replaces") {
         if let Some((_, text, code)) = invite.finals().find(|(_, _, code)| ![420, 482].contains(code)) {
             return Err(format!("{code} to {} that requires an extension", text.call_id()));
         }

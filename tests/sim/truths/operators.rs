@@ -56,7 +56,7 @@ fn nothing_begins(e: &Evidence, spans: &[Span], code: u16) -> Result<(), String>
     let invites = served(e, "INVITE");
     let plain = |served: &&Served<'_>| {
         let request = served.request;
-        served.opens() && request.get("require").is_empty() && request.uri().contains(":1000@")
+        served.opens() && !request.get("require").contains("replaces") && request.uri().contains(":1000@")
     };
     for served in invites.iter().filter(plain).filter(|served| within(served.arrived)) {
         let copies = invites.iter().filter(|other| other.request.call_id() == served.request.call_id());
