@@ -132,6 +132,13 @@ impl Feed {
     pub fn size(&self) -> (usize, usize) {
         self.shared.lock().size()
     }
+
+    /// When the oldest undelivered event in memory happened. Looks at each call that waits: for a
+    /// scrape, not for each event.
+    #[must_use]
+    pub fn oldest(&self) -> Option<SystemTime> {
+        self.shared.lock().oldest()
+    }
 }
 
 impl std::fmt::Debug for Feed {

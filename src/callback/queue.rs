@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::config::Config;
 use super::notice::{Notice, Receiver};
@@ -151,6 +151,11 @@ impl Queue {
         self.receivers
             .values()
             .fold((0, 0), |(held, spilled), lines| (held + lines.held(), spilled + lines.spilled))
+    }
+
+    /// When the oldest event in memory happened.
+    pub(super) fn oldest(&self) -> Option<SystemTime> {
+        self.receivers.values().filter_map(Lines::oldest).min()
     }
 
     fn relist(&mut self, receiver: &Receiver) {

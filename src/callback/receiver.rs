@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::config::Config;
 use super::line::{Line, Next};
@@ -121,6 +121,11 @@ impl Lines {
     pub(super) fn room(&self, config: &Config) -> usize {
         let due = self.spilled > 0 && !self.refilling && self.tally.held * 2 <= config.in_memory;
         if due { config.in_memory } else { 0 }
+    }
+
+    /// When the oldest event that is held happened.
+    pub(super) fn oldest(&self) -> Option<SystemTime> {
+        self.calls.values().filter_map(|line| Some(line.first()?.at)).min()
     }
 
     fn insert(&mut self, notice: Arc<Notice>, now: Instant, config: &Config) -> bool {

@@ -55,6 +55,8 @@ pub fn sample(gauge: &Gauge, callbacks: &callback::Feed, urls: &Urls, metrics: &
     journal.failures.inc_by(gauge.failures().saturating_sub(journal.failures.get()));
     let (held, spilled) = callbacks.size();
     metrics.callback.pending.set(number((held + spilled) as u128));
+    let oldest = callbacks.oldest().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+    metrics.callback.oldest_ms.set(number(oldest.as_millis()));
     metrics.webhook.breakers_open.set(number(urls.open().len() as u128));
 }
 

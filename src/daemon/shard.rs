@@ -296,6 +296,7 @@ impl Shard {
                 Output::Abort(ask) => effects.abort(ask),
                 Output::Record(record) => {
                     note(calls, metrics, &self.narrator, *index, &record);
+                    count_of_trunk(metrics, self.directory.load(), &record);
                     effects.record(*record);
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
@@ -371,6 +372,15 @@ fn send_datagram(ports: &[UdpPort], flow: &Flow, bytes: &[u8]) -> bool {
 fn report_socket(error: &io::Error) {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         tracing::warn!(%error, "a datagram could not be received");
+    }
+}
+
+/// A trunk that falls silent is seen by its count.
+fn count_of_trunk(metrics: &Metrics, directory: &Directory, record: &Record) {
+    if let Change::Admitted { facts, .. } = &record.change
+        && let Some(trunk) = facts.trunk.and_then(|sid| directory.trunk(sid))
+    {
+        metrics.calls.trunk.inc(&trunk.name);
     }
 }
 

@@ -5,7 +5,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::labels::{ByReason, ByWord};
+use super::labels::{ByReason, ByTrunk, ByWord};
 
 // One field: `name: kind, "help"`. The metric is `callgate_<group>_<field>`, counters end in `_total`.
 macro_rules! group {
@@ -30,6 +30,7 @@ macro_rules! group {
     (@type gauge) => { Gauge };
     (@type seconds) => { Histogram };
     (@type by_reason) => { ByReason };
+    (@type by_trunk) => { ByTrunk };
     (@type by_word) => { ByWord };
     (@make counter, $registry:ident, $name:expr, $help:literal) => {{
         let counter = Counter::default();
@@ -49,6 +50,9 @@ macro_rules! group {
     }};
     (@make by_reason, $registry:ident, $name:expr, $help:literal) => {
         ByReason::new($registry, $name, $help.trim_end_matches('.'))
+    };
+    (@make by_trunk, $registry:ident, $name:expr, $help:literal) => {
+        ByTrunk::new($registry, $name, $help.trim_end_matches('.'))
     };
     (@make by_word, $registry:ident, $name:expr, $help:literal, $words:expr) => {
         ByWord::new($registry, $name, $help.trim_end_matches('.'), $words)
@@ -80,6 +84,7 @@ group! {
     /// Calls.
     CallMetrics, "calls" {
         admitted: counter, "Calls admitted: journaled and put to their application.";
+        trunk: by_trunk, "Calls admitted of each trunk, by its name.";
         active: gauge, "Calls in progress on this node, answered or not.";
         answered: counter, "Calls that were answered by a target and connected.";
         refused: by_reason, "New INVITEs refused, by the reason code of the refusal.";
@@ -114,6 +119,7 @@ group! {
         dead: counter, "Status callbacks given up as dead letters; see callgate deliveries list.";
         superseded: counter, "Dead letters given up because the call's terminal event was due.";
         pending: gauge, "Status callbacks not delivered yet, in memory and in the table.";
+        oldest_ms: gauge, "Age in milliseconds of the oldest status callback not delivered yet; 0 without any.";
         seconds: seconds, "Seconds one attempt to deliver a status callback took.";
         lag_seconds: seconds, "Seconds from an event of a call to its delivered callback.";
     }

@@ -17,6 +17,28 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TrunkLabel {
+    trunk: String,
+}
+
+/// One counter per trunk, by its name; there from its first call on.
+#[derive(Clone, Debug)]
+pub struct ByTrunk(Family<TrunkLabel, Counter>);
+
+impl ByTrunk {
+    pub(super) fn new(registry: &mut Registry, name: &str, help: &str) -> Self {
+        let family = Family::<TrunkLabel, Counter>::default();
+        registry.register(name, help, family.clone());
+        Self(family)
+    }
+
+    /// One more of the trunk `name`.
+    pub fn inc(&self, name: &str) {
+        self.0.get_or_create(&TrunkLabel { trunk: name.to_owned() }).inc();
+    }
+}
+
 /// One counter per reason code, all there at zero from the start; counting takes no lock.
 #[derive(Clone, Debug)]
 pub struct ByReason(Vec<Counter>);

@@ -17,7 +17,7 @@ pub use families::{
     ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, JournalMetrics, LogMetrics, SipMetrics,
     StoreMetrics, WebhookMetrics,
 };
-pub use labels::{ByReason, ByWord};
+pub use labels::{ByReason, ByTrunk, ByWord};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -102,6 +102,24 @@ mod tests {
         assert!(text.contains("callgate_calls_refused_total{reason=\"loop\"} 0"));
         assert!(text.contains("callgate_sip_retransmissions_total 1"));
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn alert_rules_name_metrics_and_outcomes_that_exist() {
+        let metrics = Metrics::new();
+        metrics.calls.trunk.inc("carrier");
+        let (text, rules) = (metrics.render(), include_str!("../../../config/alerts.yml"));
+        let mut named = 0;
+        for (at, _) in rules.match_indices("callgate_") {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let name = &rules[at..][..rules[at..].find(|c| !word(c)).unwrap()];
+            let family = name.strip_suffix("_total").unwrap_or(name);
+            assert!(text.contains(&format!("# HELP {family} ")), "{name}");
+            named += 1;
+        }
+        assert!(named > 12, "{named}");
+        assert!(text.contains("callgate_directory_loads_total{outcome=\"refused\"}"));
+        assert!(text.contains("callgate_calls_ended_total{reason=\"webhook_timeout\"}"));
     }
 
     #[test]
