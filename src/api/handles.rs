@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::ids::AccountSid;
+use crate::ids::{AccountSid, CallSid};
 use crate::routing::Directory;
+use crate::routing::model::Hook;
 use crate::telemetry::{Calls, Health, Metrics};
 
 /// A future that may move between threads.
@@ -27,6 +28,8 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// Readiness and what is degraded.
     pub health: Arc<Health>,
+    /// What is done to live calls.
+    pub control: Arc<dyn CallControl>,
     /// Those who are told of calls.
     pub receivers: Arc<dyn Receivers>,
     /// Brings those metrics up to the moment that are not counted as they happen.
@@ -50,6 +53,16 @@ pub trait Follower: Send + Sync {
 
     /// The last generations that went live on this node, newest first, few in number.
     fn history(&self) -> Vec<GenerationNote>;
+}
+
+/// Does to live calls what is asked for from outside; the daemon implements it over its shards. A
+/// call that is not there is left alone.
+pub trait CallControl: Send + Sync {
+    /// Ends a call, answered or not.
+    fn hang_up(&self, call: CallSid) -> BoxFuture<'_, ()>;
+
+    /// Gives a call that is not answered yet the document of another URL.
+    fn go_on(&self, call: CallSid, hook: Hook) -> BoxFuture<'_, ()>;
 }
 
 /// The receivers of status callbacks; the daemon implements it over its queue and journal.

@@ -28,7 +28,8 @@ mod wazo;
 pub use config::{HttpConfig, InventoryConfig};
 pub use error::ApiError;
 pub use handles::{
-    BoxFuture, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions, ReloadReport,
+    BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions,
+    ReloadReport,
 };
 pub use router::router;
 pub use server::{Peer, bind_unix, serve_tcp, serve_unix};

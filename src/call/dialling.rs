@@ -358,6 +358,12 @@ impl Call {
         self.tell_action(desk, &run.dial, outcome);
     }
 
+    /// A Dial that another document takes the place of.
+    pub(super) fn dial_given_up(&mut self, desk: &mut Desk, run: &Run, leg: Option<usize>) {
+        let outcome = self.outcome(desk, run, leg, CallStatus::Canceled, None, Duration::ZERO);
+        self.record(desk, Change::Dialled(Box::new(outcome)), None);
+    }
+
     fn tell_action(&mut self, desk: &mut Desk, dial: &Dial, outcome: DialOutcome) {
         let status = outcome.status;
         self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);

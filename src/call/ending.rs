@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::call::ask::Purpose;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
 use crate::call::program::Failure;
-use crate::call::state::{Call, Side};
+use crate::call::state::{Call, Phase, Side};
 use crate::flow::Flow;
 use crate::reason::Reason;
+use crate::routing::model::Hook;
 use crate::sip::{Message, Method, Name, Writer};
 use crate::transaction::table::TransactionId;
 
@@ -89,6 +91,26 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// Somebody outside gives an unanswered call another document: what rings is cancelled, and its
+    /// action not asked, as this URL stands in for it.
+    pub fn go_on_from_outside(&mut self, desk: &mut Desk, hook: Hook) {
+        let held = self.winner.is_some() || self.held_answer.is_some();
+        if self.server.is_none() || held || self.over || self.emergency.is_some() {
+            return;
+        }
+        if let Phase::Asking(ask) = self.phase {
+            desk.abort(ask);
+        }
+        desk.stop(&mut self.phase_timer);
+        let leg = self.ringing_leg();
+        self.stop_forks(desk, 487, b"");
+        if let Some(mut run) = self.dial.take() {
+            desk.stop(&mut run.timer);
+            self.dial_given_up(desk, &run, leg);
+        }
+        self.ask(desk, Purpose::Redirect(hook));
     }
 
     /// The Dial's time limit.

@@ -130,6 +130,12 @@ pub(crate) enum Calls {
         #[arg(long)]
         show_numbers: bool,
     },
+    /// End a live call
+    Hangup {
+        /// Its CallSid, or its Call-ID toward the trunk
+        #[arg(value_name = "CALLSID|CALL-ID")]
+        id: String,
+    },
     /// One call with its trace
     Show {
         /// Its CallSid, or its Call-ID toward the trunk

@@ -67,6 +67,12 @@ pub(crate) fn calls(socket: &Path, args: &Calls) -> Result<Printed> {
             let text = print::table(items(&reply.body, "calls"), &columns);
             Ok(Printed { reply, text })
         }
+        Calls::Hangup { id } => {
+            let path = format!("/admin/v1/calls/{}/hangup", segment(id));
+            let reply = request(socket, Method::POST, &path, None)?;
+            let text = print::fields(&reply.body, 0);
+            Ok(Printed { reply, text })
+        }
         Calls::Show { id, show_numbers } => {
             let path = format!("/admin/v1/calls/{}/trace", segment(id));
             let reply = get(socket, &path, &[("numbers", bool_word(*show_numbers))])?;

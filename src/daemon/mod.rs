@@ -2,7 +2,7 @@
 //!
 //! - `start`: step by step. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
-//! - `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
@@ -12,6 +12,7 @@
 
 mod clock;
 mod config;
+mod control;
 mod drain;
 mod effects;
 mod first;

@@ -25,6 +25,7 @@ use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
 use crate::net::{Arrival, Delivery, Dirty, MAX_DATAGRAM, Streams, UdpPort, is_keepalive};
 use crate::routing::Directory;
+use crate::routing::model::Hook;
 use crate::telemetry::{Calls, Metrics};
 use crate::time::Instant;
 
@@ -36,6 +37,8 @@ const BATCH: usize = 64;
 pub enum Command {
     /// End a call.
     Hangup(CallSid),
+    /// Ask another URL what an unanswered call shall do.
+    GoOn(CallSid, Hook),
     /// No new calls from here on, or again.
     Drain(bool),
     /// The most unanswered calls at once from here on.
@@ -236,6 +239,7 @@ impl Shard {
     fn command(&mut self, command: Command) {
         match command {
             Command::Hangup(call) => self.handle(Input::Hangup { call }),
+            Command::GoOn(call, hook) => self.handle(Input::GoOn { call, hook }),
             Command::Drain(on) => self.handle(Input::Drain(on)),
             Command::MaxCalls(most) => self.handle(Input::MaxCalls(most)),
             Command::JournalFull(full) => self.handle(Input::JournalFull(full)),

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
+use super::control::Control;
 use super::first::{FirstStart, FirstStartError, GivenAdmin, instance};
 use super::follow::{FollowConfig, Follower, Following};
 use super::forget::Forgetting;
@@ -274,6 +275,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         calls,
         metrics,
         health: health.clone(),
+        control: Arc::new(Control::new(shards.commands())),
         receivers,
         sample,
     };

@@ -12,6 +12,7 @@ use crate::flow::{ConnectionId, Flow};
 use crate::ids::CallSid;
 use crate::routing::Directory;
 use crate::routing::limits::{Limits, Permit};
+use crate::routing::model::Hook;
 use crate::sip::Message;
 use crate::time::Instant;
 use crate::transaction::step::Tell;
@@ -114,6 +115,7 @@ impl Engine {
             Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
             Input::Directory(directory) => self.set_directory(directory),
             Input::Hangup { call } => self.hang_up(call),
+            Input::GoOn { call, hook } => self.go_on(call, hook),
             Input::Drain(draining) => self.draining = draining,
             Input::MaxCalls(most) => self.max_calls = most,
             Input::JournalFull(full) => self.journal_full = full,
@@ -225,6 +227,12 @@ impl Engine {
     fn hang_up(&mut self, call: CallSid) {
         if let Some(&key) = self.sids.get(&call) {
             self.with(key, |call, desk| call.hang_up_from_outside(desk));
+        }
+    }
+
+    fn go_on(&mut self, call: CallSid, hook: Hook) {
+        if let Some(&key) = self.sids.get(&call) {
+            self.with(key, |call, desk| call.go_on_from_outside(desk, hook));
         }
     }
 

@@ -13,6 +13,7 @@ use crate::call::trace::TraceItem;
 use crate::flow::Flow;
 use crate::ids::CallSid;
 use crate::routing::Directory;
+use crate::routing::model::Hook;
 use crate::sip::Fault;
 use crate::time::Instant;
 
@@ -60,6 +61,13 @@ pub enum Input<'a> {
     Hangup {
         /// Which call.
         call: CallSid,
+    },
+    /// Somebody outside gives a call that is not answered yet another document.
+    GoOn {
+        /// Which call.
+        call: CallSid,
+        /// Where the document is.
+        hook: Hook,
     },
     /// No new calls from here on (true), or again (false).
     Drain(bool),

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod calls;
 mod client;
 mod commands;
 mod inventory;

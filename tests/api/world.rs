@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use callgate::api::{
-    Api as State, BoxFuture, Follower, GenerationNote, Handles, HttpConfig, Receivers, ReloadError,
-    ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
+    Api as State, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig, Receivers,
+    ReloadError, ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
 };
-use callgate::ids::AccountSid;
+use callgate::ids::{AccountSid, CallSid};
 use callgate::outbound::Guard;
+use callgate::routing::model::Hook;
 use callgate::routing::{Builder, Directory};
 use callgate::store::{AccountRow, OrganizationRow, Role, Store};
 use callgate::telemetry::{Calls, Health, Metrics};
@@ -28,6 +29,7 @@ pub struct Api {
     pub address: SocketAddr,
     pub socket: PathBuf,
     pub handles: Handles,
+    pub told: Arc<Told>,
     pub admin: Caller,
     stop: watch::Sender<bool>,
 }
@@ -87,12 +89,14 @@ impl Api {
         };
         let directory = Arc::new(ArcSwap::from_pointee(load(&world.store).await));
         let follower = Arc::new(Reloads { store: world.store.clone(), directory: directory.clone() });
+        let told = Arc::new(Told::default());
         let handles = Handles {
             directory: directory.clone(),
             follower,
             calls: Arc::new(Calls::new(SystemTime::now())),
             metrics: Arc::new(Metrics::new()),
             health: Arc::new(Health::new()),
+            control: told.clone(),
             receivers: Arc::new(Gone::default()),
             sample: Arc::new(|| ()),
         };
@@ -106,7 +110,7 @@ impl Api {
         let (config, tcp_routes, tcp_stopped) = (http.clone(), routes.clone(), stopped.clone());
         tokio::spawn(async move { serve_tcp(listener, tcp_routes, &config, tcp_stopped).await });
         tokio::spawn(async move { serve_unix(local, routes, &http, stopped).await });
-        Self { world, address, socket, handles, admin, stop }
+        Self { world, address, socket, handles, told, admin, stop }
     }
 
     pub fn stop(&self) {
@@ -175,6 +179,31 @@ async fn load(store: &Store) -> Directory {
     let mut builder = Builder::new(load.frame.clone());
     load.numbers(|number| builder.add(&number)).await.unwrap();
     builder.build(load.generation)
+}
+
+/// What was told to the calls of this node, in words.
+#[derive(Default)]
+pub struct Told(Mutex<Vec<String>>);
+
+impl Told {
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn note(&self, text: String) -> BoxFuture<'_, ()> {
+        self.0.lock().unwrap().push(text);
+        Box::pin(async {})
+    }
+}
+
+impl CallControl for Told {
+    fn hang_up(&self, call: CallSid) -> BoxFuture<'_, ()> {
+        self.note(format!("hang up {call}"))
+    }
+
+    fn go_on(&self, call: CallSid, hook: Hook) -> BoxFuture<'_, ()> {
+        self.note(format!("{call} goes on at {:?} {}", hook.method, hook.url))
+    }
 }
 
 /// The simplest receivers: those named here are disabled.

@@ -60,6 +60,7 @@ dialogues! {
     fork_max_breadth
     fork_single_early_dialog
     fork_timeout
+    go_on_from_outside
     hangup_from_outside
     held_bye_meets_bye
     hold_and_resume

@@ -151,6 +151,10 @@ impl World {
                 let call = self.records.last().expect("a record").call;
                 self.input(Input::Hangup { call });
             }
+            "go-on" => {
+                let call = self.records.last().expect("a record").call;
+                self.input(Input::GoOn { call, hook: hook(&rest[0]) });
+            }
             // What the engine sent to itself comes in.
             "loop" => {
                 let text =

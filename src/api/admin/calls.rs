@@ -83,6 +83,27 @@ pub(super) async fn trace(
     Ok(reply::json(&json!({ "call": call, "lines": lines, "omitted": omitted, "deliveries": deliveries })))
 }
 
+/// Ends a live call; answers how it stands a moment later.
+pub(super) async fn hang_up(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let sid = find(&api, &id).await?;
+    let view = api.handles.calls.get(sid).filter(|view| view.ended.is_none());
+    if view.is_none() {
+        return Err(ApiError::not_found(format!("there is no live call `{}` on this node", shown(&id))));
+    }
+    api.handles.control.hang_up(sid).await;
+    for _ in 0..40 {
+        if api.handles.calls.get(sid).is_none_or(|view| view.ended.is_some()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    Ok(reply::json(&one(&api, sid, false).await?))
+}
+
 /// By CallSid or by Call-ID, live before finished.
 async fn find(api: &Api, id: &str) -> Result<CallSid, ApiError> {
     if let Ok(sid) = id.parse::<CallSid>() {

@@ -43,6 +43,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/calls", get(calls::list))
         .route("/calls/{id}", get(calls::show))
         .route("/calls/{id}/trace", get(calls::trace))
+        .route("/calls/{id}/hangup", post(calls::hang_up))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/disabled", get(deliveries::disabled))
         .route("/deliveries/enable", post(deliveries::enable))

@@ -1,13 +1,14 @@
 //! The Restcomm dialect: thin over `service`.
 //!
 //! - `number`, `application`, `tenant`: what clients may send and how rows are printed.
-//! - `numbers`, `available`, `applications`, `organizations`, `accounts`: the handlers.
+//! - `numbers`, `available`, `applications`, `organizations`, `accounts`, `calls`: the handlers.
 //! - `params`: what clients send. `paging`: the list object. `date`: dates as documented. `xml`: answers as XML.
 
 mod accounts;
 mod application;
 mod applications;
 mod available;
+mod calls;
 pub(crate) mod date;
 mod number;
 mod numbers;
@@ -37,6 +38,7 @@ use crate::ids::AccountSid;
 pub(super) use accounts::MIGRATE;
 pub(super) use application::KNOWN as APPLICATION;
 pub(super) use available::SEARCH;
+pub(super) use calls::{CHANGES as CALL_CHANGES, FILTERS as CALL_FILTERS};
 pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
 pub(super) use tenant::{ACCOUNT, ORGANIZATION};
 
@@ -70,6 +72,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
                 .put(applications::update)
                 .delete(applications::delete),
         )
+        .route("/Accounts/{account}/Calls", get(calls::list))
+        .route("/Accounts/{account}/Calls/{sid}", get(calls::read).post(calls::update).put(calls::update))
         .route("/Organizations", get(organizations::list))
         .route("/Organizations/{id}/Migrate", put(organizations::migrate))
         .route(
