@@ -32,6 +32,7 @@ pub(super) const ADMIN: &[Operation] = &[
     ),
     ("get", "/calls/{id}", "One call, by CallSid or Call-ID", Query(&["numbers"]), 200),
     ("get", "/calls/{id}/trace", "One call with its trace", Query(&["numbers"]), 200),
+    ("post", "/calls/{id}/hangup", "End a live call, by CallSid or Call-ID", Nothing, 200),
     (
         "get",
         "/deliveries",

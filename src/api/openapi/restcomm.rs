@@ -2,7 +2,9 @@
 
 use super::Input::{Form, None as Nothing, Query};
 use super::Operation;
-use crate::api::restcomm::{ACCOUNT, APPLICATION, MIGRATE, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH};
+use crate::api::restcomm::{
+    ACCOUNT, APPLICATION, CALL_CHANGES, CALL_FILTERS, MIGRATE, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH,
+};
 
 /// Restcomm's, below each base.
 pub(super) const RESTCOMM: &[Operation] = &[
@@ -102,6 +104,16 @@ pub(super) const RESTCOMM: &[Operation] = &[
     ("post", "/Accounts/{account}/Applications/{sid}", "Change an application", Form(APPLICATION), 200),
     ("put", "/Accounts/{account}/Applications/{sid}", "Change an application", Form(APPLICATION), 200),
     ("delete", "/Accounts/{account}/Applications/{sid}", "Remove an application", Nothing, 200),
+    ("get", "/Accounts/{account}/Calls", "Calls and their legs, live and finished", Query(CALL_FILTERS), 200),
+    ("get", "/Accounts/{account}/Calls/{sid}", "One call or leg", Nothing, 200),
+    (
+        "post",
+        "/Accounts/{account}/Calls/{sid}",
+        "End a call (Status=completed or canceled), or give one that rings another document (Url)",
+        Form(CALL_CHANGES),
+        200,
+    ),
+    ("put", "/Accounts/{account}/Calls/{sid}", "The same as POST", Form(CALL_CHANGES), 200),
     ("get", "/Organizations", "All organizations (super-admin)", Query(&["Status"]), 200),
     (
         "put",
