@@ -138,29 +138,11 @@ impl Call {
         let call_id: Arc<[u8]> =
             self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();
         self.legs.push(Leg {
-            sid,
-            client: None,
-            state: LegState::Ringing,
-            heard: false,
-            progressed: false,
             call_id,
-            tag,
-            local: Arc::from([]),
-            remote: Arc::from([]),
-            flow,
-            cseq: 1,
-            first_response: None,
-            retry_udp: None,
-            branch: None,
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
-            timer_c: None,
-            session: None,
-            least_session: 0,
-            refusal: None,
             told: leg_events::facts(plan, sid, &self.facts.from),
-            rang: false,
-            losers: Vec::new(),
+            ..Leg::blank(sid, tag, flow)
         });
         let leg = self.legs.len() - 1;
         if let Some(run) = self.dial.as_mut() {

@@ -52,43 +52,14 @@ impl Call {
             debug_assert!(fits, "the first document of a call is never one too many");
         }
         let flow = birth.flow;
+        let empty = Self::empty(birth.key, birth.shard, birth.facts, birth.trunk, flow, own_tag);
         let mut call = Self {
-            key: birth.key,
-            shard: birth.shard,
-            facts: birth.facts,
-            trunk: birth.trunk,
             chain: birth.chain,
             invite: Some(birth.invite),
-            flow: birth.flow,
             server: Some(birth.server),
-            own_tag,
-            phase: Phase::Dialling,
             emergency: birth.emergency,
             program,
-            dial: None,
-            legs: Vec::new(),
-            pairs: Vec::new(),
-            winner: None,
-            relays: Vec::new(),
-            reliables: Vec::new(),
-            held_answer: None,
-            session: None,
-            last_ringing: None,
-            ringing_timer: None,
-            expiry: None,
-            phase_timer: None,
-            rang: false,
-            records: 0,
-            events: 0,
-            answered: None,
-            over: false,
-            byes: 0,
-            reinvites: 0,
-            acked: false,
-            cancel_reason: Vec::new(),
-            resolving: Vec::new(),
-            next_relay: 0,
-            connections: Vec::new(),
+            ..empty
         };
         call.ride(desk, &flow);
         call

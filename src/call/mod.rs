@@ -4,7 +4,7 @@
 //! ends. `instructions`: what an application answered. `record`: what the journal keeps. `trace`:
 //! what its trace shows. `ask`: what it asks of the world. `config`: what the engine is born with.
 //!
-//! - `state`: what a call remembers. `events`: what happens to it. `caller`, `target_side`: its two
+//! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
 //!   rung together), `program` (which verb is next) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
@@ -18,6 +18,7 @@
 
 mod acks;
 pub mod ask;
+mod blank;
 mod caller;
 mod callerid;
 mod capabilities;

@@ -248,21 +248,7 @@ impl Call {
             false => desk.mint_tag(self.shard, self.key),
         };
         let a = self.caller_dialog(desk, a_tag)?;
-        self.pairs.push(Pair {
-            leg,
-            a,
-            b,
-            a_tag,
-            confirmed: false,
-            heard_rseq: None,
-            told_over: false,
-            answering: None,
-            ack: [None, None],
-            held_bye: None,
-            alive: [true; 2],
-            stirred: false,
-            liveness: None,
-        });
+        self.pairs.push(Pair::early(leg, a, b, a_tag));
         let pair = self.pairs.len() - 1;
         self.aim(desk, pair, Side::B);
         Some(pair)
