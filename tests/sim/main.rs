@@ -30,6 +30,8 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use callgate::call::record::Change;
+use callgate::reason::Reason;
 use world::{Options, run};
 
 fn number(name: &str) -> Option<u64> {
@@ -127,6 +129,28 @@ fn plain_calls_are_answered() {
             );
         }
     }
+}
+
+/// Where everybody vanishes once connected, calls end by themselves: by the session nobody refreshed,
+/// or by the question nobody answered.
+#[test]
+fn calls_whose_both_ends_vanish_end() {
+    let options = Options { vanish: 100, mood: Some(phone::Mood::Answer), ..Options::default() };
+    let mut lost = 0;
+    for seed in 0..count(30).min(200) {
+        let evidence = run(seed, &options);
+        let broken = truths::broken(&evidence, None);
+        assert!(broken.is_empty(), "seed {seed}: {broken:?}");
+        lost += evidence
+            .records()
+            .filter(|record| {
+                let Change::Ended(terminal) = &record.change else { return false };
+                let quiet = terminal.duration.as_secs() > 80;
+                terminal.reason == Reason::PeerLost && quiet && record.event.is_some()
+            })
+            .count();
+    }
+    assert!(lost > 10, "only {lost} calls were lost by both sides");
 }
 
 #[test]

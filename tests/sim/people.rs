@@ -12,6 +12,10 @@ pub const SICK: u8 = 21;
 pub const MUTE: u8 = 22;
 
 impl World {
+    fn vanishing(&self) -> u64 {
+        if self.options.plain { 0 } else { self.options.vanish }
+    }
+
     /// Telephones on both sides, the proxies between, and when the callers call.
     pub fn people(&mut self) {
         self.proxies = proxy::all().into_iter().collect();
@@ -20,7 +24,7 @@ impl World {
             let addr = SocketAddr::from(([203, 0, 113, number], 5060));
             let mut phone = Phone::new(Place::at(addr), CallPlan::default(), 15);
             phone.mood = mood;
-            phone.vanishes = if self.options.plain { 0 } else { 8 };
+            phone.vanishes = self.vanishing();
             self.phones.insert(addr, phone);
         }
         for number in 0..self.options.calls {
@@ -28,7 +32,7 @@ impl World {
             let plan = plan(&mut self.rng, &self.options);
             let addr = place.addr;
             let mut phone = Phone::new(place, plan, 15);
-            phone.vanishes = if self.options.plain { 0 } else { 8 };
+            phone.vanishes = self.vanishing();
             self.phones.insert(addr, phone);
             let at = self.rng.between(1, 20_000) * MS;
             self.at(at, Event::Call(addr));

@@ -48,6 +48,13 @@ const SABOTAGE: &[(Tamper, &str)] = &[
     (Tamper::ForgetReload, "the directory of the moment decides"),
     (Tamper::StaleGeneration, "the directory of the moment decides"),
     (Tamper::ForgetHangup, "a hang-up ends the call"),
+    (Tamper::WrongRack, "a PRACK names what was sent"),
+    (Tamper::ChangeRseq, "RSeq counts on"),
+    (Tamper::AnswerTooEarly, "an answer waits for its PRACK"),
+    (Tamper::ForgetReliability, "what is required is reliable"),
+    (Tamper::ForgetSession, "a session is asked for"),
+    (Tamper::BindNobody, "who refreshes is told"),
+    (Tamper::TalkForEver, "a quiet call ends"),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callgate::call::record::{Change, Record};
 use callgate::engine::door::{Ask, Counter, Purpose, Question};
@@ -56,6 +57,13 @@ pub enum Tamper {
     ForgetReload,
     StaleGeneration,
     ForgetHangup,
+    WrongRack,
+    ChangeRseq,
+    AnswerTooEarly,
+    ForgetReliability,
+    ForgetSession,
+    BindNobody,
+    TalkForEver,
     LoseLegEnd,
 }
 
@@ -135,6 +143,14 @@ impl Tampering {
                 vec![bytes.clone(), with(text.branch(), &format!("{}x", text.branch()))]
             }
             Tamper::LoseAnswersInside if last && ["INFO", "MESSAGE"].contains(&&*text.cseq().1) => Vec::new(),
+            Tamper::WrongRack if text.method() == "PRACK" => vec![with("RAck: ", "RAck: 9")],
+            Tamper::ChangeRseq if repeated => vec![with("RSeq: ", "RSeq: 1")],
+            Tamper::AnswerTooEarly if !text.get("rseq").is_empty() && !text.body.is_empty() && !repeated => {
+                vec![bytes.clone(), with(&text.start, "SIP/2.0 200 OK")]
+            }
+            Tamper::ForgetReliability if !last => vec![with("Require: 100rel\r\n", "")],
+            Tamper::ForgetSession if opening => vec![with("Session-Expires:", "X-Session:")],
+            Tamper::BindNobody if last => vec![with("Require: timer\r\n", "")],
             _ => vec![bytes.clone()],
         }
     }
@@ -168,6 +184,7 @@ impl Tampering {
                     event
                 })
             }
+            Some(Tamper::TalkForEver) if ended => record.at = record.at + Duration::from_secs(3_600),
             Some(Tamper::EndTwice) if ended => return vec![record.clone(), record],
             Some(Tamper::LoseAdmission) if matches!(record.change, Change::Admitted { .. }) => {
                 return Vec::new();

@@ -48,6 +48,8 @@ pub struct Options {
     pub mood: Option<Mood>,
     /// No hang-ups before the answer, no slow applications, no operator: calls that should just work.
     pub plain: bool,
+    /// Telephones that vanish in the middle of a call, in percent.
+    pub vanish: u64,
     /// Strangers throw things at the router in between.
     pub strays: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             tamper,
             mood,
             plain: false,
+            vanish: 8,
             strays: false,
         }
     }

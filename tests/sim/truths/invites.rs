@@ -69,7 +69,9 @@ pub fn an_answer_is_not_lost(e: &Evidence) -> Result<(), String> {
         let finals = || invites.iter().filter(|i| i.request.call_id() == caller).flat_map(Served::finals);
         let before = finals().any(|(w, ..)| w.sent < came);
         let ended = super::fork::ended_before(e, text.branch(), came);
-        if !(rang || prompt) || given_up || before || ended {
+        // It waits for the PRACK of a description, and the caller may end the call before (RFC 3262 3).
+        let waits = super::reliable::owes_prack(e, caller, came);
+        if !(rang || prompt) || given_up || before || ended || waits {
             continue;
         }
         if invites.iter().any(|i| i.request.call_id() == caller)

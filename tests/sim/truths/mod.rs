@@ -3,7 +3,7 @@
 //!
 //! `invites`: INVITEs and their ends. `dialogs`: inside a call. `messages`: each message by itself.
 //! `fork`: targets that ring
-//! together. `journal`: records, events and questions. `operators`: what is done from outside.
+//! together. `reliable`: 18x and PRACK. `sessions`: timers, and calls that fell silent. `journal`: records, events and questions. `operators`: what is done from outside.
 
 mod dialogs;
 pub mod fork;
@@ -11,6 +11,8 @@ mod invites;
 mod journal;
 mod messages;
 mod operators;
+mod reliable;
+mod sessions;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +44,13 @@ pub const ALL: &[(&str, Truth)] = &[
     ("requests inside a call go the recorded way", dialogs::requests_go_the_recorded_way),
     ("a request inside a call is relayed once", dialogs::a_request_is_relayed_once),
     ("a request inside a call is answered", dialogs::a_request_is_answered),
+    ("a PRACK names what was sent", reliable::a_prack_names_what_was_sent),
+    ("RSeq counts on", reliable::rseq_counts_on),
+    ("an answer waits for its PRACK", reliable::an_answer_waits_for_its_prack),
+    ("what is required is reliable", reliable::what_is_required_is_reliable),
+    ("a session is asked for", sessions::a_session_is_asked_for),
+    ("who refreshes is told", sessions::who_refreshes_is_told),
+    ("a quiet call ends", sessions::a_quiet_call_ends),
     ("one target wins", fork::one_target_wins),
     ("the losers are cancelled", fork::losers_are_cancelled),
     ("all targets of a Dial ring", fork::all_targets_ring),
