@@ -146,11 +146,11 @@ impl Call {
         let caller = kept.message();
         let own_wish = caller.session_expires().is_some() && caller.lists(Name::Supported, "timer");
         let of = &mut self.legs[leg];
-        let Some(least) = response.min_se().filter(|least| *least > of.least_session && *least <= MOST)
-        else {
+        let Some(least) = response.min_se().filter(|least| (LEAST..=MOST).contains(least)) else {
             return false;
         };
-        if own_wish || of.state != LegState::Ringing {
+        // Once: who is never content is no target.
+        if own_wish || of.least_session > 0 || of.state != LegState::Ringing {
             return false;
         }
         (of.least_session, of.cseq) = (least, of.cseq + 1);

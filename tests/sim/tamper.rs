@@ -184,7 +184,7 @@ impl Tampering {
                     event
                 })
             }
-            Some(Tamper::TalkForEver) if ended => record.at = record.at + Duration::from_secs(3_600),
+            Some(Tamper::TalkForEver) if ended => record.at += Duration::from_secs(3_600),
             Some(Tamper::EndTwice) if ended => return vec![record.clone(), record],
             Some(Tamper::LoseAdmission) if matches!(record.change, Change::Admitted { .. }) => {
                 return Vec::new();

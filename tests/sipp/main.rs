@@ -5,6 +5,7 @@
 
 mod app;
 mod calls;
+mod dialogs;
 mod hand;
 mod legs;
 mod load;

@@ -83,6 +83,11 @@ impl Peer {
         }
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
@@ -105,7 +110,7 @@ impl Drop for Peer {
 }
 
 /// Kamailio, which sends what begins to `next` and stays in the dialog's path.
-fn kamailio(next: u16) -> Peer {
+pub fn kamailio(next: u16) -> Peer {
     let port = free_port();
     let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"]
         .map(|name| format!("loadmodule \"{name}.so\"\n"));
