@@ -27,8 +27,7 @@ impl Call {
         let facts = self.facts.clone();
         self.record(desk, Change::Admitted { facts, caller: Box::new(caller) }, None);
         self.start_expiry(desk);
-        let redirects = self.trunk.mode == crate::routing::model::TrunkMode::Redirect;
-        if self.trunk.ring_at_once && !redirects {
+        if self.trunk.ring_at_once && !self.redirects() {
             self.ring(desk, 180, self.own_tag, None, None);
         }
         if self.emergency.is_some() {
@@ -125,26 +124,6 @@ impl Call {
         self.finish_unanswered(desk, failure, source);
     }
 
-    /// 302 with Contacts.
-    pub(super) fn redirect(&mut self, desk: &mut Desk, contacts: &[Arc<str>], reason: Reason) {
-        let Some(server) = self.server.take() else { return };
-        let mut paper = std::mem::take(&mut desk.paper);
-        if let Some(kept) = &self.invite {
-            let request = kept.message();
-            let mut writer =
-                compose::response(&mut paper, &request, &self.flow, 302, Some(self.own_tag.as_bytes()));
-            for contact in contacts {
-                writer.begin(Name::Contact).bytes(b"<").text(contact.as_bytes()).bytes(b">").end();
-            }
-            compose::own_reason(&mut writer, self.told_reason(Some(reason)));
-            writer.finish();
-        }
-        desk.paper = paper;
-        desk.respond(server, 302);
-        desk.trace_sent(self.facts.call, None);
-        self.finish_unanswered(desk, Failure { status: 302, reason }, HangupSource::Application);
-    }
-
     /// The caller's CANCEL (its own 200 has left already). After a final response it means nothing.
     pub fn cancelled(&mut self, desk: &mut Desk, cancel: &Message<'_>) {
         let Some(server) = self.server.take() else { return };
@@ -159,7 +138,7 @@ impl Call {
     }
 
     /// The end of a call that was never answered, its final response having left.
-    fn finish_unanswered(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
+    pub(super) fn finish_unanswered(&mut self, desk: &mut Desk, failure: Failure, source: HangupSource) {
         if let Phase::Asking(ask) = self.phase {
             desk.abort(ask);
         }

@@ -19,7 +19,6 @@ use crate::call::trace::TraceItem;
 use crate::flow::{Destination, Transport};
 use crate::ids::CallSid;
 use crate::reason::Reason;
-use crate::routing::model::TrunkMode;
 use crate::sip::{Message, Method, Uri, Writer};
 use crate::transport::next_hop::{self, Unresolved};
 
@@ -65,14 +64,14 @@ impl Call {
     pub(super) fn perform(&mut self, desk: &mut Desk) {
         let skip = desk.provision.as_ref().and_then(|now| now.organization(self.facts.organization));
         match self.program.step(skip.is_some_and(|organization| organization.skip_media_verbs)) {
-            Step::Dial(dial) if self.trunk.mode == TrunkMode::Redirect => self.redirect_to(desk, &dial),
+            Step::Dial(dial) if self.redirects() => self.redirect_to(desk, *dial),
             Step::Dial(dial) => self.dial(desk, dial),
             Step::Pause(length) => {
                 self.phase = Phase::Pausing;
                 self.phase_timer = Some(desk.start(length, self.key, What::PauseOver));
             }
             Step::Redirect(hook) => self.ask(desk, Purpose::Redirect(hook)),
-            Step::Refer(target) => self.redirect(desk, &[target], Reason::Redirected),
+            Step::Refer(target) => self.redirect(desk, &[(target, 1_000)], Reason::Redirected),
             Step::Refuse(failure) => {
                 let source = source_of(failure.reason);
                 self.refuse(desk, failure, source);
@@ -107,22 +106,6 @@ impl Call {
                 if fits { self.perform(desk) } else { self.refuse(desk, failure, HangupSource::Router) }
             }
             None => self.refuse(desk, failure, HangupSource::Router),
-        }
-    }
-
-    /// The decision as 302 (a trunk's redirect mode).
-    fn redirect_to(&mut self, desk: &mut Desk, dial: &Dial) {
-        let mut failure = Failure { status: 500, reason: Reason::TargetInvalid };
-        let mut contacts = Vec::new();
-        for noun in &dial.nouns {
-            match self.plan(desk, noun, dial) {
-                Ok((plan, _)) => contacts.push(String::from_utf8_lossy(&plan.request_uri).into()),
-                Err(reason) => failure = Failure { status: 500, reason },
-            }
-        }
-        match contacts.is_empty() {
-            true => self.refuse(desk, failure, HangupSource::Router),
-            false => self.redirect(desk, &contacts, Reason::Redirected),
         }
     }
 

@@ -10,7 +10,7 @@
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
-//! - `leg_events`: what a noun's callback hears.
+//! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
@@ -43,6 +43,7 @@ pub mod outcome;
 pub mod phrases;
 pub mod program;
 pub mod record;
+mod redirecting;
 mod relay;
 mod relayed;
 mod reliable;

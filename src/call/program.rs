@@ -81,6 +81,19 @@ impl Program {
         }
     }
 
+    /// The Dials that follow one another here: who is sent elsewhere is told of all of them.
+    pub fn more_dials(&mut self) -> Vec<Dial> {
+        let mut dials = Vec::new();
+        while let Some(Verb::Dial(_)) = self.verbs.as_slice().first() {
+            dials.extend(
+                self.verbs
+                    .next()
+                    .and_then(|verb| if let Verb::Dial(dial) = verb { Some(dial) } else { None }),
+            );
+        }
+        dials
+    }
+
     /// Remembers how a Dial failed; the end of the document answers with it.
     pub fn dial_failed(&mut self, failure: Failure) {
         self.failure = Some(failure);

@@ -104,6 +104,7 @@ dialogues! {
     private_contact
     record_route
     redirect_mode
+    redirect_mode_emergency
     redirects_and_pauses
     refusals
     reinvite_from_both_sides

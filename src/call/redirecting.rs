@@ -1,0 +1,67 @@
+//! The decision as 302 (a trunk's redirect mode, and `<Refer>` before an answer).
+
+use std::sync::Arc;
+
+use crate::call::compose;
+use crate::call::desk::Desk;
+use crate::call::instructions::Dial;
+use crate::call::outcome::HangupSource;
+use crate::call::program::Failure;
+use crate::call::state::Call;
+use crate::reason::Reason;
+use crate::routing::model::TrunkMode;
+use crate::sip::Name;
+
+impl Call {
+    /// Whether its targets are told to the caller instead of being invited. An emergency call is
+    /// carried out all the same: whoever answers it must be reached, and through us the caller's
+    /// identity and place reach it whatever the trunk can do with a 302.
+    pub(super) fn redirects(&self) -> bool {
+        self.trunk.mode == TrunkMode::Redirect && self.emergency.is_none()
+    }
+
+    /// All targets of this Dial and of those that follow it: what rings together is equal in
+    /// preference, what comes later is less (RFC 3261 20.10).
+    pub(super) fn redirect_to(&mut self, desk: &mut Desk, dial: Dial) {
+        let mut failure = Failure { status: 500, reason: Reason::TargetInvalid };
+        let mut contacts = Vec::new();
+        let dials = std::iter::once(dial).chain(self.program.more_dials());
+        for (dial, preference) in dials.zip((1..=10_u16).rev()) {
+            for noun in &dial.nouns {
+                match self.plan(desk, noun, &dial) {
+                    Ok((plan, _)) => {
+                        let uri = String::from_utf8_lossy(&plan.request_uri).into();
+                        contacts.push((uri, preference * 100));
+                    }
+                    Err(reason) => failure = Failure { status: 500, reason },
+                }
+            }
+        }
+        match contacts.is_empty() {
+            true => self.refuse(desk, failure, HangupSource::Router),
+            false => self.redirect(desk, &contacts, Reason::Redirected),
+        }
+    }
+
+    /// 302 with Contacts, each with its q in thousandths.
+    pub(super) fn redirect(&mut self, desk: &mut Desk, contacts: &[(Arc<str>, u16)], reason: Reason) {
+        let Some(server) = self.server.take() else { return };
+        let mut paper = std::mem::take(&mut desk.paper);
+        if let Some(kept) = &self.invite {
+            let request = kept.message();
+            let tag = Some(self.own_tag.as_bytes());
+            let mut writer = compose::response(&mut paper, &request, &self.flow, 302, tag);
+            for (contact, q) in contacts {
+                writer.begin(Name::Contact).bytes(b"<").text(contact.as_bytes()).bytes(b">;q=");
+                let q = if *q == 1_000 { "1.0".to_owned() } else { format!("0.{}", q / 100) };
+                writer.bytes(q.as_bytes()).end();
+            }
+            compose::own_reason(&mut writer, self.told_reason(Some(reason)));
+            writer.finish();
+        }
+        desk.paper = paper;
+        desk.respond(server, 302);
+        desk.trace_sent(self.facts.call, None);
+        self.finish_unanswered(desk, Failure { status: 302, reason }, HangupSource::Application);
+    }
+}
