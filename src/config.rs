@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::api::{HttpConfig, InventoryConfig};
+use crate::api::{HttpConfig, InventoryConfig, KazooConfig};
 use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
 use crate::dns::DnsConfig;
 use crate::net::SipConfig;
-use crate::outbound::AllowPrivate;
+use crate::outbound::{AllowPrivate, ProvidersConfig, Target};
 use crate::store::{RetentionSection, SecretsSection, StoreSection};
 use crate::telemetry::log::LogConfig;
 use crate::webhook;
@@ -53,6 +53,10 @@ sections! {
     dns: DnsConfig,
     /// Which numbers may be had.
     inventory: InventoryConfig,
+    /// What Kazoo's dialect bears.
+    kazoo: KazooConfig,
+    /// Who else knows of numbers.
+    providers: ProvidersConfig,
     /// The question to applications.
     webhook: webhook::Config,
     /// The call journal.
@@ -178,6 +182,18 @@ impl Config {
                 say(key, format!("{value} is out of range: use {least} to {most}"));
             }
         }
+        for (key, url) in [
+            ("providers.carrier-url", &self.providers.carrier_url),
+            ("providers.locality-url", &self.providers.locality_url),
+            ("providers.e911-url", &self.providers.e911_url),
+            ("providers.cnam-url", &self.providers.cnam_url),
+        ] {
+            if !url.is_empty()
+                && let Err(error) = Target::parse(url, None)
+            {
+                say(key, format!("{error}: use https://host/path, or leave it empty"));
+            }
+        }
         if self.sip.t1_ms == 0 {
             say("sip.t1-ms", "0 would repeat messages without pause: use 500".into());
         }
@@ -214,6 +230,9 @@ impl Config {
             ("http.max-requests", count(http.max_requests), 1, MANY),
             ("http.max-connections", count(http.max_connections), 1, MANY),
             ("http.client-timeout-ms", http.client_timeout_ms, 1, DAY_MS),
+            ("kazoo.activations-per-day", self.kazoo.activations_per_day.into(), 0, MANY),
+            ("providers.timeout-ms", self.providers.timeout_ms, 1, DAY_MS),
+            ("providers.cache-seconds", self.providers.cache_seconds, 0, YEAR_SECONDS),
             ("webhook.budget-ms", webhook.budget_ms, 1, DAY_MS),
             ("webhook.connect-timeout-ms", webhook.connect_timeout_ms, 1, DAY_MS),
             ("node.drain-seconds", self.node.drain_seconds, 0, YEAR_SECONDS),
@@ -487,9 +506,13 @@ mod tests {
     const SOURCES: &[(&str, &str, &str)] = &[
         ("sip", include_str!("net/config.rs"), "SipConfig"),
         ("store", include_str!("store/config.rs"), "StoreSection"),
+        ("retention", include_str!("store/config.rs"), "RetentionSection"),
         ("secrets", include_str!("store/config.rs"), "SecretsSection"),
         ("http", include_str!("api/config.rs"), "HttpConfig"),
+        ("dns", include_str!("dns/config.rs"), "DnsConfig"),
         ("inventory", include_str!("api/config.rs"), "InventoryConfig"),
+        ("kazoo", include_str!("api/config.rs"), "KazooConfig"),
+        ("providers", include_str!("outbound/provider.rs"), "ProvidersConfig"),
         ("webhook", include_str!("webhook/config.rs"), "Config"),
         ("journal", include_str!("daemon/config.rs"), "JournalSection"),
         ("node", include_str!("daemon/config.rs"), "NodeConfig"),

@@ -61,7 +61,7 @@ fn refuse_type(headers: &HeaderMap, expected: &str, hint: &str) -> Result<(), Ap
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
 }
 
-async fn read(body: Body, api: &Api) -> Result<Bytes, ApiError> {
+pub(super) async fn read(body: Body, api: &Api) -> Result<Bytes, ApiError> {
     let most = api.config.max_body_bytes;
     let collected =
         tokio::time::timeout(api.config.client_timeout(), Limited::new(body, most).collect()).await;

@@ -1,4 +1,4 @@
-//! `[http]`: where the API listens and what it bears. `[inventory]`: which numbers may be had.
+//! `[http]`: where the API listens and what it bears. `[inventory]`: which numbers may be had. `[kazoo]`: what its dialect bears.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +32,20 @@ pub struct InventoryConfig {
     /// Whether customers get provider numbers out of the inventory only; otherwise a number that nobody has is
     /// created as asked. SIP numbers, patterns and what operators create are free of it.
     pub strict: bool,
+}
+
+/// `[kazoo]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct KazooConfig {
+    /// How many numbers an account may activate one by one within 24 hours; more get 429.
+    pub activations_per_day: u32,
+}
+
+impl Default for KazooConfig {
+    fn default() -> Self {
+        Self { activations_per_day: 100 }
+    }
 }
 
 impl Default for HttpConfig {

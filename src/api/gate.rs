@@ -24,6 +24,22 @@ pub(super) async fn limit_waiting(State(api): State<Api>, request: Request, next
     hold(&api, &api.waiting, request, next).await
 }
 
+/// A place among the requests at once, for a dialect that refuses in its own words; `None`: there is none.
+pub(super) fn enter(api: &Api) -> Option<Inside<'_>> {
+    let Ok(permit) = api.gate.try_acquire() else {
+        api.handles.metrics.api.overloaded.inc();
+        return None;
+    };
+    api.handles.metrics.api.in_flight.inc();
+    Some(Inside { _permit: permit, _leaves: Leaves(api) })
+}
+
+/// See [`enter`].
+pub(super) struct Inside<'a> {
+    _permit: tokio::sync::SemaphorePermit<'a>,
+    _leaves: Leaves<'a>,
+}
+
 async fn hold(api: &Api, room: &Arc<Semaphore>, request: Request, next: Next) -> Response {
     let Ok(_permit) = room.try_acquire() else {
         api.handles.metrics.api.overloaded.inc();

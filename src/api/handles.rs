@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::ids::{AccountSid, CallSid};
+use crate::outbound::Providers;
 use crate::routing::Directory;
 use crate::routing::model::Hook;
 use crate::telemetry::{Calls, Health, Metrics};
@@ -32,6 +33,8 @@ pub struct Handles {
     pub control: Arc<dyn CallControl>,
     /// Those who are told of calls.
     pub receivers: Arc<dyn Receivers>,
+    /// Carriers, names, places and addresses, as far as there are providers of them.
+    pub providers: Providers,
     /// Brings those metrics up to the moment that are not counted as they happen.
     pub sample: Arc<dyn Fn() + Send + Sync>,
 }

@@ -1,19 +1,21 @@
 //! The HTTP API and the Unix socket of the command line.
 //!
 //! - `service/`: the one place that validates and writes. Dialects are thin over it:
-//!   `restcomm/`: Restcomm's; `wazo/`: Wazo's; `admin/`: callgate's own, `/admin/v1`.
+//!   `restcomm/`: Restcomm's; `kazoo/`: Kazoo's, `/v2`; `wazo/`: Wazo's; `admin/`: callgate's own, `/admin/v1`.
 //! - `router`: all routes. `ops`: metrics and health. `openapi`: the API's own form.
 //! - `server`: the listeners. `patient`: a stream that gives up on slow readers. `gate`: the limit of
-//!   requests at once. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
+//!   requests at once. `buckets`: limits by the day. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
 //! - `config`: `[http]`. `handles`: what the daemon wires in. `state`: what handlers reach.
 
 mod admin;
 mod auth;
 mod body;
+mod buckets;
 mod config;
 mod error;
 mod gate;
 mod handles;
+mod kazoo;
 pub mod openapi;
 mod ops;
 mod patient;
@@ -25,7 +27,7 @@ pub mod service;
 mod state;
 mod wazo;
 
-pub use config::{HttpConfig, InventoryConfig};
+pub use config::{HttpConfig, InventoryConfig, KazooConfig};
 pub use error::ApiError;
 pub use handles::{
     BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions,

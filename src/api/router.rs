@@ -5,16 +5,18 @@ use axum::body::Body;
 use axum::http::{Request, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use tower_service::Service as _;
 
 use super::error::ApiError;
 use super::restcomm::xml::{self, Wire};
 use super::state::Api;
-use super::{admin, gate, ops, restcomm, wazo};
+use super::{admin, gate, kazoo, ops, restcomm, wazo};
 
 /// The whole API: the dialects under their bases, `/admin/v1`, and what needs no credentials.
 pub fn router(api: &Api) -> Router {
     let mut routes = Router::new().nest("/admin/v1", admin::routes(api)).merge(ops::routes());
+    routes = routes.route("/v2", any(kazoo::serve)).route("/v2/{*rest}", any(kazoo::serve));
     for base in restcomm::BASES {
         routes = routes.nest(base, restcomm::routes(api));
     }

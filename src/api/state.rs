@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::config::HttpConfig;
+use super::buckets::Buckets;
+use super::config::{HttpConfig, KazooConfig};
 use super::handles::Handles;
 use super::service::{Service, numbering};
 
@@ -19,6 +20,8 @@ pub struct Shared {
     pub(super) handles: Handles,
     pub(super) service: Service,
     pub(super) config: HttpConfig,
+    pub(super) kazoo: KazooConfig,
+    pub(super) activations: Buckets,
     pub(super) gate: Arc<Semaphore>,
     pub(super) waiting: Arc<Semaphore>,
 }
@@ -26,14 +29,15 @@ pub struct Shared {
 impl Api {
     /// The API over what the daemon wires in. The numbering plan is warmed meanwhile.
     #[must_use]
-    pub fn new(handles: Handles, service: Service, config: HttpConfig) -> Self {
+    pub fn new(handles: Handles, service: Service, config: HttpConfig, kazoo: KazooConfig) -> Self {
         let warmed = std::thread::Builder::new().name("numbering-plan".to_owned()).spawn(numbering::warm);
         if let Err(error) = warmed {
             tracing::warn!(%error, "the numbering plan is not warmed: the first look into it takes longer");
         }
         let room = || Arc::new(Semaphore::new(config.max_requests));
         let (gate, waiting) = (room(), room());
-        Self(Arc::new(Shared { handles, service, config, gate, waiting }))
+        let activations = Buckets::default();
+        Self(Arc::new(Shared { handles, service, config, kazoo, activations, gate, waiting }))
     }
 }
 

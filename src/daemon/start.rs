@@ -46,7 +46,7 @@ use crate::net::{
     BadListener, BindError, Bound, ConnectionLimits, Connections, Owner, ShardSockets, SourceWord,
     StreamLimits, Tls, TlsError, bind_all,
 };
-use crate::outbound::{Client, SetupError, Urls};
+use crate::outbound::{self, AllowPrivate, Client, Providers, SetupError, Urls};
 use crate::routing::Directory;
 use crate::routing::limits::Limits;
 use crate::store::{SecretError, Store, StoreError, random_id};
@@ -189,6 +189,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let resolver = Resolver::new(dns::Setup { config: config.dns.clone(), transports })?;
     let client = Client::new(config.webhook.outbound(), resolver.lookup_fn(), Arc::new(Urls::default()))?;
     let guard = client.guard().clone();
+    let providers = Providers::new(&config.providers, &providers_client(config, &resolver)?);
     let keys_in = directory.clone();
     let keys: webhook::Keys =
         Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
@@ -277,9 +278,10 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         health: health.clone(),
         control: Arc::new(Control::new(shards.commands())),
         receivers,
+        providers,
         sample,
     };
-    let api = Api::new(handles, service, config.http.clone());
+    let api = Api::new(handles, service, config.http.clone(), config.kazoo.clone());
     let http_at =
         http.local_addr().map_err(|source| StartError::Http { listen: config.http.listen, source })?;
     let (over_tcp, over_unix, http_config) = (router(&api), router(&api), config.http.clone());
@@ -359,6 +361,16 @@ fn bind_sip(config: &Config) -> Result<(Vec<Bound>, Vec<ShardSockets>), StartErr
     let (bound, sockets) = bind_all(&plans, config.node.shard_count(), config.sip.receive_buffer)?;
     warn_of_buffers(&bound, config.sip.receive_buffer);
     Ok((bound, sockets))
+}
+
+/// Operators name these URLs, and most are of the inside.
+fn providers_client(config: &Config, resolver: &Resolver) -> Result<Client, SetupError> {
+    let limits = outbound::Config {
+        allow_private: AllowPrivate::All,
+        body_limit: 1 << 20,
+        ..config.webhook.outbound()
+    };
+    Client::new(limits, resolver.lookup_fn(), Arc::new(Urls::default()))
 }
 
 async fn bind_http(config: &Config) -> Result<TcpListener, StartError> {

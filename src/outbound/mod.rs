@@ -5,7 +5,8 @@
 //!   a call, in order. `sign`: the two signatures. `request`: all of it as one HTTP request.
 //! - `connect`: names to guarded connections. `stream`: their bytes, counted. `pool`: idle ones.
 //! - `client`: one request with its deadline, its retry and its limits. `urls`: what is known per
-//!   URL: requests in flight, circuit breaker. `failure`: what can go wrong.
+//!   URL: requests in flight, circuit breaker. `provider`: carriers, names, places, addresses: JSON over the client.
+//!   `failure`: what can go wrong.
 
 mod client;
 mod config;
@@ -14,6 +15,7 @@ mod failure;
 mod guard;
 mod params;
 mod pool;
+mod provider;
 mod request;
 mod sign;
 mod stream;
@@ -27,6 +29,7 @@ pub use failure::Failure;
 pub use guard::Guard;
 pub(crate) use params::seconds_up;
 pub use params::{Params, rfc2822, voice_params};
+pub use provider::{Provider, ProviderError, Providers, ProvidersConfig};
 pub use request::{Identity, Request};
 pub use sign::{standard_signature, twilio_signature};
 pub use target::{BadUrl, Target, without_secrets};

@@ -51,6 +51,8 @@ pub struct Wanted {
     pub prefix: Option<String>,
     /// That holds these digits, `*` standing for any one digit.
     pub part: Option<String>,
+    /// Also what a carrier showed and nobody has bought yet.
+    pub discovered: bool,
     /// With or without this capability.
     pub voice: Option<bool>,
     /// With or without this capability.
@@ -67,7 +69,22 @@ const BATCH: usize = 500;
 /// Provider numbers that are nobody's: in the inventory, or given back before a moment.
 const FREE: &str = "WHERE scope = '*' AND (state = 'available' OR (state = 'aging' AND updated_at < ?)) ";
 
+/// The same, and what a carrier showed.
+const FREE_OR_FOUND: &str =
+    "WHERE scope = '*' AND (state IN ('available', 'discovery') OR (state = 'aging' AND updated_at < ?)) ";
+
 impl Store {
+    /// Forgets what carriers showed before a moment.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn forget_discovered(&self, before: Timestamp) -> Result<()> {
+        let mut tx = self.directory.begin(Purpose::Write).await?;
+        let sql = "DELETE FROM numbers WHERE state = 'discovery' AND updated_at < $1";
+        tx.execute(sql, &[before.bind()]).await?;
+        tx.commit().await
+    }
+
     /// Texts of which nothing is known yet, at most `limit`: an account's numbers, or the inventory.
     ///
     /// # Errors
@@ -110,7 +127,7 @@ impl Store {
     /// # Errors
     /// As [`Store::list`].
     pub async fn available(&self, wanted: &Wanted, aged: Timestamp, page: Page) -> Result<Vec<NumberRow>> {
-        let mut parts = vec![NumberRow::SELECT, FREE];
+        let mut parts = vec![NumberRow::SELECT, if wanted.discovered { FREE_OR_FOUND } else { FREE }];
         let mut values = vec![aged.bind()];
         if let Some(country) = &wanted.country {
             parts.push(OF_COUNTRY);

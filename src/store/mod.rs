@@ -11,6 +11,7 @@
 //! - `backup`: copies of the embedded files.
 //! - `calls/`: the projection of the journal. `write`, `bulk`, `lists`, `numbers`, `inventory`: what the
 //!   service layer does with them. `keys`, `secrets`: secrets at rest.
+//!   `sessions`: tokens given for a while.
 
 mod backup;
 mod bulk;
@@ -32,6 +33,7 @@ mod numbers;
 mod open;
 mod rows;
 mod secrets;
+mod sessions;
 mod sql;
 mod table;
 mod watch;

@@ -67,6 +67,29 @@ impl Store {
         finish(tx, Entry { actor, action: "update", before: Some(&before), after: None }, id).await
     }
 
+    /// As [`Store::modify`], unless `change` refuses: then nothing is written, and its refusal is inside.
+    ///
+    /// # Errors
+    /// As [`Store::modify`].
+    pub async fn change<T: Entity, E: Send>(
+        &self,
+        actor: &str,
+        id: T::Id,
+        change: impl FnOnce(&mut T) -> Result<(), E> + Send,
+    ) -> Result<Result<Written<T>, E>> {
+        let mut tx = self.writers_turn().await?;
+        let before = existing::<T>(&mut tx, id).await?;
+        let mut row = before.clone();
+        if let Err(refusal) = change(&mut row) {
+            return Ok(Err(refusal));
+        }
+        row.stamp(before.created(), Timestamp::now());
+        let mut values = row.values();
+        values[0] = id.bind();
+        tx.execute(T::UPDATE, &values).await?;
+        finish(tx, Entry { actor, action: "update", before: Some(&before), after: None }, id).await.map(Ok)
+    }
+
     /// Writes a whole row over the one with its id; its creation date stays.
     ///
     /// # Errors

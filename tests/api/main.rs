@@ -6,6 +6,7 @@ mod calls;
 mod client;
 mod commands;
 mod inventory;
+mod kazoo;
 mod limits;
 mod numbers;
 mod openapi;

@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use callgate::api::{
-    Api as State, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig, Receivers,
-    ReloadError, ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
+    Api as State, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig, KazooConfig,
+    Receivers, ReloadError, ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
 };
 use callgate::ids::{AccountSid, CallSid};
-use callgate::outbound::Guard;
+use callgate::outbound::{
+    AllowPrivate, Client, Config, Guard, LookupFuture, Providers, ProvidersConfig, Urls,
+};
 use callgate::routing::model::Hook;
 use callgate::routing::{Builder, Directory};
 use callgate::store::{AccountRow, OrganizationRow, Role, Store};
@@ -71,15 +73,40 @@ impl Api {
     }
 
     pub async fn with(server: Server, http: HttpConfig) -> Self {
-        Self::over(World::new(server).await, http, false).await
+        let kazoo = KazooConfig::default();
+        Self::over(World::new(server).await, http, false, Providers::default(), kazoo).await
     }
 
     /// Customers get numbers out of the inventory only.
     pub async fn strict(server: Server) -> Self {
-        Self::over(World::new(server).await, HttpConfig::default(), true).await
+        let (http, kazoo) = (HttpConfig::default(), KazooConfig::default());
+        Self::over(World::new(server).await, http, true, Providers::default(), kazoo).await
     }
 
-    async fn over(world: World, http: HttpConfig, strict: bool) -> Self {
+    /// With providers of others' knowledge, all at one address, and few activations a day.
+    pub async fn provided(server: Server, providers: &str) -> Self {
+        let config = ProvidersConfig {
+            carrier_url: format!("{providers}/carrier"),
+            locality_url: format!("{providers}/locality"),
+            e911_url: format!("{providers}/e911"),
+            timeout_ms: 500,
+            ..ProvidersConfig::default()
+        };
+        let limits = Config { allow_private: AllowPrivate::All, ..Config::default() };
+        let nowhere =
+            |_: &str| -> LookupFuture { Box::pin(async { Err(std::io::ErrorKind::NotFound.into()) }) };
+        let client = Client::new(limits, Arc::new(nowhere), Arc::new(Urls::default())).unwrap();
+        let (http, kazoo) = (HttpConfig::default(), KazooConfig { activations_per_day: 3 });
+        Self::over(World::new(server).await, http, false, Providers::new(&config, &client), kazoo).await
+    }
+
+    async fn over(
+        world: World,
+        http: HttpConfig,
+        strict: bool,
+        providers: Providers,
+        kazoo: KazooConfig,
+    ) -> Self {
         let token = callgate::store::new_token().unwrap();
         world.store.set_auth_token("test", world.account.id, &token).await.unwrap();
         let admin = Caller {
@@ -98,10 +125,11 @@ impl Api {
             health: Arc::new(Health::new()),
             control: told.clone(),
             receivers: Arc::new(Gone::default()),
+            providers,
             sample: Arc::new(|| ()),
         };
         let service = Service::new(world.store.clone(), directory, Guard::default()).strict(strict);
-        let routes = router(&State::new(handles.clone(), service, http.clone()));
+        let routes = router(&State::new(handles.clone(), service, http.clone(), kazoo));
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -127,6 +155,13 @@ impl Api {
             None => parent.organization_id,
         };
         self.account(AccountRow { parent_id: Some(parent.id), ..AccountRow::new(organization, name) }).await
+    }
+
+    /// A sub-account of another's, in its organization.
+    pub async fn below(&self, parent: &Caller, name: &str) -> Caller {
+        let organization = parent.organization.parse().unwrap();
+        let parent_id = Some(parent.sid.parse().unwrap());
+        self.account(AccountRow { parent_id, ..AccountRow::new(organization, name) }).await
     }
 
     pub async fn account(&self, mut row: AccountRow) -> Caller {

@@ -1,9 +1,10 @@
 //! The API's own form: OpenAPI 3.1, built from the same lists of parameters that the handlers read.
 //! Served at `/openapi.json`, committed as `config/openapi.json`; a test keeps both equal.
 //!
-//! - `restcomm`, `wazo`, `admin`: the operations of each dialect.
+//! - `restcomm`, `kazoo`, `wazo`, `admin`: the operations of each dialect.
 
 mod admin;
+mod kazoo;
 mod restcomm;
 mod wazo;
 
@@ -11,8 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::restcomm::BASES;
 use super::wazo::BASE as WAZO_BASE;
-use Input::{Form, Json, None as Nothing, Query};
+use Input::{Data, Form, Json, None as Nothing, Query};
 use admin::{ADMIN, OPEN};
+use kazoo::{KAZOO, KAZOO_OPEN};
 use restcomm::RESTCOMM;
 use wazo::WAZO;
 
@@ -23,6 +25,8 @@ enum Input {
     Query(&'static [&'static str]),
     Form(&'static [&'static str]),
     Json(&'static [&'static str]),
+    /// JSON in Kazoo's envelope: these members of its data, and any other.
+    Data(&'static [&'static str]),
 }
 
 /// One operation: method, path, what it does, its parameters, the status of its success.
@@ -39,6 +43,8 @@ fn document() -> Value {
     for base in BASES {
         add(&mut paths, base, "Restcomm", RESTCOMM, true);
     }
+    add(&mut paths, "/v2", "Kazoo", KAZOO, true);
+    add(&mut paths, "/v2", "Kazoo", KAZOO_OPEN, false);
     add(&mut paths, WAZO_BASE, "Wazo", WAZO, true);
     add(&mut paths, "/admin/v1", "callgate", ADMIN, true);
     add(&mut paths, "", "operation", OPEN, false);
@@ -66,6 +72,18 @@ fn document() -> Value {
                 },
             },
             "schemas": {
+                "KazooError": {
+                    "type": "object",
+                    "required": ["data", "status", "message", "error", "request_id", "auth_token"],
+                    "properties": {
+                        "data": { "description": "What goes with the error; of a number: code, error, message, cause" },
+                        "status": { "const": "error" },
+                        "message": { "type": "string", "description": "The error's name" },
+                        "error": { "type": "string", "description": "The HTTP status as a text" },
+                        "request_id": { "type": "string" },
+                        "auth_token": { "type": "string" },
+                    },
+                },
                 "Error": {
                     "type": "object",
                     "required": ["status", "code", "message", "more_info"],
@@ -78,6 +96,10 @@ fn document() -> Value {
                 },
             },
             "responses": {
+                "KazooError": {
+                    "description": "Refused, in the envelope of this dialect",
+                    "content": { "application/json": { "schema": { "$ref": "#/components/schemas/KazooError" } } },
+                },
                 "Error": {
                     "description": "Refused",
                     "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
@@ -118,13 +140,22 @@ fn operation(tag: &str, path: &str, summary: &str, input: Input, success: u16, g
     let body = match input {
         Form(names) => Some(("application/x-www-form-urlencoded", names)),
         Json(names) => Some(("application/json", names)),
-        Nothing | Query(_) => None,
+        Nothing | Query(_) | Data(_) => None,
     };
     if let Some((media, names)) = body {
         let properties: Map<String, Value> =
             names.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
         let schema = json!({ "type": "object", "properties": properties });
         operation["requestBody"] = json!({ "content": { media: { "schema": schema } } });
+    }
+    if let Data(names) = input {
+        let members: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+        let data = json!({ "type": "object", "properties": members });
+        let schema = json!({ "type": "object", "properties": { "data": data } });
+        operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
+    }
+    if tag == "Kazoo" {
+        operation["responses"]["default"]["$ref"] = "#/components/responses/KazooError".into();
     }
     if guarded {
         operation["security"] = json!([{ "account": [] }, { "bearer": [] }, { "token": [] }]);

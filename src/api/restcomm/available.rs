@@ -106,6 +106,7 @@ pub(super) async fn search(
         }
     }
     let wanted = Wanted {
+        discovered: false,
         country: Some(country.clone()),
         kind: kind.wanted,
         prefix: area(&params, &country)?,

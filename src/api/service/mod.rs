@@ -4,7 +4,8 @@
 //! - `access`: who asks, and whose things they may touch. `principal`: the asker.
 //! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
 //! - `many`: numbers as a tenant has them. `caps`: how many one account may have.
-//! - `inventory`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
+//! - `lifecycle`: a number's states. `sessions`: tokens given for a while.
+//! - `inventory`, `offers`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
 //! - `urls`: what a stored URL may be. `error`: why the service refused.
 
 mod access;
@@ -14,11 +15,14 @@ mod caps;
 mod error;
 mod gateways;
 mod inventory;
+mod lifecycle;
 mod many;
 pub(super) mod numbering;
 mod numbers;
+mod offers;
 mod organizations;
 mod principal;
+mod sessions;
 mod trunks;
 mod urls;
 
@@ -31,9 +35,11 @@ use crate::routing::Directory;
 use crate::store::{Entity, Store};
 
 pub use error::ServiceError;
+pub use lifecycle::{Lookup, Refused};
 pub use many::Made;
 pub use numbers::NewNumber;
 pub use principal::Principal;
+pub use sessions::{Claim, Hashed};
 
 /// What the service's functions return.
 pub type Result<T, E = ServiceError> = std::result::Result<T, E>;

@@ -181,7 +181,12 @@ impl Service {
     }
 
     /// One number of `account`, whatever its state.
-    async fn any_number(&self, who: &Principal, account: AccountSid, sid: NumberSid) -> Result<NumberRow> {
+    pub(super) async fn any_number(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        sid: NumberSid,
+    ) -> Result<NumberRow> {
         self.account_for(who, account).await?;
         let row = self.store.read::<NumberRow>(sid).await?;
         row.filter(|row| row.account_id == account).ok_or_else(|| ServiceError::not_found("number", sid))
@@ -216,7 +221,7 @@ impl Service {
     }
 
     /// Checks a row as it is to be written; what is worth saying about it.
-    async fn check_number(&self, row: &NumberRow, account: &AccountRow) -> Result<Vec<String>> {
+    pub(super) async fn check_number(&self, row: &NumberRow, account: &AccountRow) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
         if let Some(name) = &row.friendly_name {
             check_name("friendly_name", name)?;

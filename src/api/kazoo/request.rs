@@ -1,0 +1,246 @@
+//! A request as Kazoo reads it: a method that may be tunnelled, a token that may stand in four places, an
+//! envelope around the data.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::refusal::Refusal;
+use crate::api::body;
+use crate::api::server::Peer;
+use crate::api::state::Api;
+use crate::store::random_id;
+
+/// One request, read.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// The path's parts after the version, decoded.
+    pub(super) path: Vec<String>,
+    /// The last value of each parameter.
+    pub(super) query: BTreeMap<String, String>,
+    /// The credentials, where there are any.
+    pub(super) token: Option<String>,
+    /// The command line's socket: no credentials are needed.
+    pub(super) local: bool,
+    pub(super) id: String,
+    /// What the body's envelope holds beside the data.
+    pub(super) envelope: Map<String, Value>,
+    /// The envelope's data; `None`: no body.
+    pub(super) data: Option<Value>,
+}
+
+/// The most characters a request may give itself as its identifier.
+const LONGEST_ID: usize = 64;
+
+impl Asked {
+    /// Reads all but the body.
+    pub(super) fn head(request: &Request<Body>) -> Result<Self, Refusal> {
+        let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
+        let rest = request.uri().path().trim_start_matches("/v2").trim_matches('/');
+        let path: Result<Vec<String>, _> =
+            rest.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+        let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+        let query: BTreeMap<String, String> = query.into_owned().collect();
+        let headers = request.headers();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let bearer = header(header::AUTHORIZATION.as_str()).and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        let token = header("x-auth-token").or(bearer).map(str::to_owned);
+        let token = token.or_else(|| query.get("auth_token").cloned()).filter(|token| !token.is_empty());
+        let plain =
+            |id: &&str| id.len() <= LONGEST_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let id = header("x-request-id").filter(|id| !id.is_empty()).filter(plain).map(str::to_owned);
+        let id = match id {
+            Some(id) => id,
+            None => format!(
+                "{:032x}",
+                random_id().map_err(|error| Refusal::from(crate::store::StoreError::from(error)))?
+            ),
+        };
+        Ok(Self {
+            method: request.method().clone(),
+            path: path.map_err(|_| Refusal::no_such_path())?,
+            query,
+            token,
+            local: request.extensions().get::<Peer>() == Some(&Peer::Local),
+            id,
+            envelope: Map::new(),
+            data: None,
+        })
+    }
+
+    /// A request that could not be read at all.
+    pub(super) fn unread(method: &Method) -> Self {
+        Self {
+            method: method.clone(),
+            path: Vec::new(),
+            query: BTreeMap::new(),
+            token: None,
+            local: false,
+            id: String::new(),
+            envelope: Map::new(),
+            data: None,
+        }
+    }
+
+    /// Reads the body, whatever it says its type is: curl's own is a form's.
+    pub(super) async fn read(&mut self, body: Body, api: &Api) -> Result<(), Refusal> {
+        let bytes = body::read(body, api).await.map_err(|error| {
+            let name = match error.status.as_u16() {
+                413 => "request_too_large",
+                408 => "request_timeout",
+                _ => "parse_error",
+            };
+            Refusal::new(error.status.as_u16(), name, json!({ "message": error.message }))
+        })?;
+        if !bytes.trim_ascii().is_empty() {
+            self.open(&bytes)?;
+        }
+        self.tunnel();
+        Ok(())
+    }
+
+    fn open(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+            let told = json!({ "message": "Failed to parse request body", "cause": error.to_string() });
+            Refusal::fields(vec![("json".to_owned(), "invalid", told)])
+        })?;
+        let Value::Object(members) = value else { return Err(no_data()) };
+        for (name, value) in members {
+            match snake(&name).as_str() {
+                "data" => self.data = Some(value),
+                "auth_token" => {
+                    let given = value.as_str().filter(|token| !token.is_empty()).map(str::to_owned);
+                    self.token = self.token.take().or(given);
+                }
+                other => drop(self.envelope.insert(other.to_owned(), value)),
+            }
+        }
+        // An object without members, as documented for activate, is as good as no body.
+        if self.data.is_none() && !self.envelope.is_empty() { Err(no_data()) } else { Ok(()) }
+    }
+
+    /// `verb` in a POST names the method that is meant.
+    fn tunnel(&mut self) {
+        let verb = self.query.get("verb").map(String::as_str);
+        let verb = verb.or_else(|| self.envelope.get("verb").and_then(Value::as_str));
+        if self.method == Method::POST
+            && let Some(verb) = verb
+            && let Ok(method) = verb.to_ascii_uppercase().parse()
+        {
+            self.method = method;
+        }
+    }
+
+    /// A request value: in the data, then the query, then the envelope.
+    pub(super) fn value(&self, name: &str) -> Option<Value> {
+        let in_data = self.data.as_ref().and_then(|data| data.get(name)).cloned();
+        let in_query = || self.query.get(name).map(|text| Value::String(text.clone()));
+        in_data.or_else(in_query).or_else(|| self.envelope.get(name).cloned())
+    }
+
+    /// The data as an object; none is an empty one.
+    pub(super) fn object(&self) -> Result<Map<String, Value>, Refusal> {
+        match &self.data {
+            None | Some(Value::Null) => Ok(Map::new()),
+            Some(Value::Object(object)) => Ok(object.clone()),
+            Some(_) => Err(Refusal::field("data", "type", "Value did not match type(s): object")),
+        }
+    }
+
+    /// A parameter of the query that is a whole number.
+    pub(super) fn count(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.query.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let bad = |_| Refusal::field(name, "type", "Value did not match type(s): integer");
+        text.parse().map(Some).map_err(bad)
+    }
+}
+
+fn no_data() -> Refusal {
+    let told = json!({
+        "message": "All JSON requests must include the 'data' key at the top level", "target": "data",
+    });
+    Refusal::fields(vec![("data".to_owned(), "required", told)])
+}
+
+/// `AuthToken` and `auth-token` are `auth_token`.
+fn snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    for (at, c) in name.char_indices() {
+        match c {
+            '-' | ' ' => out.push('_'),
+            c if c.is_ascii_uppercase() => {
+                if at > 0 && !out.ends_with('_') {
+                    out.push('_');
+                }
+                out.push(c.to_ascii_lowercase());
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: &str, uri: &str, body: &str) -> Result<Asked, Refusal> {
+        let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
+        let mut asked = Asked::head(&request)?;
+        if !body.is_empty() {
+            asked.open(body.as_bytes())?;
+        }
+        asked.tunnel();
+        Ok(asked)
+    }
+
+    #[test]
+    fn a_path_is_decoded_once() {
+        let asked = asked("GET", "/v2/accounts/a/phone_numbers/%2B12125550123/identify", "").unwrap();
+        assert_eq!(asked.path, ["accounts", "a", "phone_numbers", "+12125550123", "identify"]);
+        assert_eq!(
+            super::Asked::head(&Request::get("/v2/%252B1").body(Body::empty()).unwrap()).unwrap().path,
+            ["%2B1"]
+        );
+        assert_eq!(
+            super::Asked::head(&Request::get("/v2/+1").body(Body::empty()).unwrap()).unwrap().path,
+            ["+1"]
+        );
+    }
+
+    #[test]
+    fn the_envelopes_keys_are_read_in_any_spelling() {
+        let asked =
+            asked("POST", "/v2/x?quality=low", r#"{"Data":{"a":1},"AuthToken":"t","accept-charges":true}"#)
+                .unwrap();
+        assert_eq!(asked.token.as_deref(), Some("t"));
+        assert_eq!(asked.value("accept_charges"), Some(json!(true)));
+        assert_eq!(asked.value("quality"), Some(json!("low")));
+        assert_eq!(asked.object().unwrap()["a"], 1);
+    }
+
+    #[test]
+    fn a_verb_is_tunnelled_through_post_alone() {
+        assert_eq!(asked("POST", "/v2/x?verb=put", "").unwrap().method, Method::PUT);
+        assert_eq!(asked("POST", "/v2/x", r#"{"data":{},"verb":"DELETE"}"#).unwrap().method, Method::DELETE);
+        assert_eq!(asked("GET", "/v2/x?verb=put", "").unwrap().method, Method::GET);
+    }
+
+    #[test]
+    fn a_body_without_data_is_refused() {
+        let refusal = asked("PUT", "/v2/x", r#"{"foo":1}"#).unwrap_err();
+        assert_eq!(refusal.data["data"]["required"]["target"], "data");
+        for empty in ["{}", r#"{"data":{}}"#, r#"{"data":null}"#] {
+            assert!(asked("PUT", "/v2/x", empty).unwrap().object().unwrap().is_empty(), "{empty}");
+        }
+        assert!(asked("PUT", "/v2/x", "{").unwrap_err().data["json"]["invalid"]["cause"].is_string());
+        assert!(asked("PUT", "/v2/x", "[1]").is_err());
+    }
+}
