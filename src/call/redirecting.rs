@@ -1,5 +1,6 @@
 //! The decision as 302 (a trunk's redirect mode, and `<Refer>` before an answer).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::call::compose;
@@ -8,6 +9,7 @@ use crate::call::instructions::Dial;
 use crate::call::outcome::HangupSource;
 use crate::call::program::Failure;
 use crate::call::state::Call;
+use crate::call::trace::TraceItem;
 use crate::reason::Reason;
 use crate::routing::model::TrunkMode;
 use crate::sip::Name;
@@ -30,8 +32,8 @@ impl Call {
             for noun in &dial.nouns {
                 match self.plan(desk, noun, &dial) {
                     Ok((plan, _)) => {
-                        let uri = String::from_utf8_lossy(&plan.request_uri).into();
-                        contacts.push((uri, preference * 100));
+                        let uri = String::from_utf8_lossy(&plan.request_uri);
+                        contacts.push((contact(&uri, &plan.headers), preference * 100));
                     }
                     Err(reason) => failure = Failure { status: 500, reason },
                 }
@@ -62,6 +64,45 @@ impl Call {
         desk.paper = paper;
         desk.respond(server, 302);
         desk.trace_sent(self.facts.call, None);
+        desk.trace(self.facts.call, TraceItem::Refused(reason, 302));
         self.finish_unanswered(desk, Failure { status: 302, reason }, HangupSource::Application);
+    }
+}
+
+/// A target's URI with the noun's headers behind it (19.1.1), which whoever follows it may write
+/// into its INVITE.
+fn contact(uri: &str, headers: &[(Arc<str>, Arc<str>)]) -> Arc<str> {
+    let mut contact = uri.to_owned();
+    for (at, (name, value)) in headers.iter().enumerate() {
+        contact.push(if at == 0 { '?' } else { '&' });
+        contact.push_str(&escaped(name));
+        contact.push('=');
+        contact.push_str(&escaped(value));
+    }
+    contact.into()
+}
+
+/// A header's name or value inside a URI: everything but the unreserved octets escaped.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes every write");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nouns_headers_cannot_leave_the_uri() {
+        let headers = [("X-A".into(), "1&b=2>;q=0".into()), ("X-B".into(), "ä c".into())];
+        let all = contact("sip:bob@a.example", &headers);
+        assert_eq!(&*all, "sip:bob@a.example?X-A=1%26b%3D2%3E%3Bq%3D0&X-B=%C3%A4%20c");
     }
 }

@@ -147,6 +147,22 @@ fn of_two_targets_the_first_to_answer_is_connected() {
 }
 
 #[test]
+fn a_redirecting_trunk_gets_the_decision_as_302() {
+    let world = World::new();
+    world.router.sql("UPDATE trunks SET mode = 'redirect'");
+    let other = free_port();
+    world.number("1", &format!("/together/{}/{other}", world.callee));
+    for tcp in [false, true] {
+        let caller = world.caller("caller-redirected", "1").with("FIRST", world.callee).with("SECOND", other);
+        if tcp { caller.tcp().run() } else { caller.run() }
+    }
+    world.told(&["completed", "completed"]);
+    let last = world.app.told().pop().expect("told");
+    let said = ["SipResponseCode", "ReasonCode", "CallDuration"].map(|name| last.get(name));
+    assert_eq!(said, ["302", "redirected", "0"]);
+}
+
+#[test]
 fn cancel_while_it_rings_reaches_the_callee() {
     let world = World::new();
     // One 180 only: the callee's.
