@@ -86,12 +86,14 @@ impl Call {
         cseq: u32,
         ack: Option<&Message<'_>>,
     ) {
+        let credentials = self.dialog_credentials(desk, (pair, side), Method::Ack);
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let (known, trusted) = (self.flow.local, self.trusted(pair, side));
         let dialog = self.pairs[pair].dialog(side);
         let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.bytes(&credentials);
         match ack {
             Some(ack) => {
                 compose::hops(&mut writer, ack);

@@ -90,6 +90,7 @@ impl Leg {
             refusal: None,
             told: None,
             rang: false,
+            auth: None,
             losers: Vec::new(),
         }
     }
@@ -108,6 +109,7 @@ impl Pair {
             told_over: false,
             answering: None,
             ack: [None, None],
+            bye_again: false,
             held_bye: None,
             alive: [true; 2],
             stirred: false,

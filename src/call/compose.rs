@@ -33,6 +33,8 @@ pub(super) struct Invite<'a> {
     pub local: &'a [u8],
     pub remote: &'a [u8],
     pub headers: &'a [(Arc<str>, Arc<str>)],
+    /// Authorization and Proxy-Authorization, as whole lines.
+    pub credentials: &'a [u8],
     /// Max-Breadth: its share of the caller's.
     pub breadth: u32,
     /// Both sides are trusted with identity (RFC 3325).
@@ -58,6 +60,7 @@ pub(super) fn invite(
     writer.header(Name::From, &[parts.local]).header(Name::To, &[parts.remote]);
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known);
+    writer.bytes(parts.credentials);
     request_headers(&mut writer, caller, parts.trusted, parts.without);
     let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
     let asked = session::ask(&mut writer, caller, insert, parts.least_session);

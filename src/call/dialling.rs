@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::ask::{Answer, Purpose};
+use crate::call::auth::Auth;
 use crate::call::callerid;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
@@ -125,6 +126,7 @@ impl Call {
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
             told: leg_events::facts(plan, sid, &self.facts.from),
+            auth: plan.credentials.clone().map(|credentials| Box::new(Auth::new(credentials))),
             ..Leg::blank(sid, tag, flow)
         });
         let leg = self.legs.len() - 1;
@@ -170,6 +172,7 @@ impl Call {
 
     /// Writes the INVITE of a leg onto the paper; its branch is minted when it is sent.
     pub(super) fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: crate::flow::Flow) {
+        let credentials = self.invite_credentials(desk, leg);
         let branch = desk.mint_branch(self.shard);
         let (Some(kept), Some(run)) = (&self.invite, &self.dial) else { return };
         let Some(fork) = run.forks.iter().find(|fork| fork.leg == Some(leg)) else { return };
@@ -191,6 +194,7 @@ impl Call {
             local: &to.local,
             remote: &to.remote,
             headers: &plan.headers,
+            credentials: &credentials,
             breadth: fork.breadth,
             // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
             trusted: self.emergency.is_some() || (plan.trusted && self.trunk.trusted),
@@ -399,7 +403,10 @@ impl Call {
             Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
         };
         let (to, callback) = (leg_events::party(&noun.target), noun.callback.clone());
-        Ok((Plan { request_uri: uri, transport, caller_id, headers, trusted, to, callback }, host))
+        let credentials = noun.credentials.clone();
+        let plan =
+            Plan { request_uri: uri, transport, caller_id, headers, trusted, credentials, to, callback };
+        Ok((plan, host))
     }
 
     /// The service URN of an emergency call: it stays the Request-URI, so that what lies behind the

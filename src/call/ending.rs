@@ -159,6 +159,7 @@ impl Call {
     }
 
     pub(super) fn send_bye(&mut self, desk: &mut Desk, pair: usize, side: Side, tail: &[u8]) {
+        let credentials = self.dialog_credentials(desk, (pair, side), Method::Bye);
         let branch = desk.mint_branch(self.shard);
         let cseq = self.pairs[pair].dialog_mut(side).next_cseq();
         let known = self.flow.local;
@@ -166,6 +167,7 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method: Method::Bye, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.bytes(&credentials);
         writer.numeric(Name::MaxForwards, 70).bytes(tail);
         let flow = dialog.flow;
         desk.paper = paper;
@@ -173,6 +175,17 @@ impl Call {
         desk.request(b"BYE", branch, flow, owner);
         desk.trace_sent(self.facts.call, self.leg_of(pair, side));
         self.byes += 1;
+    }
+
+    /// A BYE of ours was answered. Where its target wants to know who hangs up, it leaves once more.
+    pub(super) fn bye_answered(&mut self, desk: &mut Desk, pair: usize, side: Side, response: &Message<'_>) {
+        let wants = matches!(response.code(), Some(401 | 407)) && self.challenged(pair, side, response);
+        if wants && !std::mem::replace(&mut self.pairs[pair].bye_again, true) {
+            let mut tail = Vec::new();
+            Writer::append(&mut tail).finish();
+            self.send_bye(desk, pair, side, &tail);
+        }
+        self.bye_over();
     }
 
     /// A BYE of ours got its final response, or none ever.

@@ -72,7 +72,10 @@ impl Call {
         match role {
             Role::Leg(leg) => self.leg_responded(desk, leg, response),
             Role::RelayClient(id) => self.relay_responded(desk, id, response),
-            Role::Bye(..) | Role::LoserBye if code >= 200 => self.bye_over(),
+            Role::Bye(pair, caller) if code >= 200 => {
+                self.bye_answered(desk, pair, side_of(caller), response);
+            }
+            Role::LoserBye if code >= 200 => self.bye_over(),
             Role::Liveness(pair, caller) if code >= 200 => {
                 self.liveness_answered(desk, pair, side_of(caller), code)
             }

@@ -83,6 +83,8 @@ pub struct Credentials {
     pub username: String,
     /// The password.
     pub password: String,
+    /// The realm they are for; `None`: the first that the target names.
+    pub realm: Option<String>,
 }
 
 impl std::fmt::Debug for Credentials {

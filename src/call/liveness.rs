@@ -44,6 +44,7 @@ impl Call {
         if !self.pairs[pair].alive[side as usize] {
             return;
         }
+        let credentials = self.dialog_credentials(desk, (pair, side), Method::Options);
         let branch = desk.mint_branch(self.shard);
         let cseq = self.pairs[pair].dialog_mut(side).next_cseq();
         let known = self.flow.local;
@@ -51,6 +52,7 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method: Method::Options, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.bytes(&credentials);
         writer.numeric(Name::MaxForwards, 70);
         writer.finish();
         let flow = dialog.flow;

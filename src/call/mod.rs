@@ -12,12 +12,14 @@
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
 //! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
+//! - `auth`, `digest`: credentials toward a target.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
 //!   `target`: the way to a peer. `dead`: targets that did not answer lately. `ladder`: a message as a line of the trace.
 
 mod acks;
 pub mod ask;
+mod auth;
 mod blank;
 mod caller;
 mod callerid;
@@ -27,6 +29,7 @@ pub mod config;
 mod dead;
 pub mod desk;
 mod dialling;
+mod digest;
 mod early;
 mod ending;
 pub mod events;

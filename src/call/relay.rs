@@ -156,16 +156,64 @@ impl Call {
         let id = self.next_relay;
         self.next_relay += 1;
         desk.table.set_owner(server, Owner { call: self.key, role: Role::RelayServer(id) });
+        let method = request.method().unwrap_or(Method::Info);
+        let refreshes = matches!(method, Method::Invite | Method::Update);
+        let (client, far_cseq, session) = self.pass(desk, (pair, from), id, request, acknowledges);
+        self.relays.push(Relay {
+            pair,
+            from,
+            server: Some(server),
+            client: Some(client),
+            id,
+            invite,
+            refreshes,
+            session,
+            offers: invite || (method == Method::Update && !request.body().is_empty()),
+            request: Kept::new(request),
+            acknowledges,
+            flow: *flow,
+            cseq: request.cseq().number,
+            far_cseq,
+            target: request.contacts().next().map(|contact| contact.uri.into()).filter(|_| refreshes),
+            cancel: false,
+            authorized: false,
+        });
+    }
+
+    /// The far side wants to know who asks: the same request once more, with the next number.
+    pub(super) fn relay_again(&mut self, desk: &mut Desk, at: usize) {
+        let mut relay = self.relays.remove(at);
+        let request = relay.request.message();
+        let sides = (relay.pair, relay.from);
+        let (client, far_cseq, session) = self.pass(desk, sides, relay.id, &request, relay.acknowledges);
+        (relay.client, relay.far_cseq, relay.session, relay.authorized) =
+            (Some(client), far_cseq, session, true);
+        self.relays.insert(at, relay);
+    }
+
+    /// Writes a request of one side on the other, and sends it: its transaction, its number there,
+    /// and the session interval it asks for.
+    fn pass(
+        &mut self,
+        desk: &mut Desk,
+        (pair, from): (usize, Side),
+        id: u32,
+        request: &Message<'_>,
+        acknowledges: Option<Source>,
+    ) -> (TransactionId, u32, Option<u32>) {
         let far = from.other();
+        let method = request.method().unwrap_or(Method::Info);
+        let (invite, refreshes) =
+            (method == Method::Invite, matches!(method, Method::Invite | Method::Update));
+        let credentials = self.dialog_credentials(desk, (pair, far), method);
         let branch = desk.mint_branch(self.shard);
         let far_cseq = self.pairs[pair].dialog_mut(far).next_cseq();
-        let method = request.method().unwrap_or(Method::Info);
         let (known, trusted) = (self.flow.local, self.trusted(pair, far));
         let dialog = self.pairs[pair].dialog(far);
-        let refreshes = matches!(method, Method::Invite | Method::Update);
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method, dialog, branch, known, cseq: far_cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
+        writer.bytes(&credentials);
         compose::hops(&mut writer, request);
         if refreshes || matches!(method, Method::Notify | Method::Subscribe) {
             compose::contact(&mut writer, &desk.config, &dialog.flow, known);
@@ -184,23 +232,7 @@ impl Call {
         let client = desk.request(method.as_bytes(), branch, far_flow, owner);
         self.reinvites += u8::from(invite);
         desk.trace_sent(self.facts.call, self.leg_of(pair, far));
-        self.relays.push(Relay {
-            pair,
-            from,
-            server: Some(server),
-            client: Some(client),
-            id,
-            invite,
-            refreshes,
-            session,
-            offers: invite || (method == Method::Update && !request.body().is_empty()),
-            request: Kept::new(request),
-            flow: *flow,
-            cseq: request.cseq().number,
-            far_cseq,
-            target: request.contacts().next().map(|contact| contact.uri.into()).filter(|_| refreshes),
-            cancel: false,
-        });
+        (client, far_cseq, session)
     }
 
     /// What a request of `from` that must wait is answered: 14.2, and RFC 3311 5.2 for UPDATE. The

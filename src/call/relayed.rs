@@ -20,6 +20,11 @@ impl Call {
         if code == 100 {
             return;
         }
+        let relay = &self.relays[at];
+        let may_ask = matches!(code, 401 | 407) && !relay.authorized && !relay.cancel;
+        if may_ask && self.challenged(pair, from.other(), response) {
+            return self.relay_again(desk, at);
+        }
         let lost = matches!(code, 408 | 481);
         self.pass_response(desk, at, response);
         if code < 200 {

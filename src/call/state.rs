@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::call::ask::AskId;
+use crate::call::auth::Auth;
 use crate::call::desk::CallKey;
 use crate::call::facts::CallFacts;
-use crate::call::instructions::{Dial, NounCallback};
+use crate::call::instructions::{Credentials, Dial, NounCallback};
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
-use crate::call::reliable::Reliable;
+use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
@@ -152,6 +153,8 @@ pub(super) struct Plan {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Identity headers may be told.
     pub trusted: bool,
+    /// What its challenges are answered with.
+    pub credentials: Option<Arc<Credentials>>,
     /// The noun's text: `To` of the leg.
     pub to: Arc<str>,
     /// The noun's status callback.
@@ -201,6 +204,8 @@ pub(super) struct Leg {
     pub told: Option<Arc<LegFacts>>,
     /// `ringing` was told.
     pub rang: bool,
+    /// Who we are to it, where it may ask.
+    pub auth: Option<Box<Auth>>,
     /// 2xx of this INVITE that lost.
     pub losers: Vec<Loser>,
 }
@@ -260,6 +265,8 @@ pub(super) struct Pair {
     pub answering: Option<Answering>,
     /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
     pub ack: [Option<StoredAck>; 2],
+    /// Its BYE left a second time, for a challenge.
+    pub bye_again: bool,
     /// A BYE that waits for the ACK of our 2xx toward the same side: all of it behind Max-Forwards.
     pub held_bye: Option<(Side, Vec<u8>)>,
     pub alive: [bool; 2],
@@ -328,6 +335,8 @@ pub(super) struct Relay {
     /// It carries an offer, or asks for one.
     pub offers: bool,
     pub request: Kept,
+    /// What a PRACK acknowledges, by the far side's numbers.
+    pub acknowledges: Option<Source>,
     pub flow: Flow,
     /// Its number on the side it came from, and on the other.
     pub cseq: u32,
@@ -336,4 +345,6 @@ pub(super) struct Relay {
     pub target: Option<Arc<[u8]>>,
     /// The sender wants it cancelled.
     pub cancel: bool,
+    /// It left a second time, for a challenge.
+    pub authorized: bool,
 }

@@ -200,6 +200,9 @@ impl Call {
         if code == 422 && self.ask_longer(desk, leg, response) {
             return;
         }
+        if matches!(code, 401 | 407) && self.authenticate(desk, leg, response) {
+            return;
+        }
         let told = self.invite.as_ref().map(|kept| capabilities::refusal(code, response, &kept.message()));
         let status = toward_caller(told.as_ref().map_or(code, |(status, _)| *status));
         self.legs[leg].refusal = told;

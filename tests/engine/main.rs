@@ -41,6 +41,9 @@ dialogues! {
     cancel_while_asking
     capabilities
     dial_timeout
+    digest_invite
+    digest_inside
+    digest_refused
     early_bye_of_target
     early_dialog_over
     emergency

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::call::config::{EngineConfig, Listener, UnknownSource};
-use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Target, Verb};
+use callgate::call::instructions::{Credentials, Dial, Document, Noun, NounCallback, Target, Verb};
 use callgate::call::record::{Change, Record};
 use callgate::engine::Engine;
 use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
@@ -585,7 +585,7 @@ fn destination(word: &str) -> Destination {
 fn document(words: &[String]) -> Document {
     let verb = |words: &[String]| match words[0].as_str() {
         "dial" => Verb::Dial(Dial {
-            nouns: words[1..].iter().filter_map(|word| noun(word, told(words))).collect(),
+            nouns: words[1..].iter().filter_map(|word| noun(word, told(words), credentials(words))).collect(),
             timeout: option(words, "timeout").map_or(Duration::from_secs(30), duration),
             time_limit: option(words, "limit").map_or(Duration::from_secs(14_400), duration),
             caller_id: option(words, "caller-id").map(Into::into),
@@ -618,7 +618,18 @@ fn told(words: &[String]) -> Option<Arc<NounCallback>> {
     Some(Arc::new(NounCallback { hook: hook("https://app.example/leg"), events }))
 }
 
-fn noun(word: &str, callback: Option<Arc<NounCallback>>) -> Option<Noun> {
+/// `auth=USER:PASSWORD[:REALM]` of a Dial, for all its nouns.
+fn credentials(words: &[String]) -> Option<Arc<Credentials>> {
+    let mut parts = option(words, "auth")?.split(':').map(ToOwned::to_owned);
+    let (username, password) = (parts.next()?, parts.next()?);
+    Some(Arc::new(Credentials { username, password, realm: parts.next() }))
+}
+
+fn noun(
+    word: &str,
+    callback: Option<Arc<NounCallback>>,
+    credentials: Option<Arc<Credentials>>,
+) -> Option<Noun> {
     let (target, header) = word.split_once('?').unwrap_or((word, ""));
     let target = match target.split_once(':')? {
         ("number", number) => Target::Number(number.into()),
@@ -627,7 +638,7 @@ fn noun(word: &str, callback: Option<Arc<NounCallback>>) -> Option<Noun> {
         _ => return None,
     };
     let headers = header.split_once('~').map(|(name, value)| (name.into(), value.into()));
-    Some(Noun { target, headers: headers.into_iter().collect(), credentials: None, callback })
+    Some(Noun { target, headers: headers.into_iter().collect(), credentials, callback })
 }
 
 fn hook(url: &str) -> Hook {

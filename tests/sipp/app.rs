@@ -142,6 +142,10 @@ fn answer(path: &str) -> (&'static str, String) {
         ["", "spiral", number, port] => dial(port, "").replace("bob@", &format!("{number}@")),
         ["", "at", host] => dial("", "").replace("127.0.0.1:", host),
         ["", "secure", host] => dial("", "").replace("sip:bob@127.0.0.1:", &format!("sips:bob@{host}")),
+        ["", "as", user, password, port] => {
+            let password = password.replace('+', " ");
+            dial(port, "").replace("<Sip>", &format!("<Sip username=\"{user}\" password=\"{password}\">"))
+        }
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),

@@ -6,6 +6,7 @@
 mod app;
 mod calls;
 mod dialogs;
+mod digest;
 mod hand;
 mod legs;
 mod load;

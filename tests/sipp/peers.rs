@@ -111,6 +111,21 @@ impl Drop for Peer {
 
 /// Kamailio, which sends what begins to `next` and stays in the dialog's path.
 pub fn kamailio(next: u16) -> Peer {
+    kamailio_with(next, "", "")
+}
+
+/// The same, which wants bob's password with every request but ACK and CANCEL.
+pub fn kamailio_that_asks(next: u16, algorithm: &str) -> Peer {
+    let module = format!("loadmodule \"auth.so\"\nmodparam(\"auth\", \"algorithm\", \"{algorithm}\")\n");
+    let asks = r#"if (!is_method("ACK|CANCEL|OPTIONS") && !pv_proxy_authenticate("pbx", "secret", "0")) {
+        proxy_challenge("pbx", "1");
+        exit;
+    }
+    consume_credentials();"#;
+    kamailio_with(next, &module, asks)
+}
+
+fn kamailio_with(next: u16, module: &str, asks: &str) -> Peer {
     let port = free_port();
     let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"]
         .map(|name| format!("loadmodule \"{name}.so\"\n"));
@@ -122,9 +137,10 @@ children=1
 disable_tcp=yes
 auto_aliases=no
 listen=udp:127.0.0.1:{port}
-{}
+{}{module}
 request_route {{
     if (!mf_process_maxfwd_header("20")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    {asks}
     if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
     if (has_totag()) {{
         if (loose_route()) {{ t_relay(); exit; }}

@@ -85,7 +85,7 @@ fn noun(element: &Element, base: &Target) -> Result<Noun, Error> {
     };
     let credentials = match &target {
         DialTarget::Sip(_) => {
-            element.only(&[&CALLBACK[..], &["username", "password"]].concat())?;
+            element.only(&[&CALLBACK[..], &["username", "password", "realm"]].concat())?;
             credentials(element)?
         }
         _ => {
@@ -99,7 +99,8 @@ fn noun(element: &Element, base: &Target) -> Result<Noun, Error> {
 fn credentials(element: &Element) -> Result<Option<Arc<Credentials>>, Error> {
     let password = element.get("password")?.unwrap_or_default().to_owned();
     let username = element.get("username")?.map(str::to_owned);
-    Ok(username.map(|username| Arc::new(Credentials { username, password })))
+    let realm = element.get("realm")?.map(str::to_owned);
+    Ok(username.map(|username| Arc::new(Credentials { username, password, realm })))
 }
 
 fn callback(element: &Element, base: &Target) -> Result<Option<Arc<NounCallback>>, Error> {
