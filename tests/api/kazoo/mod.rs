@@ -2,8 +2,9 @@
 //!
 //! - `script`: how a conversation is written down and held. `cases.txt`: those of the dialect.
 //!   `document.txt`: the requests of its document, as printed there.
-//! - `providers`: carriers, places and addresses by others. `tokens`: who may ask, and how long.
+//! - `clients`: published ones. `providers`: carriers, places and addresses by others. `tokens`: who may ask, and how long.
 
+mod clients;
 mod document;
 mod providers;
 mod script;
