@@ -42,6 +42,12 @@ pub(super) fn warn(response: &mut Response, remarks: &[String]) {
     }
 }
 
+/// A short digest of a text, which stands for it.
+pub(super) fn digest(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// 201 with pretty-printed JSON.
 pub(super) fn created(body: &impl Serialize) -> Response {
     let mut response = json(body);
@@ -57,6 +63,12 @@ pub(super) fn empty() -> Response {
 /// 204.
 pub(super) fn no_content() -> Response {
     StatusCode::NO_CONTENT.into_response()
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        of_store(&error)
+    }
 }
 
 impl From<ServiceError> for ApiError {

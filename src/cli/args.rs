@@ -218,13 +218,22 @@ pub(crate) enum Numbers {
         #[arg(value_name = "KEY=VALUE")]
         fields: Vec<String>,
     },
-    /// Change fields of one; an empty value clears
+    /// Change fields of one, or with --where of all that match; an empty value clears
     Set {
+        /// Its sid or number (not with --where), then fields, as `voice_url=https://example.org/voice`
+        #[arg(value_name = "ID|KEY=VALUE", required = true)]
+        words: Vec<String>,
+        /// All that match: `number=+1650*`, `state=available`, `account=AC…`, several of them parted by commas
+        #[arg(long = "where", value_name = "FILTER")]
+        filter: Option<String>,
+        /// Say what would change, change nothing
+        #[arg(long, requires = "filter")]
+        dry_run: bool,
+    },
+    /// Bring back one that was given back, as it was
+    Restore {
         /// Its sid or number
         id: String,
-        /// Fields, as `voice_url=https://example.org/voice`
-        #[arg(value_name = "KEY=VALUE", required = true)]
-        fields: Vec<String>,
     },
     /// Remove one
     Rm {
@@ -233,6 +242,47 @@ pub(crate) enum Numbers {
     },
     /// Patterns that are shadowed, unreachable, doubtful or catch everything
     Lint,
+    /// Add many from a file: one number a line, blocks as +1650825xxxx, ranges as +16508250000-+16508259999, or CSV
+    /// whose header names fields (number, friendly_name, voice_url, …)
+    Import(Import),
+    /// Write them as CSV that `import` reads again
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file; - for standard input
+    pub(crate) file: PathBuf,
+    /// Fields that hold for every number (default: state=available, which is the inventory)
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) fields: Vec<String>,
+    /// Whose they are (default: the default account's)
+    #[arg(long, value_name = "AC…")]
+    pub(crate) account: Option<String>,
+    /// Change numbers that are there already, instead of refusing them
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Write every refused line into this file: line, number, why
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// No progress
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file (default: standard output)
+    pub(crate) file: Option<PathBuf>,
+    /// A part of the number, `*` for any digit
+    #[arg(long)]
+    pub(crate) number: Option<String>,
+    /// Of this account only
+    #[arg(long, value_name = "AC…")]
+    pub(crate) account: Option<String>,
+    /// In this state only, as available
+    #[arg(long)]
+    pub(crate) state: Option<String>,
 }
 
 #[cfg(test)]

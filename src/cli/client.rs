@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -65,25 +66,52 @@ pub(crate) fn request(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Reply, ClientError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| ClientError::NoDaemon { path: socket.to_owned(), source })?;
-    runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, send(socket, method, path, body))
-            .await
-            .unwrap_or(Err(ClientError::Slow))
-    })
+    Connection::open(socket)?.request(method, path, body)
 }
 
-async fn send(socket: &Path, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, ClientError> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|source| ClientError::NoDaemon { path: socket.to_owned(), source })?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
-    // It ends with the request; its error reaches the request as well.
-    tokio::spawn(connection);
+/// A connection that many requests go over, one after the other.
+pub(crate) struct Connection {
+    runtime: tokio::runtime::Runtime,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    /// Connects to the daemon.
+    pub(crate) fn open(socket: &Path) -> Result<Self, ClientError> {
+        let away = |source| ClientError::NoDaemon { path: socket.to_owned(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(away)?;
+        let sender = runtime.block_on(async {
+            let stream = UnixStream::connect(socket).await.map_err(away)?;
+            let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+                .await
+                .map_err(ClientError::Broken)?;
+            // It ends with the last request; its error reaches the request as well.
+            tokio::spawn(connection);
+            Ok(sender)
+        })?;
+        Ok(Self { runtime, sender })
+    }
+
+    /// One request and its answer.
+    pub(crate) fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, ClientError> {
+        let sent = send(&mut self.sender, method, path, body);
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, sent).await.unwrap_or(Err(ClientError::Slow)) })
+    }
+}
+
+async fn send(
+    sender: &mut SendRequest<Full<Bytes>>,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Reply, ClientError> {
+    sender.ready().await.map_err(ClientError::Broken)?;
     let bytes = body.map_or_else(Bytes::new, |body| body.to_string().into());
     let request = Request::builder()
         .method(method)

@@ -20,6 +20,10 @@ pub(crate) struct Printed {
 pub(crate) enum CommandError {
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error("{} cannot be used", .0.display())]
+    File(std::path::PathBuf, #[source] std::io::Error),
+    #[error("{refused} lines were refused; {}", text.trim_end())]
+    Refused { text: String, refused: u64 },
     #[error("`{0}` is no field: write KEY=VALUE, as voice_url=https://example.org/voice")]
     Field(String),
 }
@@ -120,8 +124,20 @@ pub(crate) fn numbers(socket: &Path, args: &Numbers) -> Result<Printed> {
             Ok(Printed { reply, text })
         }
         Numbers::Add { number, fields } => add(socket, "numbers", ("number", number), fields, COLUMNS),
-        Numbers::Set { id, fields } => set(socket, "numbers", id, fields, COLUMNS),
+        Numbers::Set { words, filter: None, .. } => {
+            let (id, fields) = words.split_first().expect("clap asks for one at least");
+            set(socket, "numbers", id, fields, COLUMNS)
+        }
+        Numbers::Set { words, filter: Some(filter), dry_run } => sweep(socket, filter, words, *dry_run),
+        Numbers::Restore { id } => {
+            let path = format!("/admin/v1/numbers/{}/restore", segment(id));
+            let reply = request(socket, Method::POST, &path, None)?;
+            let text = print::table(std::slice::from_ref(&reply.body), COLUMNS);
+            Ok(Printed { reply, text })
+        }
         Numbers::Rm { id } => remove(socket, "numbers", id),
+        Numbers::Import(args) => super::stock::import(socket, args),
+        Numbers::Export(args) => super::stock::export(socket, args),
         Numbers::Lint => {
             let reply = get(socket, "/admin/v1/lint", &[])?;
             let notes = items(&reply.body, "notes");
@@ -187,6 +203,18 @@ fn set(socket: &Path, kind: &str, id: &str, fields: &[String], columns: &[&str])
     Ok(Printed { reply, text })
 }
 
+/// All that match, in one generation.
+fn sweep(socket: &Path, filter: &str, fields: &[String], dry_run: bool) -> Result<Printed> {
+    let mut query = vec![("dry_run", bool_word(dry_run))];
+    for part in filter.split(',') {
+        query.push(part.split_once('=').ok_or_else(|| CommandError::Field(part.to_owned()))?);
+    }
+    let path = with_query("/admin/v1/numbers", &query);
+    let reply = request(socket, Method::PATCH, &path, Some(&Value::Object(object(fields)?)))?;
+    let text = print::fields(&reply.body, 0);
+    Ok(Printed { reply, text })
+}
+
 fn remove(socket: &Path, kind: &str, id: &str) -> Result<Printed> {
     let reply = request(socket, Method::DELETE, &format!("/admin/v1/{kind}/{}", segment(id)), None)?;
     let text = format!("removed {id}\n");
@@ -197,7 +225,7 @@ fn get(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Reply> {
     Ok(request(socket, Method::GET, &with_query(path, query), None)?)
 }
 
-fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+pub(crate) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
     if query.is_empty() {
         return path.to_owned();
     }
@@ -213,7 +241,7 @@ fn segment(text: &str) -> String {
 }
 
 /// `KEY=VALUE` pairs; the daemon reads the values as the field's type needs.
-fn object(fields: &[String]) -> Result<Map<String, Value>> {
+pub(crate) fn object(fields: &[String]) -> Result<Map<String, Value>> {
     fields
         .iter()
         .map(|field| {

@@ -2,6 +2,7 @@
 //!
 //! - `args`: the words. `run`: from them to the exit code.
 //! - `commands`: those that speak to the daemon. `client`: HTTP over its socket.
+//! - `stock`, `csv`: many numbers in and out, streamed.
 //! - `local`: those that need no daemon. `backup`: the store in one file, and back. `demo/`: the demo's application and telephones.
 //! - `print`: answers as people read them. `exit`: exit codes of sysexits.
 
@@ -9,10 +10,12 @@ mod args;
 mod backup;
 mod client;
 mod commands;
+mod csv;
 pub mod demo;
 mod exit;
 mod local;
 mod print;
 mod run;
+mod stock;
 
 pub use run::run;

@@ -72,6 +72,8 @@ fn finish(
         }
         Err(CommandError::Client(error)) => fail(&error, error.exit_code()),
         Err(error @ CommandError::Field(_)) => fail(&error, exit::USAGE),
+        Err(error @ CommandError::File(..)) => fail(&error, exit::NO_INPUT),
+        Err(error @ CommandError::Refused { .. }) => fail(&error, exit::DATA),
     }
 }
 

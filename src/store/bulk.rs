@@ -42,29 +42,70 @@ impl Store {
         instead: &[T::Id],
         mut rows: Vec<T>,
     ) -> Result<Many<T>> {
+        let mut tx = self.writers_turn().await?;
+        let generation = create_in(&mut tx, actor, instead, &mut rows).await?;
+        tx.commit().await?;
+        Ok(Many { rows, generation })
+    }
+
+    /// Creates numbers of the inventory, which have nothing but text, kind and state, in one transaction and
+    /// with one entry of the audit for all.
+    ///
+    /// # Errors
+    /// As [`Store::create_many`].
+    pub async fn create_stock(&self, actor: &str, mut rows: Vec<NumberRow>) -> Result<Many<NumberRow>> {
+        const HEAD: &str = "INSERT INTO numbers \
+            (id, account_id, organization_id, number, is_sip, state, created_at, updated_at)";
         let now = Timestamp::now();
         for row in &mut rows {
-            if !row.has_id() {
-                row.set_id(random_id()?);
-            }
+            row.set_id(random_id()?);
             row.stamp(now, now);
         }
         let mut tx = self.writers_turn().await?;
-        let mut entries = Vec::with_capacity(instead.len() + rows.len());
-        for id in instead {
-            let before = existing::<T>(&mut tx, *id).await?;
-            tx.execute(T::DELETE, &[id.bind()]).await?;
-            entries.push(Entry::new("delete", *id, Some(&before), None));
+        for batch in rows.chunks(VALUES / 8) {
+            let columns = |row: &NumberRow| {
+                [
+                    row.id.bind(),
+                    row.account_id.bind(),
+                    row.organization_id.bind(),
+                    row.number.bind(),
+                    row.is_sip.bind(),
+                    row.state.bind(),
+                    row.created_at.bind(),
+                    row.updated_at.bind(),
+                ]
+            };
+            tx.insert(HEAD, 8, batch.iter().flat_map(columns).collect(), "").await?;
         }
-        let columns = T::COLUMNS.len();
-        for batch in rows.chunks(VALUES / columns) {
-            let values = batch.iter().flat_map(T::values).collect();
-            tx.insert(T::INSERT_INTO, columns, values, "").await?;
-        }
-        entries.extend(rows.iter().map(|row| Entry::new("create", row.id(), None, Some(row))));
-        let generation = note::<T>(&mut tx, actor, entries).await?;
+        let ids: Vec<String> = rows.iter().map(|row| row.id.word()).collect();
+        let entry = rows.first().map(|first| Entry {
+            action: "import",
+            id: first.id.word(),
+            before: None,
+            after: Some(serde_json::json!({ "numbers": rows.len(), "ids": ids }).to_string()),
+        });
+        let generation = note::<NumberRow>(&mut tx, actor, entry.into_iter().collect()).await?;
         tx.commit().await?;
         Ok(Many { rows, generation })
+    }
+
+    /// Creates `rows` as [`Store::create_many`] does and changes those of `ids` as [`Store::modify_many`]
+    /// does, in one transaction.
+    ///
+    /// # Errors
+    /// As both.
+    pub async fn upsert_many<T: Entity, E: From<StoreError>>(
+        &self,
+        actor: &str,
+        (instead, mut rows): (&[T::Id], Vec<T>),
+        ids: &[T::Id],
+        mut change: impl FnMut(&mut T) -> std::result::Result<(), E> + Send,
+    ) -> std::result::Result<(Many<T>, Vec<T>), E> {
+        let mut tx = self.writers_turn().await?;
+        let changed = modify_in(&mut tx, actor, ids, &mut change).await?;
+        let created = create_in(&mut tx, actor, instead, &mut rows).await?;
+        tx.commit().await?;
+        Ok((Many { rows, generation: created }, changed.rows))
     }
 
     /// Changes many rows in one transaction, in the order of `ids`; `change` sees each as it stands. A row
@@ -181,6 +222,29 @@ impl Store {
 /// The numbers whose ids came back.
 fn sids(rows: &[Row]) -> Vec<NumberSid> {
     rows.iter().filter_map(|row| NumberSid::of_word(row.text(0).ok().flatten()?)).collect()
+}
+
+async fn create_in<T: Entity>(tx: &mut Tx, actor: &str, instead: &[T::Id], rows: &mut [T]) -> Result<u64> {
+    let now = Timestamp::now();
+    for row in &mut *rows {
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        row.stamp(now, now);
+    }
+    let mut entries = Vec::with_capacity(instead.len() + rows.len());
+    for id in instead {
+        let before = existing::<T>(tx, *id).await?;
+        tx.execute(T::DELETE, &[id.bind()]).await?;
+        entries.push(Entry::new("delete", *id, Some(&before), None));
+    }
+    let columns = T::COLUMNS.len();
+    for batch in rows.chunks(VALUES / columns) {
+        let values = batch.iter().flat_map(T::values).collect();
+        tx.insert(T::INSERT_INTO, columns, values, "").await?;
+    }
+    entries.extend(rows.iter().map(|row| Entry::new("create", row.id(), None, Some(row))));
+    note::<T>(tx, actor, entries).await
 }
 
 async fn modify_in<T: Entity, E: From<StoreError>>(

@@ -34,6 +34,7 @@ pub(crate) const DIRECTORY: &[Migration] = &[
     ),
     common("directory 4: number kinds", include_str!("migrations/common/0004_number_kinds.sql")),
     common("directory 5: sessions", include_str!("migrations/common/0005_sessions.sql")),
+    common("directory 6: idempotency", include_str!("migrations/common/0006_idempotency.sql")),
 ];
 
 /// The projection of the journal.

@@ -9,10 +9,11 @@
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
-//! - `calls/`: the projection of the journal. `write`, `bulk`, `lists`, `numbers`, `inventory`: what the
+//! - `calls/`: the projection of the journal. `write`, `bulk`, `idempotency`, `audit`, `lists`, `numbers`, `inventory`: what the
 //!   service layer does with them. `keys`, `secrets`: secrets at rest.
 //!   `sessions`: tokens given for a while.
 
+mod audit;
 mod backup;
 mod bulk;
 mod bytes;
@@ -22,6 +23,7 @@ mod column;
 mod config;
 mod entity;
 mod error;
+mod idempotency;
 mod inventory;
 mod keys;
 pub mod last_good;
@@ -40,6 +42,7 @@ mod watch;
 mod words;
 mod write;
 
+pub use audit::{AuditEntry, AuditFilter};
 pub use backup::EmbeddedFiles;
 pub use bulk::Many;
 pub use changes::{Changes, Step};

@@ -1,6 +1,6 @@
 //! Numbers, many at a time: which are wanted, and in which order.
 
-use crate::ids::{AccountSid, ApplicationSid, OrganizationSid};
+use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 use crate::store::column::{Column, Word};
 use crate::store::error::Result;
 use crate::store::inventory::{NumberKind, OF_KIND};
@@ -99,6 +99,28 @@ impl Store {
         let rows = self.directory.rows(sql, &[account.bind(), most.bind()]).await?;
         let number = rows.first().map(|row| row.count(0)).transpose()?.unwrap_or(0);
         Ok(u64::try_from(number).unwrap_or(0))
+    }
+
+    /// The numbers behind `after`, in the order of texts, without counting how many there are.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn numbers_after(
+        &self,
+        filter: &NumberFilter,
+        after: Option<(String, NumberSid)>,
+        limit: u64,
+    ) -> Result<Vec<NumberRow>> {
+        let (conditions, mut values) = conditions(&self.directory, filter);
+        let mut parts = vec![NumberRow::SELECT, "WHERE TRUE "];
+        parts.extend(&conditions);
+        if let Some((text, sid)) = after {
+            parts.push("AND (number, id) > (?, ?) ");
+            values.extend([text.bind(), sid.bind()]);
+        }
+        parts.push("ORDER BY number, id LIMIT ?");
+        values.push(limit.bind());
+        Ok(readable(&self.directory.rows(Sql::asked(&parts), &values).await?))
     }
 
     /// The rows of an organization, and the provider numbers of all, that have one of these texts.

@@ -10,7 +10,7 @@ use crate::world::Api;
 
 crate::on_both_servers!(numbers_by_hand, trunks_by_hand, what_fails_has_its_exit_code,);
 
-async fn run(socket: &Path, words: &[&str]) -> Output {
+pub async fn run(socket: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
     command.args(words).env("CALLGATE_SOCKET", socket).env_remove("CALLGATE_CONFIG");
     // The API runs on this very thread.

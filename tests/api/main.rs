@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod bulk;
 mod calls;
 mod client;
 mod commands;

@@ -11,6 +11,7 @@ use crate::api::reply;
 use crate::api::state::Api;
 use crate::store::{GatewayRow, Page, Word};
 
+use super::etag::{self, IfMatch};
 use super::fields::Fields;
 
 /// The fields one may write, in the order they are printed.
@@ -48,18 +49,23 @@ pub(super) async fn read(
     _admin: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(reply::json(&print(&api.service.gateway(&id).await?)))
+    Ok(etag::shown(&print(&api.service.gateway(&id).await?)))
 }
 
 pub(super) async fn update(
     State(api): State<Api>,
     admin: Admin,
     Path(id): Path<String>,
+    meant: IfMatch,
     JsonObject(map): JsonObject,
 ) -> Result<Response, ApiError> {
     let fields = Fields::new(map, KNOWN)?;
-    let written = api.service.update_gateway(&admin.0, &id, |row| apply(&fields, row)).await?;
-    Ok(reply::written(written, Vec::new(), |row| reply::json(&print(&row))))
+    let edit = |row: &mut GatewayRow| {
+        meant.holds(&print(row))?;
+        apply(&fields, row)
+    };
+    let written = api.service.update_gateway(&admin.0, &id, edit).await?;
+    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
 }
 
 pub(super) async fn delete(

@@ -9,12 +9,13 @@ use crate::api::auth::Admin;
 use crate::api::body::JsonObject;
 use crate::api::error::ApiError;
 use crate::api::reply;
-use crate::api::restcomm::params::Params;
+use crate::api::restcomm::params::{Params, shown};
 use crate::api::service::NewNumber;
 use crate::api::state::Api;
 use crate::ids::{AccountSid, NumberSid};
 use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page, Word};
 
+use super::etag::{self, IfMatch};
 use super::fields::Fields;
 
 /// The fields one may write.
@@ -32,6 +33,8 @@ pub(in crate::api) const KNOWN: &[&str] = &[
     "status_callback",
     "status_callback_method",
     "fallback_target",
+    "caller_id_name",
+    "shared",
 ];
 
 pub(super) async fn list(
@@ -39,24 +42,60 @@ pub(super) async fn list(
     _admin: Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params =
-        Params::parse(query.unwrap_or_default().as_bytes(), &["number", "account", "limit", "offset"]);
-    let account = params.get("account").map(str::parse::<AccountSid>).transpose();
-    let filter = NumberFilter {
-        account: account.map_err(|error| ApiError::bad(format!("account: {error}")))?,
-        number_part: params.change("number").flatten(),
-        ..NumberFilter::default()
-    };
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
+    let filter = filter(&params)?;
     let page = Page {
         offset: params.count("offset")?.unwrap_or(0),
         limit: params.count("limit")?.unwrap_or(50).min(super::MOST),
     };
+    if let Some(after) = params.change("after") {
+        return follow(&api, &filter, after, page.limit).await;
+    }
     let listed =
         api.service.store().numbers(&filter, page).await.map_err(crate::api::service::ServiceError::from)?;
     let rows: Vec<Value> = listed.rows.iter().map(print).collect();
     let mut response = reply::json(&json!({ "total": listed.total, "numbers": rows }));
     reply::warn(&mut response, &params.warnings);
     Ok(response)
+}
+
+/// The parameters of the list.
+pub(in crate::api) const FILTERS: &[&str] = &["number", "account", "state", "limit", "offset", "after"];
+
+/// The list in the order of texts, uncounted, from behind a sid on: what reads all numbers of many.
+async fn follow(
+    api: &Api,
+    filter: &NumberFilter,
+    after: Option<String>,
+    limit: u64,
+) -> Result<Response, ApiError> {
+    let after = match after {
+        Some(id) => Some(find(api, &id).await.map(|row| (row.number, row.id))?),
+        None => None,
+    };
+    let rows = api.service.store().numbers_after(filter, after, limit).await;
+    let rows = rows.map_err(crate::api::service::ServiceError::from)?;
+    let full = rows.len() as u64 == limit;
+    let next = rows.last().filter(|_| full).map(|row| row.id.to_string());
+    let rows: Vec<Value> = rows.iter().map(print).collect();
+    Ok(reply::json(&json!({ "next_after": next, "numbers": rows })))
+}
+
+/// What `number`, `account` and `state` let through.
+pub(super) fn filter(params: &Params) -> Result<NumberFilter, ApiError> {
+    let account = params.change("account").flatten().map(|sid| sid.parse::<AccountSid>()).transpose();
+    Ok(NumberFilter {
+        account: account.map_err(|error| ApiError::bad(format!("account: {error}")))?,
+        number_part: params.change("number").flatten(),
+        state: state(params)?,
+        ..NumberFilter::default()
+    })
+}
+
+fn state(params: &Params) -> Result<Option<NumberState>, ApiError> {
+    let Some(text) = params.change("state").flatten() else { return Ok(None) };
+    let bad = || ApiError::bad(format!("state is `{}`: use {}", shown(&text), NumberState::EXPECTED));
+    NumberState::of_word(&text).map(Some).ok_or_else(bad)
 }
 
 pub(super) async fn create(
@@ -91,24 +130,26 @@ pub(super) async fn read(
     _admin: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(reply::json(&print(&find(&api, &id).await?)))
+    Ok(etag::shown(&print(&find(&api, &id).await?)))
 }
 
 pub(super) async fn update(
     State(api): State<Api>,
     admin: Admin,
     Path(id): Path<String>,
+    meant: IfMatch,
     JsonObject(map): JsonObject,
 ) -> Result<Response, ApiError> {
     let fields = Fields::new(map, KNOWN)?;
     let row = find(&api, &id).await?;
     let edit = |row: &mut NumberRow| {
+        meant.holds(&print(row))?;
         fields.text("number", &mut row.number)?;
         fields.flag("is_sip", &mut row.is_sip)?;
         apply(&fields, row)
     };
     let written = api.service.update_number(&admin.0, row.account_id, row.id, edit).await?;
-    Ok(reply::written(written, Vec::new(), |row| reply::json(&print(&row))))
+    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
 }
 
 pub(super) async fn delete(
@@ -132,14 +173,14 @@ pub(super) async fn lint(State(api): State<Api>, _admin: Admin) -> Result<Respon
     Ok(reply::json(&json!({ "generation": generation, "notes": notes })))
 }
 
-async fn default_account(api: &Api) -> Result<AccountRow, ApiError> {
+pub(super) async fn default_account(api: &Api) -> Result<AccountRow, ApiError> {
     let found =
         api.service.store().default_account().await.map_err(crate::api::service::ServiceError::from)?;
     found.ok_or_else(|| ApiError::bad("account_sid is missing, and there is no default account: name one"))
 }
 
 /// By sid or by text; a text that several organizations have is not enough.
-async fn find(api: &Api, id: &str) -> Result<NumberRow, ApiError> {
+pub(super) async fn find(api: &Api, id: &str) -> Result<NumberRow, ApiError> {
     let store = api.service.store();
     if let Ok(sid) = id.parse::<NumberSid>()
         && let Some(row) =
@@ -160,7 +201,7 @@ async fn find(api: &Api, id: &str) -> Result<NumberRow, ApiError> {
     }
 }
 
-fn apply(fields: &Fields, row: &mut NumberRow) -> Result<(), ApiError> {
+pub(super) fn apply(fields: &Fields, row: &mut NumberRow) -> Result<(), ApiError> {
     let mut account = Some(row.account_id);
     fields.sid_or_none("account_sid", &mut account)?;
     row.account_id =
@@ -174,10 +215,12 @@ fn apply(fields: &Fields, row: &mut NumberRow) -> Result<(), ApiError> {
     fields.sid_or_none("voice_application_sid", &mut row.voice_application_id)?;
     fields.text_or_none("status_callback", &mut row.status_callback)?;
     fields.word("status_callback_method", &mut row.status_callback_method)?;
-    fields.text_or_none("fallback_target", &mut row.fallback_target)
+    fields.text_or_none("fallback_target", &mut row.fallback_target)?;
+    fields.text_or_none("caller_id_name", &mut row.caller_id_name)?;
+    fields.flag("shared", &mut row.shared)
 }
 
-fn print(row: &NumberRow) -> Value {
+pub(super) fn print(row: &NumberRow) -> Value {
     json!({
         "sid": row.id.to_string(),
         "number": row.number,
@@ -194,6 +237,9 @@ fn print(row: &NumberRow) -> Value {
         "status_callback": row.status_callback,
         "status_callback_method": row.status_callback_method.word(),
         "fallback_target": row.fallback_target,
+        "caller_id_name": row.caller_id_name,
+        "main": row.main,
+        "shared": row.shared,
         "created": row.created_at.word(),
         "updated": row.updated_at.word(),
     })

@@ -1,8 +1,11 @@
 //! callgate's own operations, and those that need no credentials.
 
-use super::Input::{Json, None as Nothing, Query};
+use super::Input::{Both, Json, None as Nothing, Query};
 use super::Operation;
-use crate::api::admin::{ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, TRUNK_FIELDS};
+use crate::api::admin::{
+    AUDIT_FILTERS, BULK_FIELDS, ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, NUMBER_FILTERS, SWEEP_FIELDS,
+    SWEEP_WHERE, TRUNK_FIELDS,
+};
 
 /// callgate's own, below `/admin/v1`.
 pub(super) const ADMIN: &[Operation] = &[
@@ -42,8 +45,24 @@ pub(super) const ADMIN: &[Operation] = &[
     ),
     ("get", "/deliveries/disabled", "Receivers that answered 410 and get nothing", Nothing, 200),
     ("post", "/deliveries/enable", "Send to a URL again that answered 410", Json(ENABLE_FIELDS), 200),
-    ("get", "/numbers", "Numbers of any account", Query(&["number", "account", "limit", "offset"]), 200),
+    ("get", "/numbers", "Numbers of any account", Query(NUMBER_FILTERS), 200),
     ("post", "/numbers", "Create a number or pattern", Json(NUMBER_FIELDS), 201),
+    ("get", "/audit", "Who changed what, the newest first", Query(AUDIT_FILTERS), 200),
+    (
+        "patch",
+        "/numbers",
+        "Change all numbers that match, in one generation; dry_run says what would change",
+        Both(SWEEP_WHERE, SWEEP_FIELDS),
+        200,
+    ),
+    ("post", "/numbers/{id}/restore", "Bring a number back that was given back, as it was", Nothing, 200),
+    (
+        "post",
+        "/numbers/bulk",
+        "Make or change up to 5,000 numbers; Idempotency-Key: a repeated request is answered and not done again",
+        Json(BULK_FIELDS),
+        200,
+    ),
     ("get", "/numbers/{id}", "One number, by sid or text", Nothing, 200),
     ("patch", "/numbers/{id}", "Change a number", Json(NUMBER_FIELDS), 200),
     ("delete", "/numbers/{id}", "Remove a number", Nothing, 204),

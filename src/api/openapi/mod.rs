@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::restcomm::BASES;
 use super::wazo::BASE as WAZO_BASE;
-use Input::{Data, Form, Json, None as Nothing, Query};
+use Input::{Both, Data, Form, Json, None as Nothing, Query};
 use admin::{ADMIN, OPEN};
 use kazoo::{KAZOO, KAZOO_OPEN};
 use restcomm::RESTCOMM;
@@ -27,6 +27,8 @@ enum Input {
     Json(&'static [&'static str]),
     /// JSON in Kazoo's envelope: these members of its data, and any other.
     Data(&'static [&'static str]),
+    /// A query and a JSON body.
+    Both(&'static [&'static str], &'static [&'static str]),
 }
 
 /// One operation: method, path, what it does, its parameters, the status of its success.
@@ -122,7 +124,7 @@ fn operation(tag: &str, path: &str, summary: &str, input: Input, success: u16, g
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
-    if let Query(names) = input {
+    if let Query(names) | Both(names, _) = input {
         let query = |name: &&str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
         parameters.extend(names.iter().map(query));
     }
@@ -139,7 +141,7 @@ fn operation(tag: &str, path: &str, summary: &str, input: Input, success: u16, g
     }
     let body = match input {
         Form(names) => Some(("application/x-www-form-urlencoded", names)),
-        Json(names) => Some(("application/json", names)),
+        Json(names) | Both(_, names) => Some(("application/json", names)),
         Nothing | Query(_) | Data(_) => None,
     };
     if let Some((media, names)) = body {

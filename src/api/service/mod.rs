@@ -3,7 +3,7 @@
 //!
 //! - `access`: who asks, and whose things they may touch. `principal`: the asker.
 //! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
-//! - `many`: numbers as a tenant has them. `caps`: how many one account may have.
+//! - `many`: numbers as a tenant has them. `bulk`: many in one request. `sweeps`: all that match. `caps`: how many one account may have.
 //! - `lifecycle`: a number's states. `sessions`: tokens given for a while.
 //! - `inventory`, `offers`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
 //! - `urls`: what a stored URL may be. `error`: why the service refused.
@@ -11,6 +11,7 @@
 mod access;
 mod accounts;
 mod applications;
+mod bulk;
 mod caps;
 mod error;
 mod gateways;
@@ -23,6 +24,7 @@ mod offers;
 mod organizations;
 mod principal;
 mod sessions;
+mod sweeps;
 mod trunks;
 mod urls;
 
@@ -34,12 +36,14 @@ use crate::outbound::Guard;
 use crate::routing::Directory;
 use crate::store::{Entity, Store};
 
+pub use bulk::{Bulk, BulkNumber, Existing};
 pub use error::ServiceError;
 pub use lifecycle::{Lookup, Refused};
 pub use many::Made;
 pub use numbers::NewNumber;
 pub use principal::Principal;
 pub use sessions::{Claim, Hashed};
+pub use sweeps::Sweep;
 
 /// What the service's functions return.
 pub type Result<T, E = ServiceError> = std::result::Result<T, E>;

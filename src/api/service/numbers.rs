@@ -341,7 +341,7 @@ fn check_kind(text: &str, wanted: NumberKind) -> Result<()> {
 
 /// The text as it is stored: `…` is `...`, and a `\` before a digit is `|`, both lost in the
 /// published table's print.
-fn mended(text: &str) -> (String, Vec<String>) {
+pub(super) fn mended(text: &str) -> (String, Vec<String>) {
     let mut warnings = Vec::new();
     let mut mended = text.trim().replace('…', "...");
     if mended != text.trim() {
@@ -364,7 +364,7 @@ fn mended(text: &str) -> (String, Vec<String>) {
 }
 
 /// The pattern checker's sentence begins with the name of the field.
-fn problem_of(sentence: &str) -> String {
+pub(super) fn problem_of(sentence: &str) -> String {
     sentence.strip_prefix("PhoneNumber ").unwrap_or(sentence).to_owned()
 }
 

@@ -32,7 +32,8 @@ impl Principal {
 
 impl Principal {
     /// How the audit names it.
-    pub(super) fn actor(&self) -> String {
+    #[must_use]
+    pub fn actor(&self) -> String {
         match self {
             Self::Operator => "operator".to_owned(),
             Self::Account { sid, .. } => sid.to_string(),
