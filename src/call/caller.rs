@@ -27,7 +27,7 @@ impl Call {
         let facts = self.facts.clone();
         self.record(desk, Change::Admitted { facts, caller: Box::new(caller) }, None);
         self.start_expiry(desk);
-        if self.trunk.ring_at_once && !self.redirects() {
+        if self.trunk.ring_at_once && !self.redirects() && !self.wants_offer_reliably() {
             self.ring(desk, 180, self.own_tag, None, None);
         }
         if self.emergency.is_some() {

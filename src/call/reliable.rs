@@ -70,6 +70,12 @@ impl Call {
         self.invite.as_ref().is_some_and(|kept| kept.message().lists(Name::Require, "100rel"))
     }
 
+    /// Whether the first word to the caller must hold an offer (RFC 3262 5), which only a target has.
+    pub(super) fn wants_offer_reliably(&self) -> bool {
+        let has_offer = self.invite.as_ref().is_none_or(|kept| !kept.message().body().is_empty());
+        self.requires_100rel() && !has_offer
+    }
+
     /// A target's provisional response is to be taken: unreliable, or reliable and next in its
     /// order. `Err`: a repetition, one that came too early, or one there is no room for.
     pub(super) fn in_order(&mut self, pair: usize, response: &Message<'_>) -> Result<Option<Source>, ()> {

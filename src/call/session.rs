@@ -84,9 +84,8 @@ pub(super) fn agreed(request: &Message<'_>, asked: Option<u32>, response: &Messa
 pub(super) fn tell(writer: &mut Writer<'_>, request: &Message<'_>, agreed: Option<Agreed>) {
     let knows = request.lists(Name::Supported, "timer") || request.lists(Name::Require, "timer");
     let Some(agreed) = agreed.filter(|_| knows) else { return };
-    if agreed.refresher == Refresher::Uac {
-        writer.header(Name::Require, &[b"timer"]);
-    }
+    // It must where the sender refreshes, and should where the far side does (RFC 4028 9).
+    writer.header(Name::Require, &[b"timer"]);
     writer.begin(Name::SessionExpires).number(agreed.interval.into());
     writer.bytes(b";refresher=").bytes(agreed.refresher.as_bytes()).end();
 }

@@ -250,7 +250,12 @@ impl Call {
             true => self.own_tag,
             false => desk.mint_tag(self.shard, self.key),
         };
-        let a = self.caller_dialog(desk, a_tag)?;
+        let Some(a) = self.caller_dialog(desk, a_tag) else {
+            if a_tag != self.own_tag {
+                desk.tags.remove(&a_tag);
+            }
+            return None;
+        };
         self.pairs.push(Pair::early(leg, a, b, a_tag));
         let pair = self.pairs.len() - 1;
         self.aim(desk, pair, Side::B);

@@ -34,6 +34,7 @@ dialogues! {
     bye_crosses_reinvite
     bye_from_both_sides
     bye_in_early_dialog
+    caller_without_a_way_back
     cancel_against_200
     cancel_before_1xx
     cancel_of_our_own_spiral

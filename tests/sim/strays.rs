@@ -35,7 +35,8 @@ impl World {
     pub fn strangers(&mut self) {
         if self.options.strays {
             for _ in 0..60 {
-                let at = self.strays.rng.between(1, 40_000) * MS;
+                // Never at the moment of a timer, which would then go off under a stranger's name.
+                let at = self.strays.rng.between(1, 40_000) * MS + 7;
                 self.at(at, Event::Stray);
             }
         }

@@ -41,9 +41,9 @@ pub fn who_refreshes_is_told(e: &Evidence) -> Result<(), String> {
         for (_, text, code) in served.finals().filter(|(_, _, code)| (200..300).contains(code)) {
             let session = text.get("session-expires");
             let binds = text.all("require").any(|tags| tags.contains("timer"));
-            let by_sender = session.ends_with(";refresher=uac");
+            let unsaid = !session.is_empty() && !session.contains(";refresher=");
             let silent = knows && served.opens() && session.is_empty();
-            if silent || (!session.is_empty() && !knows) || by_sender != binds {
+            if silent || (!session.is_empty() && !knows) || binds == session.is_empty() || unsaid {
                 let call = text.call_id();
                 return Err(format!(
                     "{code} to {call} says `{session}`, timers known: {knows}, bound: {binds}"
