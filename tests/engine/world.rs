@@ -347,7 +347,7 @@ impl World {
         };
         match &record.change {
             Change::Leg(event) => {
-                let last = steps(event.leg.leg).last();
+                let last = steps(event.leg.leg).next_back();
                 let next = if event.sequence() == 0 { last.is_none() } else { last < Some(event.sequence()) };
                 assert!(next, "{event:?} behind {last:?}");
             }
@@ -356,7 +356,7 @@ impl World {
                     if let Change::Leg(event) = &known.change
                         && known.call == record.call
                     {
-                        assert_eq!(steps(event.leg.leg).last(), Some(3), "a leg without its end");
+                        assert_eq!(steps(event.leg.leg).next_back(), Some(3), "a leg without its end");
                     }
                 }
             }
