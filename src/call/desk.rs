@@ -134,8 +134,8 @@ pub enum Effect {
 
 /// What calls look up in the directory of the moment.
 pub trait Provision: std::fmt::Debug {
-    /// The gateway of an organization's `<Number>`s.
-    fn gateway(&self, organization: OrganizationSid) -> Option<Arc<Gateway>>;
+    /// The gateways of an organization's `<Number>`s, in no order.
+    fn gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>>;
     /// An organization.
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>>;
     /// Whether the account has this number.

@@ -20,6 +20,7 @@ use crate::call::trace::TraceItem;
 use crate::flow::{Destination, Transport};
 use crate::ids::CallSid;
 use crate::reason::Reason;
+use crate::routing::model::Gateway;
 use crate::sip::{Message, Method, Uri, Writer};
 use crate::transport::next_hop::{self, Unresolved};
 
@@ -222,7 +223,7 @@ impl Call {
             run.began = Some(desk.now);
             run.timer = Some(desk.start(run.dial.timeout, self.key, What::DialTimeout));
         }
-        let elsewhere = run.forks.iter().any(|fork| fork.leg == Some(leg) && !fork.hops.is_empty());
+        let elsewhere = run.forks.iter().any(|fork| fork.leg == Some(leg) && fork.may_go_on());
         if elsewhere {
             let after = desk.config.first_response;
             self.legs[leg].first_response = Some(desk.start(after, self.key, What::FirstResponse(leg)));
@@ -365,7 +366,13 @@ impl Call {
     }
 
     /// Makes a noun ready: its Request-URI, its next hop, the caller id it is shown.
-    pub(super) fn plan(&self, desk: &Desk, noun: &Noun, dial: &Dial) -> Result<(Plan, Host), Reason> {
+    pub(super) fn plan(
+        &self,
+        desk: &Desk,
+        noun: &Noun,
+        dial: &Dial,
+        gateway: Option<&Gateway>,
+    ) -> Result<(Plan, Host), Reason> {
         let now = desk.provision.as_ref().ok_or(Reason::Internal)?;
         if let Some(id) = &dial.caller_id
             && !callerid::may_show(now.as_ref(), &self.facts, id)
@@ -378,14 +385,14 @@ impl Call {
         let uri: Arc<[u8]> = match &noun.target {
             Target::Sip(uri) => uri.as_bytes().into(),
             Target::Number(number) => {
-                let gateway = self.gateway(desk).ok_or(Reason::NoGateway)?;
+                let gateway = gateway.ok_or(Reason::NoGateway)?;
                 trusted = gateway.trusted;
                 transport = gateway.transport;
                 caller_id = match self.emergency {
-                    Some(_) => callerid::for_help(&self.facts, &self.trunk, &gateway),
-                    None => Some(callerid::toward(&self.facts, &self.trunk, &gateway, caller_id)),
+                    Some(_) => callerid::for_help(&self.facts, &self.trunk, gateway),
+                    None => Some(callerid::toward(&self.facts, &self.trunk, gateway, caller_id)),
                 };
-                callerid::gateway_uri(&gateway, number)
+                callerid::gateway_uri(gateway, number)
             }
             Target::Client(name) => {
                 let organization = now.organization(self.facts.organization);
@@ -419,16 +426,10 @@ impl Call {
             |uri: &&[u8]| uri.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"urn:service:"));
         urns.into_iter().find(is_service).map(Into::into)
     }
-
-    fn gateway(&self, desk: &Desk) -> Option<Arc<crate::routing::model::Gateway>> {
-        match &self.emergency {
-            Some(gateway) => Some(gateway.clone()),
-            None => desk.provision.as_ref()?.gateway(self.facts.organization),
-        }
-    }
 }
 
 /// A host, as a URI names it.
+#[derive(Debug)]
 pub(super) enum Host {
     /// An address literal.
     At(Destination),

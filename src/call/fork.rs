@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use crate::call::ask::{Answer, Question};
 use crate::call::desk::Desk;
 use crate::call::dialling::Host;
-use crate::call::instructions::Dial;
+use crate::call::instructions::{Dial, Target};
 use crate::call::program::{self, Failure};
 use crate::call::state::{Call, Fork, Phase, Run};
 use crate::call::trace::TraceItem;
+use crate::flow::Destination;
 use crate::reason::Reason;
 
 /// The Max-Breadth of a caller that names none, and the most that is granted (RFC 5393 5.3.3).
@@ -21,13 +22,17 @@ impl Call {
         self.phase = Phase::Dialling;
         let mut hosts = Vec::with_capacity(dial.nouns.len());
         let mut run = Run { dial, forks: Vec::new(), timer: None, began: None, rang: None, best: None };
+        let gateways = self.gateways(desk);
         for noun in &run.dial.nouns {
-            match self.plan(desk, noun, &run.dial) {
+            match self.plan(desk, noun, &run.dial, gateways.first().map(AsRef::as_ref)) {
                 Ok((plan, host)) => {
+                    let others = gateways.iter().skip(1).filter(|_| matches!(noun.target, Target::Number(_)));
+                    let more = others.filter_map(|other| self.plan(desk, noun, &run.dial, Some(other)).ok());
                     run.forks.push(Fork {
                         plan,
                         breadth: 0,
                         hops: VecDeque::new(),
+                        more: more.collect(),
                         resolving: None,
                         leg: None,
                     });
@@ -69,6 +74,10 @@ impl Call {
     fn start_fork(&mut self, desk: &mut Desk, fork: usize, host: Host) {
         match host {
             Host::At(hop) => {
+                // A gateway that is dead lets the others go before it.
+                if self.comes_last(desk, fork, hop) {
+                    return;
+                }
                 self.at_fork(fork, |fork| fork.hops = [hop].into());
                 self.next_hop(desk, fork);
             }
@@ -106,7 +115,35 @@ impl Call {
             }
             self.note_failure(Failure { status: 500, reason: Reason::TargetUnreachable }, None);
         }
-        false
+        self.next_gateway(desk, fork)
+    }
+
+    /// Goes on with a fork through its next gateway. False: there is none.
+    fn next_gateway(&mut self, desk: &mut Desk, fork: usize) -> bool {
+        let next = self.dial.as_mut().and_then(|run| run.forks[fork].more.pop_front());
+        let Some((plan, host)) = next else { return false };
+        self.at_fork(fork, |fork| fork.plan = plan);
+        self.start_fork(desk, fork, host);
+        self.dial.as_ref().is_some_and(|run| !run.forks[fork].is_over())
+    }
+
+    /// Puts a gateway whose only place did not answer lately behind the others, once. False: there is
+    /// no other, or it answered.
+    fn comes_last(&mut self, desk: &mut Desk, fork: usize, hop: Destination) -> bool {
+        let is_dead = desk.dead.has(desk.now, &hop);
+        let others = self.dial.as_ref().is_some_and(|run| {
+            let alive = |host: &Host| !matches!(host, Host::At(hop) if desk.dead.has(desk.now, hop));
+            run.forks[fork].more.iter().any(|(_, host)| alive(host))
+        });
+        if !(is_dead && others) {
+            return false;
+        }
+        let Some(run) = self.dial.as_mut() else { return false };
+        let of = &mut run.forks[fork];
+        let Some((plan, host)) = of.more.pop_front() else { return false };
+        of.more.push_back((std::mem::replace(&mut of.plan, plan), Host::At(hop)));
+        self.start_fork(desk, fork, host);
+        true
     }
 
     /// A leg failed: its fork's next address, or one fork less. The others ring on, unless it was
@@ -143,6 +180,7 @@ impl Call {
         let mut legs = Vec::with_capacity(run.forks.len());
         for fork in &mut run.forks {
             fork.hops.clear();
+            fork.more.clear();
             legs.extend(fork.leg.take());
             if let Some(ask) = fork.resolving.take() {
                 desk.abort(ask);

@@ -6,7 +6,7 @@
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
-//!   rung together), `program` (which verb is next) and `callerid`.
+//!   rung together), `program` (which verb is next) `gateways` (where a number leaves) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
@@ -35,6 +35,7 @@ mod ending;
 pub mod events;
 pub mod facts;
 mod fork;
+mod gateways;
 pub mod generator;
 pub mod headers;
 pub mod instructions;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::call::ask::AskId;
 use crate::call::auth::Auth;
 use crate::call::desk::CallKey;
+use crate::call::dialling::Host;
 use crate::call::facts::CallFacts;
 use crate::call::instructions::{Credentials, Dial, NounCallback};
 use crate::call::mint::{Branch, Chain, Tag};
@@ -129,6 +130,8 @@ pub(super) struct Fork {
     pub breadth: u32,
     /// Where it can still be reached.
     pub hops: VecDeque<Destination>,
+    /// The other gateways that lead to it, each tried where those before it failed.
+    pub more: VecDeque<(Plan, Host)>,
     /// Its host name is being resolved.
     pub resolving: Option<AskId>,
     /// The leg that is ringing.
@@ -136,6 +139,11 @@ pub(super) struct Fork {
 }
 
 impl Fork {
+    /// There is another place to try.
+    pub fn may_go_on(&self) -> bool {
+        !self.hops.is_empty() || !self.more.is_empty()
+    }
+
     /// Nothing rings, nothing will.
     pub const fn is_over(&self) -> bool {
         self.leg.is_none() && self.resolving.is_none()

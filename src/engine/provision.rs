@@ -12,8 +12,8 @@ use crate::routing::model::{Gateway, Organization};
 pub(super) struct Live(pub Arc<Directory>);
 
 impl Provision for Live {
-    fn gateway(&self, organization: OrganizationSid) -> Option<Arc<Gateway>> {
-        self.0.gateway_for(organization).cloned()
+    fn gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        self.0.gateways_for(organization)
     }
 
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>> {

@@ -116,8 +116,19 @@ impl FrameIndex {
         self.gateways.iter().find(|gateway| gateway.sid == sid)
     }
 
+    /// The active gateways for calls of `organization`: its own, or where it has none the shared ones.
+    #[must_use]
+    pub fn gateways_for(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        let of = |owner: Option<OrganizationSid>| {
+            let usable = |g: &&Arc<Gateway>| g.status == Status::Active && g.organization == owner;
+            self.gateways.iter().filter(usable).cloned().collect::<Vec<_>>()
+        };
+        let own = of(Some(organization));
+        if own.is_empty() { of(None) } else { own }
+    }
+
     /// The active gateway for calls of `organization`: its own first, then a shared one; among
-    /// several the first by name.
+    /// several that of the lowest priority, then the first by name.
     #[must_use]
     pub fn gateway_for(
         &self,
@@ -130,7 +141,7 @@ impl FrameIndex {
                 .iter()
                 .filter(usable)
                 .filter(move |g| g.organization == owner)
-                .min_by_key(|g| &g.name)
+                .min_by_key(|g| (g.priority, &g.name))
         };
         organization.and_then(|sid| of(Some(sid))).or_else(|| of(None))
     }

@@ -343,6 +343,10 @@ pub struct Gateway {
     pub caller_id_format: CallerIdFormat,
     /// Shows a number of the account instead of the caller's own.
     pub own_caller_id: bool,
+    /// Lower ones are tried first.
+    pub priority: u16,
+    /// Its share of the calls among equals of priority; 0: only behind them.
+    pub weight: u16,
 }
 
 /// The spelling of a caller id.

@@ -123,6 +123,8 @@ pub(crate) fn gateway(row: GatewayRow) -> Gateway {
         trusted: row.trusted,
         caller_id_format: row.caller_id_format,
         own_caller_id: row.own_caller_id,
+        priority: row.priority,
+        weight: row.weight,
     }
 }
 

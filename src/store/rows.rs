@@ -322,10 +322,14 @@ table! {
         10 caller_id_format: CallerIdFormat,
         /// Shows a number of the account instead of the caller's own.
         11 own_caller_id: bool,
+        /// Lower ones are tried first.
+        12 priority: u16,
+        /// Its share among equals of priority.
+        13 weight: u16,
         /// When it was made.
-        12 created_at: Timestamp,
+        14 created_at: Timestamp,
         /// When it was last changed.
-        13 updated_at: Timestamp,
+        15 updated_at: Timestamp,
     }
 }
 
@@ -560,6 +564,8 @@ impl GatewayRow {
             trusted: false,
             caller_id_format: CallerIdFormat::PlusE164,
             own_caller_id: false,
+            priority: 10,
+            weight: 10,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

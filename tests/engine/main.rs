@@ -65,6 +65,7 @@ dialogues! {
     fork_single_early_dialog
     fork_timeout
     go_on_from_outside
+    gateway_group
     hangup_from_outside
     held_bye_meets_bye
     hold_and_resume

@@ -661,6 +661,7 @@ fn organization() -> Organization {
 }
 
 fn gateway(address: &str) -> Gateway {
+    let (address, priority) = address.split_once('@').unwrap_or((address, "10"));
     let (host, port) = address.rsplit_once(':').expect("host:port");
     Gateway {
         sid: callgate::ids::GatewaySid(1),
@@ -674,6 +675,8 @@ fn gateway(address: &str) -> Gateway {
         trusted: true,
         caller_id_format: CallerIdFormat::PlusE164,
         own_caller_id: false,
+        priority: priority.parse().expect("a number"),
+        weight: 10,
     }
 }
 

@@ -154,6 +154,8 @@ fn gateway(sid: u128, organization: Option<OrganizationSid>, emergency: bool) ->
         trusted: true,
         caller_id_format: CallerIdFormat::PlusE164,
         own_caller_id: false,
+        priority: 10,
+        weight: 10,
     })
 }
 

@@ -26,6 +26,8 @@ pub(in crate::api) const KNOWN: &[&str] = &[
     "trusted",
     "caller_id_format",
     "own_caller_id",
+    "priority",
+    "weight",
 ];
 
 pub(super) async fn list(State(api): State<Api>, _admin: Admin) -> Result<Response, ApiError> {
@@ -87,7 +89,9 @@ fn apply(fields: &Fields, row: &mut GatewayRow) -> Result<(), ApiError> {
     fields.flag("emergency", &mut row.emergency)?;
     fields.flag("trusted", &mut row.trusted)?;
     fields.word("caller_id_format", &mut row.caller_id_format)?;
-    fields.flag("own_caller_id", &mut row.own_caller_id)
+    fields.flag("own_caller_id", &mut row.own_caller_id)?;
+    fields.count("priority", &mut row.priority)?;
+    fields.count("weight", &mut row.weight)
 }
 
 fn print(row: &GatewayRow) -> Value {
@@ -103,6 +107,8 @@ fn print(row: &GatewayRow) -> Value {
         "trusted": row.trusted,
         "caller_id_format": row.caller_id_format.word(),
         "own_caller_id": row.own_caller_id,
+        "priority": row.priority,
+        "weight": row.weight,
         "created": row.created_at.word(),
         "updated": row.updated_at.word(),
     })

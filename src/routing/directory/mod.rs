@@ -194,6 +194,12 @@ impl Directory {
         self.frame.gateway_for(Some(organization), false)
     }
 
+    /// All gateways that `<Number>` calls of `organization` may leave through.
+    #[must_use]
+    pub fn gateways_for(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        self.frame.gateways_for(organization)
+    }
+
     /// The gateway emergency calls leave through.
     #[must_use]
     pub fn emergency_gateway(&self, organization: Option<OrganizationSid>) -> Option<&Arc<Gateway>> {

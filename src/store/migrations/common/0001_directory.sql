@@ -275,6 +275,10 @@ CREATE TABLE gateways (
                 CHECK (caller_id_format IN ('+e164', 'e164', 'national')),
     own_caller_id BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT gateways_own_caller_id_is_true_or_false CHECK (own_caller_id IN (TRUE, FALSE)),
+    priority    BIGINT NOT NULL DEFAULT 10
+                CONSTRAINT gateways_priority_is_0_to_65535 CHECK (priority BETWEEN 0 AND 65535),
+    weight      BIGINT NOT NULL DEFAULT 10
+                CONSTRAINT gateways_weight_is_0_to_65535 CHECK (weight BETWEEN 0 AND 65535),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT gateways_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
