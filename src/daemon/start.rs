@@ -206,6 +206,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
             instance,
             budget: allowance.clone(),
             keys: keys.clone(),
+            names: providers.cnam.clone(),
             origin: clock.origin_wall(),
         }),
         client: client.clone(),

@@ -66,6 +66,8 @@ fn facts(call: u128, told: bool) -> Arc<CallFacts> {
         status_callback: told.then_some(hook),
         fallback_target: Some("sip:desk@pbx.example".into()),
         application: Some(ApplicationSid(7)),
+        name_lookup: true,
+        name_prefix: Some("Sales".into()),
     };
     Arc::new(CallFacts {
         call: CallSid(call),

@@ -23,7 +23,9 @@ fields! {
     ConnectionId { 0 }
     Flow { transport, listener, local, peer, connection }
     Hook { url, method }
-    VoiceProfile { voice, voice_fallback, status_callback, fallback_target, application }
+    VoiceProfile {
+        voice, voice_fallback, status_callback, fallback_target, application, name_lookup, name_prefix,
+    }
     CallFacts {
         call, account, organization, number, number_text, trunk, profile, base_url, post_query_in_body, from,
         to, sip_to, caller_name, forwarded_from, sip_call_id, sip_source, sip_headers, started, generation,

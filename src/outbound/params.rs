@@ -19,6 +19,13 @@ impl<'a> Params<'a> {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Gives the first with this name another value.
+    pub fn set(&mut self, name: &str, value: impl Into<Cow<'a, str>>) {
+        if let Some(pair) = self.0.iter_mut().find(|(known, _)| known == name) {
+            pair.1 = value.into();
+        }
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))

@@ -79,6 +79,8 @@ impl Chosen<'_> {
             status_callback: application.status_callback.clone().or_else(|| own.status_callback.clone()),
             fallback_target: own.fallback_target.clone(),
             application: Some(application.sid),
+            name_lookup: own.name_lookup || application.name_lookup,
+            name_prefix: own.name_prefix.clone(),
         })
     }
 }

@@ -123,6 +123,8 @@ pub struct Application {
     pub voice_fallback: Option<Hook>,
     /// `StatusCallback`.
     pub status_callback: Option<Hook>,
+    /// Whether a provider is asked for callers' names.
+    pub name_lookup: bool,
 }
 
 /// What is asked and told about the calls of a number; shared by all numbers that have the same.
@@ -142,6 +144,10 @@ pub struct VoiceProfile {
     pub fallback_target: Option<Arc<str>>,
     /// The number's application, where it names one.
     pub application: Option<ApplicationSid>,
+    /// Whether a provider is asked for the caller's name.
+    pub name_lookup: bool,
+    /// Put before the caller's name.
+    pub name_prefix: Option<Arc<str>>,
 }
 
 /// One number: an exact one, a pattern or the catch-all.

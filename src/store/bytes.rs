@@ -51,6 +51,8 @@ impl Out {
         }
         self.optional(profile.fallback_target.as_deref(), Self::text);
         self.optional(profile.application, |out, sid| out.u128(sid.0));
+        self.u8(u8::from(profile.name_lookup));
+        self.optional(profile.name_prefix.as_deref(), Self::text);
     }
 
     /// Numbers, the profiles they share written once before them.
@@ -140,6 +142,8 @@ impl<'a> In<'a> {
             status_callback: self.optional(Self::hook)?,
             fallback_target: self.optional(|input| input.text().map(Arc::from))?,
             application: self.optional(|input| input.u128().map(ApplicationSid))?,
+            name_lookup: self.u8()? == 1,
+            name_prefix: self.optional(|input| input.text().map(Arc::from))?,
         })
     }
 

@@ -69,6 +69,7 @@ pub(crate) fn application(row: &ApplicationRow) -> Application {
         voice: hook(row.voice_url.as_deref(), row.voice_method),
         voice_fallback: hook(row.voice_fallback_url.as_deref(), row.voice_fallback_method),
         status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
+        name_lookup: row.voice_caller_id_lookup,
     }
 }
 
@@ -159,6 +160,10 @@ table! {
         13 status_callback_method: Method,
         /// Rung when no URL answers.
         14 fallback_target: Option<String>,
+        /// Whether the caller's name is looked up.
+        15 voice_caller_id_lookup: bool,
+        /// Put before the caller's name.
+        16 caller_name_prefix: Option<String>,
     }
 }
 
@@ -166,7 +171,10 @@ table! {
 pub(crate) const HELD: &str = "state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted') ";
 
 /// The columns of [`RoutedRow`] that make the profile.
-const PROFILE: std::ops::Range<usize> = 6..14;
+const PROFILE: std::ops::Range<usize> = 6..16;
+
+/// The one among them that is no text.
+const LOOKUP: usize = 14;
 
 /// Reads rows of [`RoutedRow`] column by column, without its strings; numbers with the same URLs
 /// share one profile.
@@ -197,7 +205,12 @@ impl NumberReader {
     fn profile(&mut self, row: &Row) -> Result<Arc<VoiceProfile>, BadRow> {
         self.key.clear();
         for column in PROFILE {
-            self.key.push_str(row.text(column).ok().flatten().unwrap_or_default());
+            match column {
+                LOOKUP => {
+                    self.key.push(if row.bool(column).ok().flatten().unwrap_or(false) { '1' } else { '0' })
+                }
+                _ => self.key.push_str(row.text(column).ok().flatten().unwrap_or_default()),
+            }
             self.key.push('\n');
         }
         if let Some(profile) = self.shared.get(self.key.as_str()) {
@@ -224,5 +237,7 @@ fn profile(row: &RoutedRow) -> VoiceProfile {
         status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
         fallback_target: some(row.fallback_target.as_deref()),
         application: row.voice_application_id,
+        name_lookup: row.voice_caller_id_lookup,
+        name_prefix: some(row.caller_name_prefix.as_deref()),
     }
 }

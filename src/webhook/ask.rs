@@ -13,7 +13,8 @@ use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
 use crate::ids::{AccountSid, InstanceSid};
 use crate::outbound::{
-    BadUrl, Client, Failure, Identity, Params, Request, Response, Target, voice_params, without_secrets,
+    BadUrl, Client, Failure, Identity, Params, Provider, Request, Response, Target, voice_params,
+    without_secrets,
 };
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, SigningKeys};
@@ -21,6 +22,9 @@ use crate::routing::model::{Hook, Method, SigningKeys};
 /// The signing keys of an account; `None` when it is gone (then the call is over soon anyway, and
 /// its requests are signed with empty keys).
 pub type Keys = Arc<dyn Fn(AccountSid) -> Option<Arc<SigningKeys>> + Send + Sync>;
+
+/// The caller's name may take this part of the budget.
+const NAME_SHARE: u32 = 4;
 
 /// HTTP redirects followed per URL.
 const REDIRECTS: usize = 3;
@@ -34,6 +38,8 @@ pub struct Setup {
     pub budget: Allowance,
     /// Where keys are found.
     pub keys: Keys,
+    /// Who knows callers' names.
+    pub names: Option<Provider>,
     /// The wall clock's time at the engine's origin ([`crate::time::Instant::ZERO`]).
     pub origin: SystemTime,
 }
@@ -43,6 +49,7 @@ pub struct Setup {
 pub struct Webhook {
     setup: Arc<Setup>,
     client: Client,
+    names: Option<Provider>,
 }
 
 /// An answer and how it came about.
@@ -79,7 +86,8 @@ impl Webhook {
     /// A webhook of one thread.
     #[must_use]
     pub fn new(setup: Arc<Setup>, client: Client) -> Self {
-        Self { setup, client }
+        let names = setup.names.as_ref().map(Provider::for_another_thread);
+        Self { setup, client, names }
     }
 
     /// Asks the application and, when it fails, its fallback. Never takes longer than `limit`, nor
@@ -137,8 +145,10 @@ impl<'a> Asking<'a> {
         let share = |read: &Stored<'_>| read.1.as_ref().ok().and_then(|target| target.share());
         let budget = self.webhook.setup.budget.get();
         let budget = Budget::split(budget, primary.as_ref().and_then(share), fallback.as_ref().map(share));
+        let began = Instant::now();
+        let end = began + budget.total.min(limit);
+        self.name_caller(budget.total.min(limit) / NAME_SHARE).await;
         let start = Instant::now();
-        let end = start + budget.total.min(limit);
         let message = format!("msg_{}_{kind}{}", question.facts.call, id.0);
         let mut last = Refusal::of(Reason::NumberWithoutApplication);
         if let Some(stored) = &primary {
@@ -159,6 +169,40 @@ impl<'a> Asking<'a> {
             }
         }
         Answer::NoDocument { reason: last.reason, http_status: last.status }
+    }
+
+    /// Fills `CallerName`: by the provider where the number asks for it, with the number's prefix. A name that
+    /// does not come in its part of the budget is no reason to keep the application waiting.
+    async fn name_caller(&mut self, limit: Duration) {
+        let facts = &self.question.facts;
+        let mut name = std::borrow::Cow::Borrowed(&*facts.caller_name);
+        let is_number =
+            facts.from.len() > 1 && facts.from.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
+        if let Some(provider) = self.webhook.names.as_ref().filter(|_| facts.profile.name_lookup && is_number)
+        {
+            let told =
+                tokio::time::timeout(limit, provider.get_kept("name", &[("number", &facts.from)], limit))
+                    .await;
+            match told {
+                Ok(Ok(answer)) => {
+                    let known =
+                        answer.get("data").and_then(|data| data.get("name")).and_then(|name| name.as_str());
+                    if let Some(known) =
+                        known.filter(|known| !known.is_empty() && !known.contains(char::is_control))
+                    {
+                        name = known.to_owned().into();
+                    }
+                }
+                Ok(Err(error)) => {
+                    tracing::info!(%error, call = %facts.call, "the caller's name was not found")
+                }
+                Err(_) => tracing::info!(call = %facts.call, "the caller's name did not come in time"),
+            }
+        }
+        if let Some(prefix) = &facts.profile.name_prefix {
+            name = format!("{prefix}{}{name}", if name.is_empty() { "" } else { " " }).into();
+        }
+        self.params.set("CallerName", name);
     }
 
     fn read<'h>(&self, hook: &'h Hook) -> Stored<'h> {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use callgate::call::facts::CallFacts;
 use callgate::dns::Resolver;
 use callgate::ids::{AccountSid, CallSid, InstanceSid, NumberSid, OrganizationSid, TrunkSid};
-use callgate::outbound::{AllowPrivate, Client, Config, Urls};
+use callgate::outbound::{AllowPrivate, Client, Config, Provider, Urls};
 use callgate::routing::model::{Hook, Method, SigningKeys, VoiceProfile};
 use callgate::time::Instant;
 use callgate::webhook::{Keys, Setup, Webhook};
@@ -69,8 +69,13 @@ pub fn client() -> Client {
 }
 
 pub fn webhook_with(client: Client, budget: Duration) -> Webhook {
+    webhook_knowing(client, budget, None)
+}
+
+/// A webhook that asks for callers' names.
+pub fn webhook_knowing(client: Client, budget: Duration, names: Option<Provider>) -> Webhook {
     let origin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_530_785_730);
-    let setup = Setup { instance: InstanceSid(9), budget: budget.into(), keys: keys(), origin };
+    let setup = Setup { instance: InstanceSid(9), budget: budget.into(), keys: keys(), names, origin };
     Webhook::new(Arc::new(setup), client)
 }
 

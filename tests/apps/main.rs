@@ -5,6 +5,7 @@ mod callbacks;
 mod cost;
 mod facts;
 mod guard;
+mod names;
 mod server;
 mod signatures;
 mod tls;

@@ -218,6 +218,7 @@ fn application(sid: u128, voice: Option<Hook>) -> Arc<Application> {
         voice,
         voice_fallback: None,
         status_callback: None,
+        name_lookup: false,
     })
 }
 
