@@ -45,7 +45,7 @@ pub(super) async fn upsert(
     if let Some(key) = &key
         && let Some((of, answer)) = api.service.store().answered(key).await.map_err(ServiceError::from)?
     {
-        return again(&of == &digest, &answer);
+        return again(of == digest, &answer);
     }
     let existing = existing(map.remove("existing"))?;
     let defaults = match map.remove("defaults") {
