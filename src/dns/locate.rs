@@ -14,9 +14,11 @@ use super::resolver::{Asked, Inner, Resolver, told};
 use crate::flow::{Destination, Transport};
 use crate::transport::next_hop::{Unresolved, default_port};
 
-/// Places of one name that are tried, and SRV records that are followed.
+/// Places of one name that are tried, SRV records that are followed, and services that NAPTR records
+/// may name.
 const MOST_PLACES: usize = 32;
 const MOST_RECORDS: usize = 16;
+const MOST_SERVICES: usize = 8;
 
 impl Resolver {
     /// Where a next hop is to be reached, best first: NAPTR chooses the transport, SRV host and
@@ -72,10 +74,8 @@ impl Inner {
         if !named.is_empty() && named != usual {
             records = asked.srv_of_all(&named).await;
         }
-        if records.is_empty() {
-            return None;
-        }
-        Some(self.places(records).await)
+        // Records that all say `.` are an answer too: not served here, at no address (RFC 2782).
+        Some(self.places(records?).await)
     }
 
     /// The addresses of the hosts that SRV records name, in their order.
@@ -120,23 +120,32 @@ impl Asked {
         found.answers().iter().filter_map(|record| naptr(&record.data)).collect()
     }
 
-    /// The SRV records of services, those of one behind those of the one before it.
-    async fn srv_of_all(&self, services: &[(Transport, String)]) -> Vec<(Transport, Srv)> {
+    /// The SRV records of services, those of one behind those of the one before it; `None`: there is
+    /// no such record.
+    async fn srv_of_all(&self, services: &[(Transport, String)]) -> Option<Vec<(Transport, Srv)>> {
         let of = |(transport, name): &(Transport, String)| {
             let (transport, name) = (*transport, name.clone());
-            async move { self.srv(&name).await.into_iter().map(move |record| (transport, record)) }
+            async move { (transport, self.srv(&name).await) }
         };
-        join_all(services.iter().map(of)).await.into_iter().flatten().collect()
+        let mut all = None;
+        for (transport, found) in join_all(services.iter().take(MOST_SERVICES).map(of)).await {
+            if let Some(found) = found {
+                let found = found.into_iter().map(|record| (transport, record));
+                all.get_or_insert_with(Vec::new).extend(found);
+            }
+        }
+        all
     }
 
-    async fn srv(&self, name: &str) -> Vec<Srv> {
+    /// `None`: no such record, or nobody to say so.
+    async fn srv(&self, name: &str) -> Option<Vec<Srv>> {
         let found = match self.servers.lookup(name, RecordType::SRV).await {
             Ok(found) => found,
             Err(error) => {
                 if told(&error).kind() != io::ErrorKind::NotFound {
                     tracing::info!(name, %error, "SRV could not be asked");
                 }
-                return Vec::new();
+                return None;
             }
         };
         let srv = |data: &RData| match data {
@@ -148,8 +157,8 @@ impl Asked {
             }),
             _ => None,
         };
-        let records = found.answers().iter().filter_map(|record| srv(&record.data)).collect();
-        order::by_weight(records, below)
+        let records: Vec<Srv> = found.answers().iter().filter_map(|record| srv(&record.data)).collect();
+        (!records.is_empty()).then(|| order::by_weight(records, below))
     }
 }
 

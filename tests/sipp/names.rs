@@ -73,6 +73,8 @@ async fn without_naptr_srv_is_asked_of_every_transport_and_without_srv_the_addre
     assert_eq!(places(&resolver, "sip:a.test").await, ["UDP 127.0.0.1:5060"]);
     assert_eq!(places(&resolver, "sips:a.test").await, ["TLS 127.0.0.1:5061"]);
     assert!(places(&resolver, "sip:nobody.test").await.is_empty());
+    // RFC 2782: "." says that it is not served, at no address either.
+    assert!(places(&resolver, "sip:not.test").await.is_empty());
 }
 
 #[tokio::test]
