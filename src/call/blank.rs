@@ -113,6 +113,7 @@ impl Pair {
             held_bye: None,
             alive: [true; 2],
             stirred: false,
+            unreached: [false; 2],
             liveness: None,
         }
     }

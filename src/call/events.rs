@@ -95,6 +95,9 @@ impl Call {
             (_, Role::Liveness(pair, caller), Tell::TimedOut(_)) => {
                 self.liveness_answered(desk, pair, side_of(caller), 408);
             }
+            (_, Role::Liveness(pair, caller), Tell::TransportError) => {
+                self.liveness_unreached(desk, pair, side_of(caller));
+            }
             _ => {}
         }
     }

@@ -35,7 +35,16 @@ impl Call {
 
     /// The answer to such an OPTIONS: any but 408 and 481 says that the dialog is known.
     pub(super) fn liveness_answered(&mut self, desk: &mut Desk, pair: usize, side: Side, code: u16) {
+        self.pairs[pair].unreached[side as usize] = false;
         if matches!(code, 408 | 481) && !self.over {
+            self.peer_lost(desk, pair, Some(side));
+        }
+    }
+
+    /// Such an OPTIONS could not be sent. A lost connection ends no call; a side that cannot be reached
+    /// at the next look either is gone (8.1.3.1).
+    pub(super) fn liveness_unreached(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        if std::mem::replace(&mut self.pairs[pair].unreached[side as usize], true) && !self.over {
             self.peer_lost(desk, pair, Some(side));
         }
     }

@@ -44,6 +44,7 @@ impl Call {
             return self.refuse_request(desk, server, flow, request, 500, Some(Reason::BadRequest));
         }
         self.pairs[pair].stirred = true;
+        self.pairs[pair].unreached[side as usize] = false;
         self.ride(desk, flow);
         match method {
             Method::Bye => self.hung_up(desk, pair, side, server, flow, request),

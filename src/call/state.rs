@@ -280,6 +280,8 @@ pub(super) struct Pair {
     pub alive: [bool; 2],
     /// Something went on since the last liveness check.
     pub stirred: bool,
+    /// The last OPTIONS of a liveness check could not be sent to this side.
+    pub unreached: [bool; 2],
     pub liveness: Option<TimerId>,
 }
 
