@@ -72,7 +72,8 @@ pub(super) fn agreed(request: &Message<'_>, asked: Option<u32>, response: &Messa
     let (interval, refresher) = match said {
         Some(said) => {
             let other = if knows { Refresher::Uac } else { Refresher::Uas };
-            (said.interval, said.refresher.unwrap_or(other))
+            // Nobody may make it shorter than the least there is (RFC 4028 9), nor end a call by it.
+            (said.interval.max(LEAST), said.refresher.unwrap_or(other))
         }
         // The far side knows no timers: whoever asked refreshes, where it can (RFC 4028 8.2).
         None => (asked?, Refresher::Uac),

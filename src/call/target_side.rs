@@ -16,6 +16,10 @@ use crate::dialog::{Dialog, Local};
 use crate::reason::Reason;
 use crate::sip::{Kept, Message, Method, Name};
 
+/// Dialogs that one INVITE may open, early ones included, and 2xx of it that may lose: a proxy behind
+/// the target has no more branches than Max-Breadth grants, and what goes beyond is nobody's.
+const MOST_DIALOGS: usize = 64;
+
 impl Call {
     /// A response to the INVITE of a leg.
     pub(super) fn leg_responded(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
@@ -77,6 +81,9 @@ impl Call {
             return self.ring(desk, 180, self.own_tag, None, None);
         }
         let (mut tag, mut of) = (self.own_tag, None);
+        if self.opens_too_many(leg, response) {
+            return;
+        }
         if let Some(pair) = self.pair_of(desk, leg, response) {
             let Ok(source) = self.in_order(pair, response) else { return };
             (tag, of) = (self.pairs[pair].a_tag, source);
@@ -160,6 +167,9 @@ impl Call {
         if let Some(loser) = self.legs[leg].losers.iter().find(|loser| loser.tag == tag) {
             return desk.send(loser.flow, &loser.ack, crate::call::ask::SendToken::default());
         }
+        if self.legs[leg].losers.len() >= MOST_DIALOGS {
+            return;
+        }
         let mut dialog = self.target_dialog(leg, response).unwrap_or_else(|| self.bare_dialog(leg, response));
         let near = dialog.flow;
         target::aim(&desk.config, &mut dialog, &near);
@@ -236,13 +246,23 @@ impl Call {
         self.tell_early_over(desk, failure.status);
     }
 
+    /// Whether a provisional response would open one more dialog than its INVITE may.
+    fn opens_too_many(&self, leg: usize, response: &Message<'_>) -> bool {
+        let of_leg = || self.pairs.iter().filter(|pair| pair.leg == leg);
+        let is_new = |tag: &[u8]| !of_leg().any(|pair| &*pair.b.remote_tag == tag);
+        of_leg().count() >= MOST_DIALOGS && response.to().tag().is_some_and(is_new)
+    }
+
     /// The pair of a target's dialog, made when its tag is new. `None`: the response opens none.
     fn pair_of(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> Option<usize> {
         // A peer of RFC 2543 may give its 2xx no tag: the tag is null then (12.1.2).
         let is_final = response.code().is_some_and(|code| code >= 200);
         let tag = response.to().tag().or(is_final.then_some(b""))?;
         let known = self.pairs.iter().position(|pair| pair.leg == leg && &*pair.b.remote_tag == tag);
-        if known.is_some() {
+        if let Some(pair) = known {
+            // The INVITE may have been sent again since: our numbers only rise (12.2.1.1).
+            let b = &mut self.pairs[pair].b;
+            b.local_cseq = b.local_cseq.max(self.legs[leg].cseq);
             return known;
         }
         let b = self.target_dialog(leg, response).filter(|b| !target::lacks_tls(b.next_hop(), &b.flow))?;

@@ -36,6 +36,7 @@ impl Call {
 
     /// A dialog's target changed: so may its flow.
     fn retarget(&mut self, desk: &mut Desk, pair: usize, side: Side, source: Option<Flow>) {
+        self.forget_way(desk, pair, side);
         let dialog = self.pairs[pair].dialog(side);
         let source = source.unwrap_or(dialog.flow);
         if side == Side::A && target::goes_to_source(dialog, &source, self.trunk.nat) {
@@ -53,6 +54,7 @@ impl Call {
     pub(super) fn aim(&mut self, desk: &mut Desk, pair: usize, side: Side) {
         let leg = self.pairs[pair].leg;
         let near = if side == Side::A { self.flow } else { self.legs[leg].flow };
+        self.forget_way(desk, pair, side);
         let dialog = self.pairs[pair].dialog_mut(side);
         let Some(name) = target::aim(&desk.config, dialog, &near) else { return };
         if !self.pairs[pair].confirmed
@@ -64,6 +66,12 @@ impl Call {
         let question = Question::Resolve(name.clone());
         let ask = desk.ask(self.key, self.facts.call, question);
         self.resolving.push((ask, pair, side, name));
+    }
+
+    /// What is still asked about the way to a target before leads nowhere any more.
+    fn forget_way(&mut self, desk: &mut Desk, pair: usize, side: Side) {
+        let asked = self.resolving.extract_if(.., |(_, of, toward, _)| (*of, *toward) == (pair, side));
+        asked.for_each(|(ask, ..)| desk.abort(ask));
     }
 
     /// The connection a dialog used is gone: the address its peer named is next.

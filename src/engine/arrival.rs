@@ -337,10 +337,13 @@ impl Engine {
     }
 }
 
+/// Most option tags that a 420 names: it is not to grow beyond the request, nor beyond a datagram.
+const MOST_UNSUPPORTED: usize = 32;
+
 /// The option tags of Require that we are not transparent to (8.2.2.3).
 pub(super) fn unsupported<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let tags: Vec<&[u8]> = message.values(Name::Require).collect();
-    tags.into_iter().filter(|tag| !crate::call::headers::transparent_option(tag))
+    tags.into_iter().filter(|tag| !crate::call::headers::transparent_option(tag)).take(MOST_UNSUPPORTED)
 }
 
 /// A parameter of a user part: `alice;tgrp=x;trunk-context=y` (RFC 4904).

@@ -1,7 +1,9 @@
 //! Scripted dialogues with the engine: what comes in, what must go out, and why.
 //!
 //! - `script`: reads a dialogue. `world`: plays it against an engine. `peer`: whoever talks to it.
+//! - `many`: dialogues too long to write down.
 
+mod many;
 mod peer;
 mod script;
 mod world;
@@ -46,6 +48,7 @@ dialogues! {
     digest_inside
     digest_refused
     early_bye_of_target
+    early_dialog_meets_second_invite
     early_dialog_over
     emergency
     emergency_identity
@@ -121,10 +124,12 @@ dialogues! {
     serial_retry_after_183
     session_inserted
     session_of_target
+    session_of_target_too_short
     session_too_short
     silent_target
     sips_in_clear
     spiral
+    stale_name_inside_dialog
     strict_route_of_target
     target_302
     target_407
@@ -145,6 +150,7 @@ dialogues! {
     unknown_source
     unknown_source_by_default
     unknown_source_dropped
+    unreachable_peer_ends
     update_glare
     webhook_failure
 }
