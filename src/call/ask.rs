@@ -64,6 +64,9 @@ pub enum Purpose {
     Voice,
     /// `<Redirect>`.
     Redirect(Hook),
+    /// A MESSAGE with this text: `facts.profile.sms`, then `sms_fallback`; or the document that
+    /// its document redirects to.
+    Message(Arc<str>, Option<Hook>),
     /// A Dial's `action`.
     Action(Hook, Box<DialOutcome>),
 }

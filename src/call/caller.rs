@@ -43,6 +43,7 @@ impl Call {
             Purpose::Voice => "voice",
             Purpose::Redirect(_) => "redirect",
             Purpose::Action(..) => "action",
+            Purpose::Message(..) => "message",
         };
         let question = self.question(purpose, CallStatus::Ringing);
         let id = desk.ask(self.key, self.facts.call, question);

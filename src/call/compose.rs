@@ -87,6 +87,51 @@ pub(super) fn in_dialog<'b>(out: &'b mut Vec<u8>, config: &EngineConfig, parts: 
     writer
 }
 
+/// A MESSAGE of our own (RFC 3428): who writes to whom, and what.
+pub struct Outgoing<'a> {
+    /// Where it goes, and through what.
+    pub flow: &'a Flow,
+    /// Its branch, Call-ID and From tag.
+    pub branch: Branch,
+    /// See `branch`.
+    pub call_id: &'a [u8],
+    /// See `branch`.
+    pub tag: Tag,
+    /// The user parts of From and To.
+    pub from: &'a str,
+    /// See `from`.
+    pub to: &'a str,
+    /// What is said.
+    pub text: &'a str,
+}
+
+/// Writes a MESSAGE to the peer that `flow` leads to.
+pub fn message(out: &mut Vec<u8>, config: &EngineConfig, parts: &Outgoing<'_>) {
+    let peer = parts.flow.peer;
+    let mut uri = Vec::with_capacity(64);
+    let mut writer = Writer::append(&mut uri);
+    writer.bytes(b"sip:").user(parts.to.as_bytes()).bytes(b"@").host(peer.ip());
+    writer.bytes(b":").number(peer.port().into());
+    if parts.flow.transport != Transport::Udp {
+        writer.bytes(if parts.flow.transport == Transport::Tls {
+            b";transport=tls"
+        } else {
+            b";transport=tcp"
+        });
+    }
+    let host = own_host(config, parts.flow, parts.flow.local);
+    let mut writer = Writer::request(out, Method::Message, &uri);
+    via(&mut writer, config, parts.flow, parts.flow.local, parts.branch);
+    writer.numeric(Name::MaxForwards, 70);
+    writer.begin(Name::From).bytes(b"<sip:").user(parts.from.as_bytes()).bytes(b"@").bytes(&host);
+    writer.bytes(b">;tag=").bytes(parts.tag.as_bytes()).end();
+    writer.header(Name::To, &[b"<", &uri, b">"]);
+    writer.header(Name::CallId, &[parts.call_id]).cseq(1, Method::Message);
+    writer.header(Name::UserAgent, &[config.product.as_bytes()]);
+    writer.header(Name::ContentType, &[b"text/plain;charset=UTF-8"]);
+    writer.body(parts.text.as_bytes());
+}
+
 /// Our Via.
 fn via(writer: &mut Writer<'_>, config: &EngineConfig, flow: &Flow, known: IpAddr, branch: Branch) {
     if let Some(sent_by) = target::sent_by(config, flow, known) {

@@ -497,6 +497,7 @@ fn verb(verb: &Verb) -> &str {
         Verb::Pause(_) => "Pause",
         Verb::Hangup => "Hangup",
         Verb::Refer { .. } => "Refer",
+        Verb::Message(_) => "Message",
         Verb::Media(name) => name,
     }
 }

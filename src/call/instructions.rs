@@ -33,8 +33,21 @@ pub enum Verb {
         /// A SIP URI.
         target: Arc<str>,
     },
+    /// A MESSAGE back, in answer to one.
+    Message(Reply),
     /// A verb that needs media (`Say`, `Play`, …), by name.
     Media(Arc<str>),
+}
+
+/// `<Sms>` or `<Message>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whom it goes to; the sender of the message unless it is said.
+    pub to: Option<Arc<str>>,
+    /// Whom it comes from; the number that was written to unless it is said.
+    pub from: Option<Arc<str>>,
+    /// Its text, at most 1,000 octets.
+    pub text: Arc<str>,
 }
 
 /// `<Dial>`.

@@ -75,16 +75,21 @@ impl Program {
                 }
                 Some(Verb::Redirect(hook)) => self.redirect(hook),
                 Some(Verb::Refer { target }) => Step::Refer(target),
-                Some(Verb::Media(_)) if skip_media => continue,
-                Some(Verb::Media(_)) => Step::Fallback(Failure { status: 500, reason: Reason::NoMedia }),
+                Some(Verb::Media(_) | Verb::Message(_)) if skip_media => continue,
+                Some(Verb::Media(_) | Verb::Message(_)) => {
+                    Step::Fallback(Failure { status: 500, reason: Reason::NoMedia })
+                }
             };
         }
     }
 
-    /// The Dials that follow one another here: who is sent elsewhere is told of all of them.
-    pub fn more_dials(&mut self) -> Vec<Dial> {
-        let mut dials = Vec::new();
-        while let Some(Verb::Dial(_)) = self.verbs.as_slice().first() {
+    /// The Dials that follow one another here: who is sent elsewhere is told of all of them. Behind
+    /// one with an action (`last_asks`: the one before them) its document would take over.
+    pub fn more_dials(&mut self, last_asks: bool) -> Vec<Dial> {
+        let mut dials: Vec<Dial> = Vec::new();
+        while let Some(Verb::Dial(_)) = self.verbs.as_slice().first()
+            && !dials.last().map_or(last_asks, |dial| dial.action.is_some())
+        {
             dials.extend(
                 self.verbs
                     .next()

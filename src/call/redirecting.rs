@@ -29,7 +29,8 @@ impl Call {
         let mut contacts = Vec::new();
         let gateways = self.gateways(desk);
         let gateway = gateways.first().map(AsRef::as_ref);
-        let dials = std::iter::once(dial).chain(self.program.more_dials());
+        let more = self.program.more_dials(dial.action.is_some());
+        let dials = std::iter::once(dial).chain(more);
         for (dial, preference) in dials.zip((1..=10_u16).rev()) {
             for noun in &dial.nouns {
                 match self.plan(desk, noun, &dial, gateway) {

@@ -237,14 +237,14 @@ impl Engine {
     }
 
     /// Where sources without a trunk belong, if anywhere.
-    fn home_of_unknown(&self) -> Option<OrganizationSid> {
+    pub(super) fn home_of_unknown(&self) -> Option<OrganizationSid> {
         let welcome = self.desk.config.unknown_source == UnknownSource::DefaultOrganization;
         let home = self.directory.as_ref().filter(|_| welcome)?.default_organization()?;
         Some(home.sid)
     }
 
     /// Whether this node takes one more call now.
-    fn available(&self) -> Result<(), Reason> {
+    pub(super) fn available(&self) -> Result<(), Reason> {
         if self.draining {
             return Err(Reason::Draining);
         }
@@ -258,7 +258,7 @@ impl Engine {
     }
 
     /// RFC 7332: a call that comes back to where it has been is a loop.
-    fn chain(
+    pub(super) fn chain(
         &self,
         message: &Message<'_>,
         organization: OrganizationSid,
@@ -290,7 +290,7 @@ impl Engine {
 }
 
 /// A URI as routing reads it.
-fn address<'a>(uri: &Uri<'a>) -> Address<'a> {
+pub(super) fn address<'a>(uri: &Uri<'a>) -> Address<'a> {
     let (scheme, user) = match uri.scheme {
         Scheme::Tel => (Dialling::Tel, uri.raw.get(4..).unwrap_or_default()),
         Scheme::Other(_) => (Dialling::Urn, uri.headers),
@@ -300,7 +300,7 @@ fn address<'a>(uri: &Uri<'a>) -> Address<'a> {
 }
 
 /// The first URI of a header the trunk names.
-fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri<'a>> {
+pub(super) fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri<'a>> {
     let known = Name::of(name.as_bytes());
     let value = match known {
         Name::Other => message.named(name.as_bytes()).next()?.value,

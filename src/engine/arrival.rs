@@ -83,6 +83,7 @@ impl Engine {
             Arrival::Ack => self.in_dialog(flow, &parts, message),
             Arrival::New if to.tag().is_some() => self.in_dialog(flow, &parts, message),
             Arrival::New if method == Method::Invite => self.invite(flow, &parts, message),
+            Arrival::New if method == Method::Message => self.message(flow, &parts, message),
             Arrival::New => self.out_of_dialog(flow, method, message),
         }
     }

@@ -8,6 +8,7 @@ use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
 use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
+use crate::engine::message::Asking;
 use crate::flow::{ConnectionId, Flow};
 use crate::ids::CallSid;
 use crate::routing::Directory;
@@ -35,6 +36,8 @@ pub struct Engine {
     pub(super) journal_full: bool,
     pub(super) unanswered: usize,
     pub(super) max_calls: usize,
+    /// MESSAGEs whose application is asked.
+    pub(super) messages: Map<AskId, Asking>,
 }
 
 /// A call in its table.
@@ -75,6 +78,7 @@ impl Engine {
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids, proved) =
             (Map::with_hasher(state()), Map::with_hasher(state()), Map::with_hasher(state()));
+        let messages = Map::with_hasher(state());
         Self {
             desk,
             calls,
@@ -86,6 +90,7 @@ impl Engine {
             journal_full: false,
             unanswered: 0,
             max_calls,
+            messages,
         }
     }
 
@@ -195,7 +200,10 @@ impl Engine {
     }
 
     fn answered(&mut self, ask: AskId, answer: Option<Answer>) {
-        if let Some(key) = self.desk.take_ask(ask) {
+        let Some(key) = self.desk.take_ask(ask) else { return };
+        if let Some(asking) = self.messages.remove(&ask) {
+            self.guarded(|engine| engine.message_answered(asking, answer));
+        } else {
             self.with(key, |call, desk| call.answered_ask(desk, ask, answer));
         }
     }

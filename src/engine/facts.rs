@@ -9,7 +9,7 @@ use crate::routing::model::{CallerFrom, Trunk, VoiceProfile};
 use crate::sip::{Message, Name, NameAddr, Uri};
 use crate::time::Instant;
 
-/// What routing found, beside the message.
+/// What routing found, beside the message. A MESSAGE has the same facts as a call.
 pub(super) struct Found {
     pub call: CallSid,
     pub account: AccountSid,

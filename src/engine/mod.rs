@@ -2,7 +2,7 @@
 //!
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
-//!   `facts`: what applications are told of it. `provision`: the directory as calls see it.
+//!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //! - `shard`: which shard a message belongs to.
 
 pub use crate::call::config;
@@ -11,6 +11,7 @@ mod arrival;
 mod core;
 pub mod door;
 mod facts;
+mod message;
 mod provision;
 mod shard;
 

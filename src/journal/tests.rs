@@ -68,6 +68,9 @@ fn facts(call: u128, told: bool) -> Arc<CallFacts> {
         application: Some(ApplicationSid(7)),
         name_lookup: true,
         name_prefix: Some("Sales".into()),
+        sms: Some(Hook { url: "/sms".into(), method: Method::Get }),
+        sms_fallback: None,
+        sms_application: Some(ApplicationSid(8)),
     };
     Arc::new(CallFacts {
         call: CallSid(call),

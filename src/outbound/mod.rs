@@ -28,7 +28,7 @@ pub use connect::{Lookup, LookupFuture};
 pub use failure::Failure;
 pub use guard::Guard;
 pub(crate) use params::seconds_up;
-pub use params::{Params, rfc2822, voice_params};
+pub use params::{Params, rfc2822, sms_params, voice_params};
 pub use provider::{Provider, ProviderError, Providers, ProvidersConfig};
 pub use request::{Identity, Request};
 pub use sign::{standard_signature, twilio_signature};

@@ -103,6 +103,33 @@ pub fn voice_params<'a>(
     params
 }
 
+/// The parameters of a MESSAGE: `SmsSid` (also as `MessageSid`) is `SM` and 32 hex.
+#[must_use]
+pub fn sms_params<'a>(facts: &'a CallFacts, instance: InstanceSid, text: &'a str) -> Params<'a> {
+    let mut params = Params(Vec::with_capacity(18 + facts.sip_headers.len()));
+    let sid = format!("SM{:032x}", facts.call.0);
+    params.push("SmsSid", sid.clone());
+    params.push("MessageSid", sid);
+    params.push("InstanceId", instance.to_string());
+    params.push("AccountSid", facts.account.to_string());
+    params.push("From", &*facts.from);
+    params.push("To", &*facts.to);
+    params.push("Body", text);
+    params.push("SmsStatus", "received");
+    params.push("ApiVersion", "2012-04-24");
+    params.push("Direction", "inbound");
+    params.push("PhoneNumberSid", facts.number.map_or_else(String::new, |sid| sid.to_string()));
+    params.push("PhoneNumber", &*facts.number_text);
+    params.push("OrganizationSid", facts.organization.to_string());
+    params.push("TrunkSid", facts.trunk.map_or_else(String::new, |sid| sid.to_string()));
+    params.push("SipCallId", &*facts.sip_call_id);
+    params.push("SipSourceIp", facts.sip_source.to_string());
+    for (name, value) in &facts.sip_headers {
+        params.push(format!("SipHeader_{name}"), &**value);
+    }
+    params
+}
+
 /// `Sat, 21 Nov 2026 22:40:19 +0000`.
 #[must_use]
 pub fn rfc2822(at: SystemTime) -> String {

@@ -80,7 +80,7 @@ impl Chosen<'_> {
             fallback_target: own.fallback_target.clone(),
             application: Some(application.sid),
             name_lookup: own.name_lookup || application.name_lookup,
-            name_prefix: own.name_prefix.clone(),
+            ..VoiceProfile::clone(own)
         })
     }
 }
@@ -147,6 +147,42 @@ pub(super) fn decide_seen<'d>(
         Some((number, form)) => conclude(directory, number, dialled.number, form),
         None => Decision::Refused(Reason::UnknownNumber),
     }
+}
+
+/// Decides whom a MESSAGE outside dialogs asks: exact numbers only, no pattern takes anybody's
+/// messages. The profile in it has the URLs of the messages' application laid over.
+///
+/// # Errors
+/// The reason of the refusal.
+pub fn decide_message<'d>(
+    directory: &'d Directory,
+    inbound: &Inbound<'_>,
+) -> Result<(Chosen<'d>, Arc<VoiceProfile>), Reason> {
+    if inbound.trunk.is_some_and(|trunk| trunk.status != Status::Active) {
+        return Err(Reason::TrunkNotActive);
+    }
+    let dialled = Dialled::read(dialled_address(inbound).user).ok_or(Reason::NumberUndialable)?;
+    let profile = inbound.trunk.map_or_else(|| &*UNKNOWN_SOURCE_NUMBERS, |trunk| &trunk.numbers);
+    let dialled = dialled.rewrite(profile);
+    let to = destination(directory, inbound).map(|(organization, _)| organization);
+    let source = source(directory, inbound);
+    let mut forms = Forms::new(&dialled, profile);
+    let found = forms.find_map(|(_, form)| Some((directory.exact(&form, to, source)?, form)));
+    let (row, form) = found.ok_or(Reason::UnknownNumber)?;
+    let number = directory.view(row, &form).ok_or(Reason::UnknownNumber)?;
+    let (account, organization) = in_use(&number)?;
+    let own = number.profile();
+    let application = own.sms_application.and_then(|sid| directory.application(sid));
+    let mut profile = VoiceProfile::clone(own);
+    if let Some(application) = application {
+        profile.sms = application.sms.clone().or(profile.sms);
+        profile.sms_fallback = application.sms_fallback.clone().or(profile.sms_fallback);
+    }
+    if profile.sms.is_none() {
+        return Err(Reason::NumberWithoutApplication);
+    }
+    let chosen = Chosen { number, account, organization, application, dialled: dialled.number, form };
+    Ok((chosen, Arc::new(profile)))
 }
 
 /// The part of the INVITE that the trunk dials in.
@@ -263,16 +299,9 @@ fn by_pattern<'d>(
 
 /// Whether the number may be used, and whom it asks.
 fn conclude<'d>(directory: &'d Directory, number: NumberView<'d>, dialled: Text, form: Text) -> Decision<'d> {
-    if !number.in_service() {
-        return Decision::Refused(Reason::NumberNotInService);
-    }
-    let account = match number.account() {
-        Some(account) if account.status == Status::Active => account,
-        _ => return Decision::Refused(Reason::AccountNotActive),
-    };
-    let organization = match number.organization() {
-        Some(organization) if organization.status == Status::Active => organization,
-        _ => return Decision::Refused(Reason::OrganizationNotActive),
+    let (account, organization) = match in_use(&number) {
+        Ok(owners) => owners,
+        Err(reason) => return Decision::Refused(reason),
     };
     let own = number.profile();
     let with_voice = |sid| directory.application(sid).filter(|application| application.voice.is_some());
@@ -288,4 +317,15 @@ fn conclude<'d>(directory: &'d Directory, number: NumberView<'d>, dialled: Text,
         return Decision::Refused(Reason::NumberWithoutApplication);
     }
     Decision::Application(Chosen { number, account, organization, application, dialled, form })
+}
+
+/// The owners of a number in service, when they are active.
+fn in_use<'d>(number: &NumberView<'d>) -> Result<(&'d Arc<Account>, &'d Arc<Organization>), Reason> {
+    if !number.in_service() {
+        return Err(Reason::NumberNotInService);
+    }
+    let account = number.account().filter(|account| account.status == Status::Active);
+    let account = account.ok_or(Reason::AccountNotActive)?;
+    let organization = number.organization().filter(|organization| organization.status == Status::Active);
+    Ok((account, organization.ok_or(Reason::OrganizationNotActive)?))
 }

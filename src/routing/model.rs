@@ -125,6 +125,10 @@ pub struct Application {
     pub status_callback: Option<Hook>,
     /// Whether a provider is asked for callers' names.
     pub name_lookup: bool,
+    /// `SmsUrl`.
+    pub sms: Option<Hook>,
+    /// `SmsFallbackUrl`.
+    pub sms_fallback: Option<Hook>,
 }
 
 /// What is asked and told about the calls of a number; shared by all numbers that have the same.
@@ -148,6 +152,12 @@ pub struct VoiceProfile {
     pub name_lookup: bool,
     /// Put before the caller's name.
     pub name_prefix: Option<Arc<str>>,
+    /// Asked what to do with a MESSAGE.
+    pub sms: Option<Hook>,
+    /// Asked when `sms` fails.
+    pub sms_fallback: Option<Hook>,
+    /// The application of its messages, where it names one.
+    pub sms_application: Option<ApplicationSid>,
 }
 
 /// One number: an exact one, a pattern or the catch-all.

@@ -53,6 +53,9 @@ impl Out {
         self.optional(profile.application, |out, sid| out.u128(sid.0));
         self.u8(u8::from(profile.name_lookup));
         self.optional(profile.name_prefix.as_deref(), Self::text);
+        self.optional(profile.sms.as_ref(), Self::hook);
+        self.optional(profile.sms_fallback.as_ref(), Self::hook);
+        self.optional(profile.sms_application, |out, sid| out.u128(sid.0));
     }
 
     /// Numbers, the profiles they share written once before them.
@@ -144,6 +147,9 @@ impl<'a> In<'a> {
             application: self.optional(|input| input.u128().map(ApplicationSid))?,
             name_lookup: self.u8()? == 1,
             name_prefix: self.optional(|input| input.text().map(Arc::from))?,
+            sms: self.optional(Self::hook)?,
+            sms_fallback: self.optional(Self::hook)?,
+            sms_application: self.optional(|input| input.u128().map(ApplicationSid))?,
         })
     }
 

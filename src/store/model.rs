@@ -70,6 +70,8 @@ pub(crate) fn application(row: &ApplicationRow) -> Application {
         voice_fallback: hook(row.voice_fallback_url.as_deref(), row.voice_fallback_method),
         status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
         name_lookup: row.voice_caller_id_lookup,
+        sms: hook(row.sms_url.as_deref(), row.sms_method),
+        sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
     }
 }
 
@@ -164,6 +166,16 @@ table! {
         15 voice_caller_id_lookup: bool,
         /// Put before the caller's name.
         16 caller_name_prefix: Option<String>,
+        /// Asked about a MESSAGE.
+        17 sms_url: Option<String>,
+        /// How.
+        18 sms_method: Method,
+        /// Asked then.
+        19 sms_fallback_url: Option<String>,
+        /// How.
+        20 sms_fallback_method: Method,
+        /// The application of its messages.
+        21 sms_application_id: Option<ApplicationSid>,
     }
 }
 
@@ -171,7 +183,7 @@ table! {
 pub(crate) const HELD: &str = "state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted') ";
 
 /// The columns of [`RoutedRow`] that make the profile.
-const PROFILE: std::ops::Range<usize> = 6..16;
+const PROFILE: std::ops::Range<usize> = 6..21;
 
 /// The one among them that is no text.
 const LOOKUP: usize = 14;
@@ -239,5 +251,8 @@ fn profile(row: &RoutedRow) -> VoiceProfile {
         application: row.voice_application_id,
         name_lookup: row.voice_caller_id_lookup,
         name_prefix: some(row.caller_name_prefix.as_deref()),
+        sms: hook(row.sms_url.as_deref(), row.sms_method),
+        sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
+        sms_application: row.sms_application_id,
     }
 }

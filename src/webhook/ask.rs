@@ -13,7 +13,7 @@ use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
 use crate::ids::{AccountSid, InstanceSid};
 use crate::outbound::{
-    BadUrl, Client, Failure, Identity, Params, Provider, Request, Response, Target, voice_params,
+    BadUrl, Client, Failure, Identity, Params, Provider, Request, Response, Target, sms_params, voice_params,
     without_secrets,
 };
 use crate::reason::Reason;
@@ -135,6 +135,13 @@ impl<'a> Asking<'a> {
         let (kind, primary, fallback) = match &question.purpose {
             Purpose::Voice => ("v", profile.voice.as_ref(), profile.voice_fallback.as_ref()),
             Purpose::Redirect(hook) => ("r", Some(hook), None),
+            Purpose::Message(text, hook) => {
+                self.params = sms_params(&question.facts, self.webhook.setup.instance, text);
+                match hook {
+                    Some(hook) => ("m", Some(hook), None),
+                    None => ("m", profile.sms.as_ref(), profile.sms_fallback.as_ref()),
+                }
+            }
             Purpose::Action(hook, outcome) => {
                 self.params.push_dial(outcome);
                 ("a", Some(hook), None)

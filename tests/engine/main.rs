@@ -86,6 +86,9 @@ dialogues! {
     loser_after_prack
     lost_ack
     merged_invite
+    message
+    message_refused
+    message_tcp
     merged_late
     name_not_found_inside_dialog
     names_inside_dialogs

@@ -265,7 +265,8 @@ impl Peer {
         }
         let body = option(words, "body").unwrap_or_default();
         if !body.is_empty() {
-            text += "Content-Type: application/sdp\r\n";
+            let kind = option(words, "type").unwrap_or("application/sdp");
+            text += &format!("Content-Type: {kind}\r\n");
         }
         text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         self.last_sent.clone_from(&text);

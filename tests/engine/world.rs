@@ -214,6 +214,7 @@ impl World {
                     }
                 }
                 "callback" => self.callback = on(value),
+                "sms" => self.profile.sms = Some(hook(value)),
                 "fallback" => self.profile.fallback_target = Some(value.into()),
                 "registrar" => self.organization.registrar = Some(value.into()),
                 "skip-media" => self.organization.skip_media_verbs = on(value),
@@ -266,7 +267,12 @@ impl World {
             in_service: true,
             profile: profile.clone(),
         };
-        Builder::new(frame).number(number(1, "100")).number(number(2, "200")).build(1)
+        Builder::new(frame)
+            .number(number(1, "100"))
+            .number(number(2, "200"))
+            .number(number(3, "mms:+12345678"))
+            .number(number(4, "55*"))
+            .build(1)
     }
 
     fn engine(&mut self) -> &mut Engine {
@@ -445,6 +451,20 @@ impl World {
         let ask = self.asks.pop_front().expect("an ask");
         match (&ask.question, words[0].as_str()) {
             (Question::Webhook(question), "voice") => assert_eq!(question.purpose, Purpose::Voice),
+            (Question::Webhook(question), "message") => {
+                let Purpose::Message(text, hook) = &question.purpose else {
+                    panic!("{:?}", question.purpose)
+                };
+                for (name, is) in [
+                    ("text", &**text),
+                    ("from", &*question.facts.from),
+                    ("to", &*question.facts.to),
+                    ("number", &*question.facts.number_text),
+                    ("url", hook.as_ref().map_or("", |hook| &hook.url)),
+                ] {
+                    assert_eq!(option(words, name).unwrap_or(is), is, "{name}");
+                }
+            }
             (Question::Webhook(question), "redirect") => {
                 assert!(matches!(question.purpose, Purpose::Redirect(_)))
             }
@@ -597,6 +617,11 @@ fn document(words: &[String]) -> Document {
         "hangup" => Verb::Hangup,
         "refer" => Verb::Refer { target: words[1].as_str().into() },
         "media" => Verb::Media(words[1].as_str().into()),
+        "message" => Verb::Message(callgate::call::instructions::Reply {
+            to: option(words, "to").map(Into::into),
+            from: option(words, "from").map(Into::into),
+            text: words[1].as_str().into(),
+        }),
         other => panic!("no verb: {other}"),
     };
     if words[0] == "empty" {

@@ -219,6 +219,8 @@ fn application(sid: u128, voice: Option<Hook>) -> Arc<Application> {
         voice_fallback: None,
         status_callback: None,
         name_lookup: false,
+        sms: None,
+        sms_fallback: None,
     })
 }
 

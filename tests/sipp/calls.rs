@@ -163,6 +163,23 @@ fn a_redirecting_trunk_gets_the_decision_as_302() {
 }
 
 #[test]
+fn a_message_asks_its_sms_url() {
+    let world = World::new();
+    let url = world.app.url("/slow/1500/1");
+    world
+        .router
+        .sql(&format!("INSERT INTO numbers (number, is_sip, sms_url) VALUES ('mms:+1234', TRUE, '{url}')"));
+    world.caller("message", "mms%3A+1234").with("CODE", 202).run();
+    world.caller("message", "mms%3A+1234").with("CODE", 202).tcp().run();
+    world.caller("message", "+1234").with("CODE", 404).run();
+    let asked = world.app.asked();
+    assert_eq!(asked.len(), 2, "repetitions ask nothing");
+    let said = ["From", "To", "SipHeader_X-Test", "Body"].map(|name| asked[0].get(name).trim());
+    assert_eq!(said, ["+14155550100", "mms:+1234", "unchanged", "Is anybody there?"]);
+    assert!(asked[0].get("SmsSid").starts_with("SM") && asked[0].get("SmsSid").len() == 34);
+}
+
+#[test]
 fn cancel_while_it_rings_reaches_the_callee() {
     let world = World::new();
     // One 180 only: the callee's.

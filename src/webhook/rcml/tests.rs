@@ -131,6 +131,22 @@ fn reject_pause_hangup_redirect_and_refer() {
 }
 
 #[test]
+fn a_message_has_its_text_and_its_parties() {
+    let [Verb::Message(plain)] = &verbs("<Sms> Thanks,\n we call you. </Sms>")[..] else { panic!("one") };
+    assert_eq!((&*plain.text, &plain.to, &plain.from), ("Thanks,\n we call you.", &None, &None));
+    let [Verb::Message(said)] = &verbs("<Message to='+1650' from='100'>x</Message>")[..] else {
+        panic!("one")
+    };
+    assert_eq!((said.to.as_deref(), said.from.as_deref()), (Some("+1650"), Some("100")));
+    let long = format!("<Sms>{}</Sms>", "x".repeat(1_001));
+    for inner in ["<Sms/>", "<Sms><Body>x</Body></Sms>", "<Sms body='x'>y</Sms>", &long] {
+        let document = format!("<Response>{inner}</Response>");
+        let target = Target::parse("https://app.example/voice/main.xml", None).unwrap();
+        assert!(parse(document.as_bytes(), &target).is_err(), "{inner}");
+    }
+}
+
+#[test]
 fn what_needs_media_is_named_and_not_read() {
     for (inner, name) in [
         ("<Say voice='alice'>Hello <break/></Say>", "Say"),

@@ -6,11 +6,11 @@ use super::Error;
 use super::dial;
 use super::tree::Element;
 use super::values::{resolve, sip_uri, wrong};
-use crate::call::instructions::{Document, Verb};
+use crate::call::instructions::{Document, Reply, Verb};
 use crate::outbound::Target;
 use crate::routing::model::Hook;
 
-/// Verbs that are known and need media or messaging, which this router has none of: they are handed
+/// Verbs that are known and need media, which this router has none of: they are handed
 /// over whole, so what stands in them is not read.
 const MEDIA: &[&str] = &[
     "Say",
@@ -20,7 +20,6 @@ const MEDIA: &[&str] = &[
     "Enqueue",
     "Leave",
     "Fax",
-    "Sms",
     "Email",
     "Conference",
     "Connect",
@@ -29,8 +28,10 @@ const MEDIA: &[&str] = &[
     "Echo",
     "Prompt",
     "Pay",
-    "Message",
 ];
+
+/// The longest text of a message: it leaves in one datagram (RFC 3428 8).
+const MESSAGE: usize = 1_000;
 
 /// The document of a root element.
 pub(super) fn document(root: &Element, base: &Target) -> Result<Document, Error> {
@@ -73,6 +74,7 @@ fn verb(element: &Element, base: &Target) -> Result<Option<Verb>, Error> {
             Ok(Some(Verb::Hangup))
         }
         "Refer" => refer(element).map(Some),
+        "Sms" | "Message" => message(element).map(Some),
         name if MEDIA.contains(&name) => Ok(Some(Verb::Media(name.into()))),
         name => Err(wrong(format!("the verb {name} is not known"))),
     }
@@ -90,6 +92,23 @@ fn reject(element: &Element) -> Result<Verb, Error> {
         wrong(format!("Reject status=\"{text}\": expected 400 to 699, without 401 and 407"))
     })?;
     Ok(Verb::Reject { status })
+}
+
+fn message(element: &Element) -> Result<Verb, Error> {
+    element.only(&["to", "from", "action", "method", "statusCallback"])?;
+    element.childless()?;
+    let text = element.text.trim();
+    let printable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+    if text.is_empty() || text.len() > MESSAGE || !printable {
+        return Err(wrong(format!("{} holds 1 to {MESSAGE} octets of text", element.name)));
+    }
+    let party = |name: &str| -> Result<Option<std::sync::Arc<str>>, Error> {
+        match element.get(name)? {
+            Some(who) if who.len() > 128 => Err(wrong(format!("{} {name} is too long", element.name))),
+            who => Ok(who.map(Into::into)),
+        }
+    };
+    Ok(Verb::Message(Reply { to: party("to")?, from: party("from")?, text: text.into() }))
 }
 
 /// An empty one is passed over, as Restcomm does.
