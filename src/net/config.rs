@@ -28,7 +28,8 @@ pub struct SipConfig {
     pub first_response_ms: u64,
     /// A target that was silent, unreachable or answered 503 is tried last for this many seconds; 0 as ever.
     pub dead_target_seconds: u64,
-    /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never.
+    /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never. A side that does
+    /// not answer, or cannot be reached at two looks in a row, ends its call.
     pub liveness_seconds: u64,
     /// Session-Expires toward targets where the caller asks for none (RFC 4028), in seconds, at least 90; 0 none.
     pub session_expires_seconds: u32,
