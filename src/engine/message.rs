@@ -181,14 +181,13 @@ impl Engine {
             }
             _ => (500, Some(Reason::WebhookTimeout), Vec::new()),
         };
-        if let Some(Verb::Redirect(hook)) = verbs.iter().find(|verb| !matches!(verb, Verb::Message(_))) {
-            if asking.redirects < REDIRECTS
-                && let Some(text) = text_of(&request)
-            {
-                asking.redirects += 1;
-                self.reply(&asking, &verbs);
-                return self.ask_about(asking, text, Some(hook.clone()));
-            }
+        if let Some(Verb::Redirect(hook)) = verbs.iter().find(|verb| !matches!(verb, Verb::Message(_)))
+            && asking.redirects < REDIRECTS
+            && let Some(text) = text_of(&request)
+        {
+            asking.redirects += 1;
+            self.reply(&asking, &verbs);
+            return self.ask_about(asking, text, Some(hook.clone()));
         }
         if let Some(reason) = reason {
             self.desk.count(Counter::Refused(reason));
@@ -247,7 +246,7 @@ impl Engine {
             true => Flow { connection: None, ..asking.flow },
             false => asking.flow,
         };
-        let key = desk.config.shard_key.clone();
+        let key = desk.config.shard_key;
         let shard = key.shard_of_call_id(asking.request.message().call_id());
         let branch = desk.mint_branch(shard);
         let call_id = asking.chain.call_id(shard, &key, &mut desk.generator);
