@@ -108,6 +108,8 @@ reasons! {
     TooManyHops = "too_many_hops", 483, "Max-Forwards reached 0.";
     BreadthExceeded = "breadth_exceeded", 440, "The caller's Max-Breadth is smaller than the number of targets rung together.";
     RequestPending = "request_pending", 491, "Another request of this dialog is still pending.";
+    ReferWithoutApplication = "refer_without_application", 404, "REFER came in a call whose number has no ReferUrl: set one.";
+    ReplacesUnsupported = "replaces_unsupported", 501, "Refer-To asks to replace another dialog (attended transfer), which is not served.";
     BadVersion = "bad_version", 505, "Only SIP/2.0 is spoken.";
 }
 

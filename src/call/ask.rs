@@ -69,6 +69,19 @@ pub enum Purpose {
     Message(Arc<str>, Option<Hook>),
     /// A Dial's `action`.
     Action(Hook, Box<DialOutcome>),
+    /// REFER: what the transferee shall be connected to.
+    Refer(Hook, Box<Referral>),
+}
+
+/// Who is transferred, by whom and whither, as the refer application reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// `ReferTarget`: the user of Refer-To.
+    pub target: Arc<str>,
+    /// `Transferor`: the user of the REFER's Contact, else of its From.
+    pub transferor: Arc<str>,
+    /// `Transferee`: the user of the REFER's To.
+    pub transferee: Arc<str>,
 }
 
 /// What was learned.

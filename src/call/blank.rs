@@ -58,6 +58,8 @@ impl Call {
             cancel_reason: Vec::new(),
             resolving: Vec::new(),
             next_relay: 0,
+            transfer: None,
+            joined: Vec::new(),
             connections: Vec::new(),
         }
     }

@@ -44,6 +44,7 @@ impl Call {
             Purpose::Redirect(_) => "redirect",
             Purpose::Action(..) => "action",
             Purpose::Message(..) => "message",
+            Purpose::Refer(..) => "refer",
         };
         let question = self.question(purpose, CallStatus::Ringing);
         let id = desk.ask(self.key, self.facts.call, question);

@@ -18,7 +18,7 @@ use crate::sip::{Message, Method, Name, NameAddr, Writer};
 use crate::transport::response::stamp;
 
 /// The methods we serve.
-pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY";
+pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY, REFER";
 
 /// The parts of an INVITE toward a target that are not the caller's.
 pub(super) struct Invite<'a> {
@@ -133,7 +133,13 @@ pub fn message(out: &mut Vec<u8>, config: &EngineConfig, parts: &Outgoing<'_>) {
 }
 
 /// Our Via.
-fn via(writer: &mut Writer<'_>, config: &EngineConfig, flow: &Flow, known: IpAddr, branch: Branch) {
+pub(super) fn via(
+    writer: &mut Writer<'_>,
+    config: &EngineConfig,
+    flow: &Flow,
+    known: IpAddr,
+    branch: Branch,
+) {
     if let Some(sent_by) = target::sent_by(config, flow, known) {
         sent_by.write_via(writer, flow.transport, branch.as_bytes());
     }

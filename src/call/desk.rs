@@ -58,6 +58,8 @@ pub enum Role {
     RelayServer(u32),
     /// The client side of it.
     RelayClient(u32),
+    /// Our re-INVITE to the transferee of a transfer.
+    Transfer,
     /// An OPTIONS that asks whether a side is still there.
     Liveness(usize, bool),
 }
@@ -104,6 +106,8 @@ pub enum What {
     Answer(usize),
     /// Is the other side still there?
     Liveness(usize),
+    /// A transfer takes too long.
+    Transfer,
 }
 
 /// What the call wants of the world, in order; the door turns it into outputs.

@@ -36,6 +36,9 @@ impl Call {
     /// The answer to an ask of this call, or that its time is over (`None`).
     pub fn answered_ask(&mut self, desk: &mut Desk, ask: crate::call::ask::AskId, answer: Option<Answer>) {
         desk.trace(self.facts.call, TraceItem::Answered(ask, describe(answer.as_ref())));
+        if self.transfer.is_some() && self.transfer_answered(desk, ask, answer.clone()) {
+            return;
+        }
         match self.phase {
             Phase::Asking(waiting) if waiting == ask => self.instructed(desk, answer),
             _ => match self.fork_that(|fork| fork.resolving == Some(ask)) {

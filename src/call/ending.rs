@@ -38,6 +38,9 @@ impl Call {
             }
         }
         self.left_unacknowledged(desk, pair, side);
+        if self.leaves_transfer(pair, side) {
+            return self.pairs[pair].alive[side as usize] = false;
+        }
         let mut extra = Vec::new();
         let mut writer = Writer::append(&mut extra);
         compose::reasons(&mut writer, bye);
@@ -130,7 +133,7 @@ impl Call {
 
     /// Sends BYE to a side that is still there. Toward the side that owes us an ACK it waits for it,
     /// at most 64*T1 (15: the callee's UA must not send a BYE before).
-    fn bye(&mut self, desk: &mut Desk, pair: usize, side: Side, extra: &[u8], body: &[u8]) {
+    pub(super) fn bye(&mut self, desk: &mut Desk, pair: usize, side: Side, extra: &[u8], body: &[u8]) {
         if !std::mem::replace(&mut self.pairs[pair].alive[side as usize], false) {
             return;
         }
@@ -207,10 +210,11 @@ impl Call {
     }
 
     /// The terminal record of an answered call.
-    fn end_talking(&mut self, desk: &mut Desk, pair: usize, reason: Reason, source: HangupSource) {
+    pub(super) fn end_talking(&mut self, desk: &mut Desk, pair: usize, reason: Reason, source: HangupSource) {
         if self.over {
             return;
         }
+        self.drop_transfer(desk);
         self.stop_liveness(desk, pair);
         self.stop_session(desk);
         self.drop_relays(desk);

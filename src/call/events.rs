@@ -70,7 +70,9 @@ impl Call {
         let code = response.code().unwrap_or(500);
         desk.trace_received(self.facts.call, self.leg_of_role(role), response);
         match role {
+            Role::Leg(leg) if self.transfer_responded(desk, leg, response) => {}
             Role::Leg(leg) => self.leg_responded(desk, leg, response),
+            Role::Transfer => self.transferee_responded(desk, response),
             Role::RelayClient(id) => self.relay_responded(desk, id, response),
             Role::Bye(pair, caller) if code >= 200 => {
                 self.bye_answered(desk, pair, side_of(caller), response);
@@ -86,6 +88,11 @@ impl Call {
     /// What a transaction has to say beside messages.
     pub fn told(&mut self, desk: &mut Desk, kind: Kind, role: Role, tell: Tell) {
         match (kind, role, tell) {
+            (Kind::ClientInvite, Role::Leg(leg), Tell::TimedOut(_) | Tell::TransportError)
+                if self.transfer_leg_failed(desk, leg, 408) => {}
+            (Kind::ClientInvite, Role::Transfer, Tell::TimedOut(_) | Tell::TransportError) => {
+                self.transferee_silent(desk);
+            }
             (Kind::ClientInvite, Role::Leg(leg), Tell::TimedOut(_)) => self.leg_timed_out(desk, leg),
             (Kind::ClientInvite, Role::Leg(leg), Tell::TransportError) => self.leg_unreachable(desk, leg),
             (_, Role::RelayClient(id), Tell::TimedOut(_)) => self.relay_timed_out(desk, id),
@@ -105,7 +112,7 @@ impl Call {
     /// A transaction of this call is over.
     pub fn transaction_over(&mut self, id: TransactionId, kind: Kind, role: Role) {
         match role {
-            Role::RelayClient(_) if kind == Kind::ClientInvite => {
+            Role::RelayClient(_) | Role::Transfer if kind == Kind::ClientInvite => {
                 self.reinvites = self.reinvites.saturating_sub(1)
             }
             Role::Leg(leg) if self.legs[leg].client == Some(id) => {
@@ -145,6 +152,7 @@ impl Call {
             }
             What::TimeLimit => self.time_limit(desk),
             What::Answer(pair) => self.answer_again(desk, pair),
+            What::Transfer => self.transfer_timed_out(desk),
             What::Liveness(pair) => self.check_liveness(desk, pair),
         }
     }

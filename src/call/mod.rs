@@ -11,6 +11,7 @@
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
 //! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs.
+//!   `transfer`: REFER.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `auth`, `digest`: credentials toward a target.
 //! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
@@ -56,4 +57,5 @@ pub mod state;
 mod target;
 mod target_side;
 pub mod trace;
+mod transfer;
 mod way;

@@ -48,9 +48,7 @@ impl Call {
         self.ride(desk, flow);
         match method {
             Method::Bye => self.hung_up(desk, pair, side, server, flow, request),
-            Method::Refer => {
-                self.refuse_request(desk, server, flow, request, 501, Some(Reason::MethodNotAllowed))
-            }
+            Method::Refer => self.referred(desk, (pair, side), server, flow, request),
             _ if request.max_forwards() == Some(0) => {
                 self.refuse_request(desk, server, flow, request, 483, Some(Reason::TooManyHops));
             }
@@ -242,6 +240,9 @@ impl Call {
         let (invite, update) =
             (request.method() == Some(Method::Invite), request.method() == Some(Method::Update));
         let offers = invite || (update && !request.body().is_empty());
+        if offers && self.transfers() {
+            return Some(491);
+        }
         let pending = |side, is_meant: fn(&Relay) -> bool| {
             self.relays.iter().any(|relay| relay.pair == pair && relay.from == side && is_meant(relay))
         };

@@ -105,7 +105,7 @@ impl Call {
 
     /// A 2xx to a re-INVITE that nobody waits for any more: its ACK once more, or, where the call has
     /// ended meanwhile, the first one (13.2.2.4).
-    fn late_success(&mut self, desk: &mut Desk, response: &Message<'_>) {
+    pub(super) fn late_success(&mut self, desk: &mut Desk, response: &Message<'_>) {
         let cseq = response.cseq();
         if cseq.method != Method::Invite || !response.code().is_some_and(|code| (200..300).contains(&code)) {
             return;

@@ -15,6 +15,7 @@ use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
 use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
+use crate::call::transfer::{Joined, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
@@ -81,6 +82,10 @@ pub struct Call {
     /// Next hops of dialogs whose names are being resolved.
     pub(super) resolving: Vec<(AskId, usize, Side, Unresolved)>,
     pub(super) next_relay: u32,
+    /// A REFER that is carried out.
+    pub(super) transfer: Option<Box<Transfer>>,
+    /// Legs that joined by transfer.
+    pub(super) joined: Vec<Joined>,
     /// The connections it would send something over.
     pub(super) connections: Vec<ConnectionId>,
 }

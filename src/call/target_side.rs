@@ -294,7 +294,7 @@ impl Call {
     }
 
     /// The dialog that a target's response opens (12.1.2).
-    fn target_dialog(&self, leg: usize, response: &Message<'_>) -> Option<Dialog> {
+    pub(super) fn target_dialog(&self, leg: usize, response: &Message<'_>) -> Option<Dialog> {
         let to = &self.legs[leg];
         let local = Local {
             call_id: to.call_id.clone(),

@@ -71,6 +71,7 @@ fn facts(call: u128, told: bool) -> Arc<CallFacts> {
         sms: Some(Hook { url: "/sms".into(), method: Method::Get }),
         sms_fallback: None,
         sms_application: Some(ApplicationSid(8)),
+        refer: None,
     };
     Arc::new(CallFacts {
         call: CallSid(call),

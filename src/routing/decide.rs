@@ -80,6 +80,7 @@ impl Chosen<'_> {
             fallback_target: own.fallback_target.clone(),
             application: Some(application.sid),
             name_lookup: own.name_lookup || application.name_lookup,
+            refer: application.refer.clone().or_else(|| own.refer.clone()),
             ..VoiceProfile::clone(own)
         })
     }

@@ -129,6 +129,8 @@ pub struct Application {
     pub sms: Option<Hook>,
     /// `SmsFallbackUrl`.
     pub sms_fallback: Option<Hook>,
+    /// `ReferUrl`.
+    pub refer: Option<Hook>,
 }
 
 /// What is asked and told about the calls of a number; shared by all numbers that have the same.
@@ -158,6 +160,8 @@ pub struct VoiceProfile {
     pub sms_fallback: Option<Hook>,
     /// The application of its messages, where it names one.
     pub sms_application: Option<ApplicationSid>,
+    /// Asked what a REFER inside a call shall lead to.
+    pub refer: Option<Hook>,
 }
 
 /// One number: an exact one, a pattern or the catch-all.

@@ -46,7 +46,7 @@ impl Out {
     }
 
     fn profile(&mut self, profile: &VoiceProfile) {
-        for hook in [&profile.voice, &profile.voice_fallback, &profile.status_callback] {
+        for hook in [&profile.voice, &profile.voice_fallback, &profile.status_callback, &profile.refer] {
             self.optional(hook.as_ref(), Self::hook);
         }
         self.optional(profile.fallback_target.as_deref(), Self::text);
@@ -143,6 +143,7 @@ impl<'a> In<'a> {
             voice: self.optional(Self::hook)?,
             voice_fallback: self.optional(Self::hook)?,
             status_callback: self.optional(Self::hook)?,
+            refer: self.optional(Self::hook)?,
             fallback_target: self.optional(|input| input.text().map(Arc::from))?,
             application: self.optional(|input| input.u128().map(ApplicationSid))?,
             name_lookup: self.u8()? == 1,

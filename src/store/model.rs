@@ -72,6 +72,7 @@ pub(crate) fn application(row: &ApplicationRow) -> Application {
         name_lookup: row.voice_caller_id_lookup,
         sms: hook(row.sms_url.as_deref(), row.sms_method),
         sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
+        refer: hook(row.refer_url.as_deref(), row.refer_method),
     }
 }
 
@@ -176,6 +177,10 @@ table! {
         20 sms_fallback_method: Method,
         /// The application of its messages.
         21 sms_application_id: Option<ApplicationSid>,
+        /// Asked about a REFER.
+        22 refer_url: Option<String>,
+        /// How.
+        23 refer_method: Method,
     }
 }
 
@@ -183,7 +188,7 @@ table! {
 pub(crate) const HELD: &str = "state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted') ";
 
 /// The columns of [`RoutedRow`] that make the profile.
-const PROFILE: std::ops::Range<usize> = 6..21;
+const PROFILE: std::ops::Range<usize> = 6..23;
 
 /// The one among them that is no text.
 const LOOKUP: usize = 14;
@@ -254,5 +259,6 @@ fn profile(row: &RoutedRow) -> VoiceProfile {
         sms: hook(row.sms_url.as_deref(), row.sms_method),
         sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
         sms_application: row.sms_application_id,
+        refer: hook(row.refer_url.as_deref(), row.refer_method),
     }
 }

@@ -142,6 +142,12 @@ impl<'a> Asking<'a> {
                     None => ("m", profile.sms.as_ref(), profile.sms_fallback.as_ref()),
                 }
             }
+            Purpose::Refer(hook, referral) => {
+                self.params.push("ReferTarget", &*referral.target);
+                self.params.push("Transferor", &*referral.transferor);
+                self.params.push("Transferee", &*referral.transferee);
+                ("f", Some(hook), None)
+            }
             Purpose::Action(hook, outcome) => {
                 self.params.push_dial(outcome);
                 ("a", Some(hook), None)

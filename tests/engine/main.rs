@@ -117,6 +117,11 @@ dialogues! {
     redirect_mode
     redirect_mode_emergency
     redirects_and_pauses
+    refer_by_callee
+    refer_by_caller
+    refer_fails
+    refer_meets_bye
+    refer_refused
     refusals
     reinvite_from_both_sides
     reinvite_glare_ends

@@ -215,6 +215,7 @@ impl World {
                 }
                 "callback" => self.callback = on(value),
                 "sms" => self.profile.sms = Some(hook(value)),
+                "refer" => self.profile.refer = on(value).then(|| hook("https://app.example/refer")),
                 "fallback" => self.profile.fallback_target = Some(value.into()),
                 "registrar" => self.organization.registrar = Some(value.into()),
                 "skip-media" => self.organization.skip_media_verbs = on(value),
@@ -467,6 +468,16 @@ impl World {
             }
             (Question::Webhook(question), "redirect") => {
                 assert!(matches!(question.purpose, Purpose::Redirect(_)))
+            }
+            (Question::Webhook(question), "refer") => {
+                let Purpose::Refer(_, referral) = &question.purpose else { panic!("{:?}", question.purpose) };
+                for (name, is) in [
+                    ("target", &referral.target),
+                    ("transferor", &referral.transferor),
+                    ("transferee", &referral.transferee),
+                ] {
+                    assert_eq!(option(words, name).unwrap_or(is), &**is);
+                }
             }
             (Question::Webhook(question), "action") => {
                 let Purpose::Action(_, outcome) = &question.purpose else { panic!("{:?}", question.purpose) };

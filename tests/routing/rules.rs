@@ -221,6 +221,7 @@ fn application(sid: u128, voice: Option<Hook>) -> Arc<Application> {
         name_lookup: false,
         sms: None,
         sms_fallback: None,
+        refer: None,
     })
 }
 

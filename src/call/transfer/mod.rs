@@ -1,0 +1,130 @@
+//! A transfer by REFER, served by the refer application: third-party call control (RFC 3725 4.1).
+//!
+//! The target its document names is invited without a body; its offer goes to the transferee in a
+//! re-INVITE, the answer back in the ACK. Only then does the transferor's leg end. A transfer that
+//! fails leaves the call as it was, unless the transferor has hung up meanwhile.
+//!
+//! `request`: the REFER and its question. `invite`: the document's nouns are invited. `join`: the two
+//! who stay are brought together. `notify`: the transferor hears of it.
+
+mod invite;
+mod join;
+mod notify;
+mod request;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::call::ask::AskId;
+use crate::call::desk::Desk;
+use crate::call::instructions::Dial;
+use crate::call::outcome::HangupSource;
+use crate::call::record::Change;
+use crate::call::state::{Call, Plan, Side};
+use crate::flow::Destination;
+use crate::reason::Reason;
+use crate::timers::TimerId;
+
+/// How long a transfer may take: its subscription lasts a little longer, so that the final NOTIFY
+/// comes within it (RFC 3515 2.4.7).
+const LASTS: Duration = Duration::from_secs(170);
+const SUBSCRIBED: &[u8] = b"active;expires=180";
+
+/// A transfer under way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// The dialogs it came in, and from whom.
+    pair: usize,
+    by: Side,
+    /// The REFER's number: its events' id.
+    id: u32,
+    /// `Refer-Sub: false`: nobody wants to hear of it (RFC 4488).
+    silent: bool,
+    /// The transferor hung up meanwhile.
+    gone: bool,
+    /// The application, or DNS, is asked.
+    asked: Option<AskId>,
+    /// The document's Dial, and which of its nouns comes next.
+    dial: Option<Box<Dial>>,
+    next: usize,
+    plan: Option<Plan>,
+    hops: VecDeque<Destination>,
+    leg: Option<usize>,
+    /// The target's dialog and the transferee's, once the target answered.
+    made: Option<usize>,
+    timer: Option<TimerId>,
+    /// What the last target said.
+    code: u16,
+}
+
+/// A leg that took a side of a call by transfer: repetitions of its 2xx get the ACK again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    leg: usize,
+    pair: usize,
+    side: Side,
+}
+
+impl Call {
+    /// Nobody was reached, or the transferee does not want it.
+    pub(super) fn transfer_failed(&mut self, desk: &mut Desk, code: u16) {
+        let Some(transfer) = self.transfer.take() else { return };
+        self.undo(desk, &transfer);
+        self.notify_of(desk, &transfer, code);
+        if transfer.gone {
+            let other = transfer.by.other();
+            self.bye(desk, transfer.pair, other, b"", &[]);
+            let source = if transfer.by == Side::A { HangupSource::Caller } else { HangupSource::Callee };
+            self.end_talking(desk, transfer.pair, Reason::Completed, source);
+        }
+    }
+
+    /// The transfer took too long.
+    pub(in crate::call) fn transfer_timed_out(&mut self, desk: &mut Desk) {
+        if let Some(transfer) = self.transfer.as_mut() {
+            transfer.timer = None;
+        }
+        self.transfer_failed(desk, 408);
+    }
+
+    /// The call ends under a transfer: nobody is told any more.
+    pub(in crate::call) fn drop_transfer(&mut self, desk: &mut Desk) {
+        if let Some(transfer) = self.transfer.take() {
+            self.undo(desk, &transfer);
+        }
+    }
+
+    pub(super) fn undo(&mut self, desk: &mut Desk, transfer: &Transfer) {
+        let mut timer = transfer.timer;
+        desk.stop(&mut timer);
+        if let Some(ask) = transfer.asked {
+            desk.abort(ask);
+        }
+        let Some(leg) = transfer.leg else { return };
+        match transfer.made {
+            Some(made) => {
+                self.ensure_ack(desk, made, transfer.by, self.legs[leg].cseq);
+                self.pairs[made].alive[transfer.by.other() as usize] = false;
+                self.bye(desk, made, transfer.by, b"", &[]);
+                self.joined.push(Joined { leg, pair: made, side: transfer.by });
+                let sid = self.legs[leg].sid;
+                self.record(desk, Change::LegEnded { leg: sid, sip_code: 487 }, None);
+                self.leg_over(desk, leg, 487, Duration::ZERO);
+            }
+            None => self.abandon_leg(desk, leg, 487, b""),
+        }
+    }
+
+    /// Whether this BYE is the transferor's while its transfer goes on: the others stay together.
+    pub(in crate::call) fn leaves_transfer(&mut self, pair: usize, side: Side) -> bool {
+        let Some(transfer) = self.transfer.as_mut() else { return false };
+        let leaves = transfer.pair == pair && transfer.by == side;
+        transfer.gone |= leaves;
+        leaves
+    }
+
+    /// Whether a re-INVITE of ours to the transferee is pending.
+    pub(in crate::call) fn transfers(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.made.is_some())
+    }
+}
