@@ -93,11 +93,18 @@ impl Call {
             return false;
         }
         auth.tries += 1;
-        of.cseq += 1;
         let flow = of.flow;
+        self.legs[leg].cseq = self.next_invite_cseq(leg);
         self.write_invite(desk, leg, flow);
         self.send_invite(desk, leg, flow);
         true
+    }
+
+    /// The number of an INVITE that leaves again: above all that was said in its early dialogs, as they
+    /// share Call-ID and From tag with it.
+    pub(super) fn next_invite_cseq(&self, leg: usize) -> u32 {
+        let said = self.pairs.iter().filter(|pair| pair.leg == leg).map(|pair| pair.b.local_cseq);
+        said.fold(self.legs[leg].cseq, u32::max) + 1
     }
 
     /// The credentials of the INVITE of a leg, as header lines.
@@ -108,8 +115,7 @@ impl Call {
         auth.invite.clone()
     }
 
-    /// The credentials of a request inside a dialog, as header lines: what the target was told is
-    /// told again, and an ACK has what its INVITE had (22.1).
+    /// The credentials of a request inside a dialog, as header lines.
     pub(super) fn dialog_credentials(
         &mut self,
         desk: &mut Desk,
@@ -119,8 +125,20 @@ impl Call {
         if side == Side::A {
             return Vec::new();
         }
-        let uri = &self.pairs[pair].b.target;
-        let Some(auth) = self.legs[self.pairs[pair].leg].auth.as_mut() else { return Vec::new() };
+        let (leg, uri) = (self.pairs[pair].leg, self.pairs[pair].b.target.clone());
+        self.leg_credentials(desk, leg, &uri, method)
+    }
+
+    /// The same for a dialog of this leg with this target: what the target was told is told again, and
+    /// an ACK has what its INVITE had (22.1).
+    pub(super) fn leg_credentials(
+        &mut self,
+        desk: &mut Desk,
+        leg: usize,
+        uri: &[u8],
+        method: Method<'_>,
+    ) -> Vec<u8> {
+        let Some(auth) = self.legs[leg].auth.as_mut() else { return Vec::new() };
         match method {
             Method::Ack | Method::Cancel => auth.invite.clone(),
             _ => {
@@ -135,8 +153,11 @@ impl Call {
 
     /// Takes in the challenge to a request inside a dialog. True: it is to be sent once more.
     pub(super) fn challenged(&mut self, pair: usize, side: Side, response: &Message<'_>) -> bool {
-        let leg = self.pairs[pair].leg;
-        let auth = self.legs[leg].auth.as_mut().filter(|_| side == Side::B);
-        auth.is_some_and(|auth| auth.take(response, true))
+        side == Side::B && self.leg_challenged(self.pairs[pair].leg, response)
+    }
+
+    /// The same for a dialog of this leg.
+    pub(super) fn leg_challenged(&mut self, leg: usize, response: &Message<'_>) -> bool {
+        self.legs[leg].auth.as_mut().is_some_and(|auth| auth.take(response, true))
     }
 }

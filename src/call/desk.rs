@@ -52,8 +52,8 @@ pub enum Role {
     Leg(usize),
     /// Our BYE to one side of this pair (true: the caller's).
     Bye(usize, bool),
-    /// Our BYE to a fork that lost.
-    LoserBye,
+    /// Our BYE to a 2xx of this leg that lost: which of them.
+    LoserBye(usize, usize),
     /// A request that is relayed; the server side of it.
     RelayServer(u32),
     /// The client side of it.

@@ -250,7 +250,17 @@ impl Call {
             (from.clone(), fork.plan.to.clone())
         });
         let parties = parties.unwrap_or_else(|| ("".into(), "".into()));
-        InvitedLeg { leg: to.sid, parties, request_uri: uri, headers: headers.into(), flow: to.flow }
+        let ahead = self.dial.as_ref().map_or(0, Run::ahead);
+        let headers = headers.into();
+        InvitedLeg {
+            leg: to.sid,
+            parties,
+            request_uri: uri,
+            headers,
+            flow: to.flow,
+            again: to.cseq > 1,
+            ahead,
+        }
     }
 
     /// Nothing at all came from a target within `first-response`: it is left for the next one.

@@ -77,7 +77,7 @@ impl Call {
             Role::Bye(pair, caller) if code >= 200 => {
                 self.bye_answered(desk, pair, side_of(caller), response);
             }
-            Role::LoserBye if code >= 200 => self.bye_over(),
+            Role::LoserBye(leg, at) if code >= 200 => self.loser_answered(desk, leg, at, response),
             Role::Liveness(pair, caller) if code >= 200 => {
                 self.liveness_answered(desk, pair, side_of(caller), code)
             }
@@ -98,7 +98,9 @@ impl Call {
             (_, Role::RelayClient(id), Tell::TimedOut(_)) => self.relay_timed_out(desk, id),
             (_, Role::RelayClient(id), Tell::TransportError) => self.relay_unreachable(desk, id),
             (Kind::ServerInvite, _, Tell::TransportError) => self.answer_elsewhere(desk),
-            (_, Role::Bye(..) | Role::LoserBye, Tell::TimedOut(_) | Tell::TransportError) => self.bye_over(),
+            (_, Role::Bye(..) | Role::LoserBye(..), Tell::TimedOut(_) | Tell::TransportError) => {
+                self.bye_over();
+            }
             (_, Role::Liveness(pair, caller), Tell::TimedOut(_)) => {
                 self.liveness_answered(desk, pair, side_of(caller), 408);
             }
@@ -362,7 +364,7 @@ impl Call {
     #[must_use]
     pub fn leg_of_role(&self, role: Role) -> Option<crate::ids::CallSid> {
         match role {
-            Role::Leg(leg) => Some(self.legs[leg].sid),
+            Role::Leg(leg) | Role::LoserBye(leg, _) => Some(self.legs[leg].sid),
             Role::Bye(pair, caller) | Role::Liveness(pair, caller) => self.leg_of(pair, side_of(caller)),
             Role::RelayClient(id) => {
                 let relay = self.relays.iter().find(|relay| relay.id == id)?;

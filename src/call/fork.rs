@@ -21,7 +21,7 @@ impl Call {
     pub(super) fn dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
         self.phase = Phase::Dialling;
         let mut hosts = Vec::with_capacity(dial.nouns.len());
-        let mut run = Run { dial, forks: Vec::new(), timer: None, began: None, rang: None, best: None };
+        let mut run = Run::new(dial);
         let gateways = self.gateways(desk);
         for noun in &run.dial.nouns {
             match self.plan(desk, noun, &run.dial, gateways.first().map(AsRef::as_ref)) {
@@ -48,8 +48,12 @@ impl Call {
             self.dial = Some(run);
             return self.dial_failed(desk, short, None);
         }
+        run.unbegun = run.forks.len();
         self.dial = Some(run);
         for (fork, host) in hosts.into_iter().enumerate() {
+            if let Some(run) = self.dial.as_mut() {
+                run.unbegun -= 1;
+            }
             self.start_fork(desk, fork, host);
         }
         self.unless_all_failed(desk);

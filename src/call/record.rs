@@ -113,6 +113,11 @@ pub struct InvitedLeg {
     pub headers: Arc<[u8]>,
     /// Where it went.
     pub flow: Flow,
+    /// The same leg was invited before.
+    pub again: bool,
+    /// How many legs may be invited beside it before its Dial, or its transfer, is over: other nouns,
+    /// addresses, gateways. Room for their records is kept from here on.
+    pub ahead: u16,
 }
 
 /// One report for a noun's status callback. It stands for itself, so that whoever reads it needs

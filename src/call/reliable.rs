@@ -86,12 +86,13 @@ impl Call {
         });
         let Some(rseq) = response.rseq().filter(|_| sent_so && offered) else { return Ok(None) };
         let full = self.reliable(self.pairs[pair].a_tag).is_some_and(|of| of.waiting.len() >= WAITING);
-        let pair_heard = &mut self.pairs[pair].heard_rseq;
-        if full || pair_heard.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
+        let (heard, cseq) = (&mut self.pairs[pair].heard_rseq, response.cseq().number);
+        let last = heard.filter(|(_, of)| *of == cseq);
+        if full || last.is_some_and(|(last, _)| last.checked_add(1) != Some(rseq)) {
             return Err(());
         }
-        *pair_heard = Some(rseq);
-        Ok(Some(Source { pair, rseq, cseq: response.cseq().number }))
+        *heard = Some((rseq, cseq));
+        Ok(Some(Source { pair, rseq, cseq }))
     }
 
     /// The RSeq of the next reliable response under `tag`. `None`: one of them has no PRACK yet, and

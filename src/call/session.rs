@@ -145,6 +145,7 @@ impl Call {
         let Some(kept) = &self.invite else { return false };
         let caller = kept.message();
         let own_wish = caller.session_expires().is_some() && caller.lists(Name::Supported, "timer");
+        let cseq = self.next_invite_cseq(leg);
         let of = &mut self.legs[leg];
         let Some(least) = response.min_se().filter(|least| (LEAST..=MOST).contains(least)) else {
             return false;
@@ -153,7 +154,7 @@ impl Call {
         if own_wish || of.least_session > 0 || of.state != LegState::Ringing {
             return false;
         }
-        (of.least_session, of.cseq) = (least, of.cseq + 1);
+        (of.least_session, of.cseq) = (least, cseq);
         let flow = of.flow;
         self.write_invite(desk, leg, flow);
         self.send_invite(desk, leg, flow);

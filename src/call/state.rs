@@ -123,8 +123,23 @@ pub(super) struct Run {
     pub timer: Option<TimerId>,
     pub began: Option<Instant>,
     pub rang: Option<Instant>,
+    /// Nouns that have not begun: nothing of theirs was invited or looked up.
+    pub unbegun: usize,
     /// The best failure so far, and the leg it came from.
     pub best: Option<(Failure, Option<usize>)>,
+}
+
+impl Run {
+    /// A Dial that has not begun.
+    pub const fn new(dial: Box<Dial>) -> Self {
+        Self { dial, forks: Vec::new(), timer: None, began: None, rang: None, unbegun: 0, best: None }
+    }
+
+    /// How many legs it may still invite.
+    pub fn ahead(&self) -> u16 {
+        let ahead: usize = self.forks.iter().map(Fork::ahead).sum();
+        u16::try_from(ahead + self.unbegun).unwrap_or(u16::MAX)
+    }
 }
 
 /// One noun of a running Dial: it goes through its addresses by itself.
@@ -147,6 +162,11 @@ impl Fork {
     /// There is another place to try.
     pub fn may_go_on(&self) -> bool {
         !self.hops.is_empty() || !self.more.is_empty()
+    }
+
+    /// How many legs it may still invite: a name has at least one address.
+    pub fn ahead(&self) -> usize {
+        self.hops.len() + self.more.len() + usize::from(self.resolving.is_some())
     }
 
     /// Nothing rings, nothing will.
@@ -223,12 +243,15 @@ pub(super) struct Leg {
     pub losers: Vec<Loser>,
 }
 
-/// A 2xx that lost: its tag, and the ACK that its repetitions get again.
+/// A 2xx that lost: its tag, the ACK that its repetitions get again, and the dialog its BYE goes in.
 #[derive(Debug)]
 pub(super) struct Loser {
     pub tag: Arc<[u8]>,
     pub ack: Arc<[u8]>,
     pub flow: Flow,
+    pub dialog: Option<Box<Dialog>>,
+    /// Its BYE left a second time, for a challenge.
+    pub again: bool,
 }
 
 /// How a leg stands.
@@ -270,8 +293,9 @@ pub(super) struct Pair {
     pub b: Dialog,
     pub a_tag: Tag,
     pub confirmed: bool,
-    /// The RSeq of the target's latest reliable response.
-    pub heard_rseq: Option<u32>,
+    /// The RSeq of the target's latest reliable response, and the number of the INVITE it was to: each
+    /// transaction counts by itself (RFC 3262 3).
+    pub heard_rseq: Option<(u32, u32)>,
     /// The caller knows that its early dialog is over.
     pub told_over: bool,
     /// Our 2xx that waits for its ACK.

@@ -174,29 +174,50 @@ impl Call {
         let near = dialog.flow;
         target::aim(&desk.config, &mut dialog, &near);
         let (known, cseq) = (self.flow.local, self.legs[leg].cseq);
+        let credentials = self.leg_credentials(desk, leg, &dialog.target, Method::Ack);
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method: Method::Ack, dialog: &dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
-        writer.numeric(Name::MaxForwards, 70);
+        writer.bytes(&credentials).numeric(Name::MaxForwards, 70);
         writer.finish();
         desk.paper = paper;
         desk.send_paper(dialog.flow);
-        let sid = Some(self.legs[leg].sid);
-        desk.trace_sent(self.facts.call, sid);
-        self.legs[leg].losers.push(Loser { tag, ack: desk.paper.as_slice().into(), flow: dialog.flow });
+        desk.trace_sent(self.facts.call, Some(self.legs[leg].sid));
+        dialog.local_cseq = self.used_in(leg, &dialog.remote_tag).max(cseq);
+        let (flow, ack) = (dialog.flow, desk.paper.as_slice().into());
+        self.legs[leg].losers.push(Loser { tag, ack, flow, dialog: Some(Box::new(dialog)), again: false });
+        self.loser_bye(desk, leg, self.legs[leg].losers.len() - 1);
+    }
+
+    /// BYE to a 2xx that lost.
+    fn loser_bye(&mut self, desk: &mut Desk, leg: usize, at: usize) {
+        let Some(mut dialog) = self.legs[leg].losers[at].dialog.take() else { return };
+        let credentials = self.leg_credentials(desk, leg, &dialog.target, Method::Bye);
         let branch = desk.mint_branch(self.shard);
+        let (known, cseq) = (self.flow.local, dialog.next_cseq());
         let mut paper = std::mem::take(&mut desk.paper);
-        let cseq = self.used_in(leg, &dialog.remote_tag).max(cseq) + 1;
         let parts = compose::InDialog { method: Method::Bye, dialog: &dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
-        writer.numeric(Name::MaxForwards, 70).bytes(ELSEWHERE);
+        writer.bytes(&credentials).numeric(Name::MaxForwards, 70).bytes(ELSEWHERE);
         writer.finish();
         desk.paper = paper;
-        let owner = Owner { call: self.key, role: Role::LoserBye };
+        let owner = Owner { call: self.key, role: Role::LoserBye(leg, at) };
         desk.request(b"BYE", branch, dialog.flow, owner);
-        desk.trace_sent(self.facts.call, sid);
+        desk.trace_sent(self.facts.call, Some(self.legs[leg].sid));
+        self.legs[leg].losers[at].dialog = Some(dialog);
         self.byes += 1;
+    }
+
+    /// The BYE to a 2xx that lost was answered. Where its target wants to know who hangs up, it leaves
+    /// once more.
+    pub(super) fn loser_answered(&mut self, desk: &mut Desk, leg: usize, at: usize, answer: &Message<'_>) {
+        let wants = matches!(answer.code(), Some(401 | 407));
+        if wants && !self.legs[leg].losers[at].again && self.leg_challenged(leg, answer) {
+            self.legs[leg].losers[at].again = true;
+            self.loser_bye(desk, leg, at);
+        }
+        self.bye_over();
     }
 
     /// Our last number in an early dialog of a leg: PRACK and UPDATE may have been said in it.

@@ -63,6 +63,8 @@ mod tests {
             request_uri: empty.clone(),
             headers: empty,
             flow,
+            again: false,
+            ahead: 0,
         };
         record(seq, Change::Invited(Box::new(leg)))
     }

@@ -94,9 +94,14 @@ impl Note {
                     answered: matches!(change, Change::Answered { .. }),
                     ended: matches!(change, Change::Ended(_)),
                     leg: match change {
-                        Change::Invited(_) => 1,
+                        Change::Invited(leg) => i8::from(!leg.again),
                         Change::LegEnded { .. } => -1,
                         _ => 0,
+                    },
+                    ahead: match change {
+                        Change::Invited(leg) => Some(leg.ahead),
+                        Change::Answered { .. } | Change::Dialled(_) => Some(0),
+                        _ => None,
                     },
                 },
             },

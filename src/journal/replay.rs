@@ -184,7 +184,7 @@ impl Scan {
             let unsettled = u32::try_from(counts).unwrap_or(u32::MAX);
             let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
             let answered = seen.answered.is_some();
-            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, legs: 0, last });
+            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, legs: 0, ahead: 0, last });
         }
         track
     }

@@ -96,8 +96,8 @@ pub(super) enum What {
     /// The call began; whether anybody is told of it, and whether this record carries an event.
     Admitted { told: bool, event: bool },
     /// A record: whether it carries an event of the call or of a leg, and how far it brings its call.
-    /// `leg`: one more is under way, or one less.
-    Record { event: bool, leg_event: bool, answered: bool, ended: bool, leg: i8 },
+    /// `leg`: one more is under way, or one less; `ahead`: so many may still be invited.
+    Record { event: bool, leg_event: bool, answered: bool, ended: bool, leg: i8, ahead: Option<u16> },
     /// An event needs no more tries.
     Settled,
     /// A receiver gets nothing more, or everything again.

@@ -9,11 +9,12 @@ use crate::ids::CallSid;
 /// Bytes kept free for a call that is not answered, from its begin to its end: one leg with what its
 /// noun's callback hears, two dialogs with the 2xx, and what becomes of its events. Measured with long
 /// messages and URLs (`tests`): 6.5 KiB; on the demo's telephones 1.8 KiB.
-pub const UNANSWERED_NEEDS: u32 = 8192;
+pub const UNANSWERED_NEEDS: u32 = 10_240;
 
-/// And for each leg beside the first that has been invited and has no end: its events, its end, and
-/// what becomes of them. Measured: 2.2 KiB.
-pub const LEG_NEEDS: u32 = 3072;
+/// And for each leg beside the first that has been invited and has no end, or may still be invited: its
+/// INVITE, once more for a challenge and for another way, its events, its end, and what becomes of them.
+/// Measured: 4.2 KiB.
+pub const LEG_NEEDS: u32 = 4608;
 
 /// And for an answered one: its end, the answered leg's, and what becomes of their events.
 pub const ANSWERED_NEEDS: u32 = 3072;
@@ -40,6 +41,8 @@ pub(super) struct Pinned {
     pub ended: bool,
     /// Legs that were invited and have no end.
     pub legs: u32,
+    /// Legs that may still be invited beside them.
+    pub ahead: u16,
     /// Behind its last entry.
     pub last: u64,
 }
@@ -51,19 +54,29 @@ impl Track {
             let unsettled = u32::from(event && told);
             self.pin(
                 note.call,
-                Pinned { segment, unsettled, told, answered: false, ended: false, legs: 0, last: end },
+                Pinned {
+                    segment,
+                    unsettled,
+                    told,
+                    answered: false,
+                    ended: false,
+                    legs: 0,
+                    ahead: 0,
+                    last: end,
+                },
             );
             return;
         }
         let Some(call) = self.calls.get_mut(&note.call) else { return };
         let waited = call.ended && call.unsettled == 0;
         match note.what {
-            What::Record { event, leg_event, answered, ended, leg } => {
+            What::Record { event, leg_event, answered, ended, leg, ahead } => {
                 self.reserved -= call.need();
                 call.unsettled += u32::from(event && call.told) + u32::from(leg_event);
                 call.answered |= answered;
                 call.ended |= ended;
                 call.legs = call.legs.saturating_add_signed(leg.into());
+                call.ahead = ahead.unwrap_or(call.ahead);
                 self.reserved += call.need();
             }
             What::Settled => call.unsettled = call.unsettled.saturating_sub(1),
@@ -140,10 +153,11 @@ impl Track {
 
 impl Pinned {
     fn need(&self) -> u64 {
+        let beside = self.legs.saturating_sub(1).saturating_add(self.ahead.into()).saturating_mul(LEG_NEEDS);
         u64::from(match (self.ended, self.answered) {
             (true, _) => 0,
-            (false, true) => ANSWERED_NEEDS,
-            (false, false) => UNANSWERED_NEEDS + self.legs.saturating_sub(1).saturating_mul(LEG_NEEDS),
+            (false, true) => ANSWERED_NEEDS.saturating_add(beside),
+            (false, false) => UNANSWERED_NEEDS.saturating_add(beside),
         })
     }
 }

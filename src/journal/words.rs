@@ -32,7 +32,7 @@ fields! {
         to, sip_to, caller_name, forwarded_from, sip_call_id, sip_source, sip_headers, started, generation,
     }
     CallerSide { response_headers, flow }
-    InvitedLeg { leg, parties, request_uri, headers, flow }
+    InvitedLeg { leg, parties, request_uri, headers, flow, again, ahead }
     DialogState {
         call_id, local_tag, remote_tag, local, remote, target, routes, flow, local_cseq, remote_cseq,
         session_interval,

@@ -46,6 +46,7 @@ dialogues! {
     dial_timeout
     digest_invite
     digest_inside
+    digest_loser
     digest_refused
     early_bye_of_target
     early_dialog_meets_second_invite
@@ -70,6 +71,7 @@ dialogues! {
     go_on_from_outside
     gateway_group
     hangup_from_outside
+    hangup_while_held
     held_bye_meets_bye
     hold_and_resume
     hold_bye_until_ack
@@ -106,6 +108,7 @@ dialogues! {
     panic_while_talking
     plain_call
     prack
+    prack_after_challenge
     prack_answer_waits
     prack_in_forks
     prack_late_offer

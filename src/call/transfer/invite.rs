@@ -108,7 +108,9 @@ impl Call {
             writer.header(Name::From, &[&local]).header(Name::To, &[&remote]);
             writer.header(Name::CallId, &[&call_id]).cseq(1, Method::Invite);
         }
-        let invited = InvitedLeg { leg: sid, parties, request_uri: uri, headers: headers.into(), flow };
+        let (headers, ahead) =
+            (headers.into(), self.transfer.as_ref().map_or(0, |transfer| transfer.ahead()));
+        let invited = InvitedLeg { leg: sid, parties, request_uri: uri, headers, flow, again: false, ahead };
         self.record(desk, Change::Invited(Box::new(invited)), None);
         self.tell_leg(desk, leg, CallStatus::Initiated);
         true

@@ -57,6 +57,14 @@ pub(super) struct Transfer {
     code: u16,
 }
 
+impl Transfer {
+    /// How many legs it may still invite.
+    fn ahead(&self) -> u16 {
+        let nouns = self.dial.as_ref().map_or(0, |dial| dial.nouns.len().saturating_sub(self.next));
+        u16::try_from(self.hops.len() + nouns).unwrap_or(u16::MAX)
+    }
+}
+
 /// A leg that took a side of a call by transfer: repetitions of its 2xx get the ACK again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined {
