@@ -4,8 +4,12 @@ use std::hash::BuildHasher;
 
 use super::client_invite::{self, ClientInvite};
 use super::client_other::ClientOther;
-use super::step::Step;
-use super::table::{Cancel, Cancelling, Due, Machine, Table, TransactionId};
+use super::key::ResponseParts;
+use super::machine::Machine;
+use super::outcome::{Cancelling, Outcome};
+use super::slots::TransactionId;
+use super::step::{Send, Step};
+use super::table::{Cancel, Due, Table, Transaction};
 use super::{compose, key};
 use crate::flow::Flow;
 use crate::time::Instant;
@@ -68,7 +72,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
             (client_invite::State::Calling, Cancel::Wanted(_)) => Cancelling::Later,
             (client_invite::State::Proceeding, Cancel::No) => {
                 let cancel = self.start_cancel(now, invite, extra, timers);
-                let sent = Step { send: Some(super::step::Send::New), ..Step::NOTHING };
+                let sent = Step { send: Some(Send::New), ..Step::NOTHING };
                 match self.finish(now, cancel, sent, timers) {
                     Some(outcome) if cancel != invite => Cancelling::Now(outcome),
                     _ => Cancelling::TooLate,
@@ -107,5 +111,48 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         let id = self.insert(Machine::ClientCancel(machine), flow, owner, bytes);
         self.set_timers(now, id, &step, timers);
         id
+    }
+    /// A response came; `None`: it belongs to no transaction and is dropped (RFC 6026, 8.9).
+    pub fn receive_response<K: From<Due>>(
+        &mut self,
+        now: Instant,
+        response: &ResponseParts<'_>,
+        timers: &mut Timers<K>,
+    ) -> Option<Outcome<'_, U>> {
+        key::client_key(response.branch, response.method, &mut self.scratch);
+        let id = *self.index.get(self.scratch.as_slice())?;
+        let transaction = self.slots.get_mut(id)?;
+        let step = match &mut transaction.machine {
+            Machine::ClientInvite(machine) => machine.responded(response.status),
+            Machine::ClientOther(machine) | Machine::ClientCancel(machine) => {
+                machine.responded(response.status)
+            }
+            _ => Step::NOTHING,
+        };
+        if step.send == Some(Send::Ack) {
+            transaction.kept = compose::ack(&transaction.kept, response.to)?;
+        }
+        if response.status < 200
+            && let Some(extra) = transaction.take_wanted_cancel()
+        {
+            self.set_timers(now, id, &step, timers);
+            let cancel = self.start_cancel(now, id, &extra, timers);
+            return self.outcome_with(id, &step, cancel);
+        }
+        self.finish(now, id, step, timers)
+    }
+}
+
+impl<U> Transaction<U> {
+    fn take_wanted_cancel(&mut self) -> Option<Box<[u8]>> {
+        let proceeding = matches!(&self.machine, Machine::ClientInvite(machine)
+            if machine.state() == client_invite::State::Proceeding);
+        match std::mem::replace(&mut self.cancel, Cancel::No) {
+            Cancel::Wanted(extra) if proceeding => Some(extra),
+            other => {
+                self.cancel = other;
+                None
+            }
+        }
     }
 }

@@ -6,15 +6,20 @@
 //!
 //! - `timer`: the timers by name. `step`: what a machine wants done.
 //! - `server_invite`, `server_other`, `client_invite`, `client_other`: the machines.
+//!   `machine`: whichever of the four.
 //! - `key`: what a message is matched by (17.1.3, 17.2.3). `slots`: names that do not outlive what
-//!   they name. `table`: all transactions of an engine. `client`: requests of our own in it, CANCEL
-//!   included. `compose`: the ACK and the CANCEL an INVITE implies.
+//!   they name. `table`: all transactions of an engine. `outcome`: what it answers. `server`:
+//!   requests that came to us. `client`: requests of our own, CANCEL included. `compose`: the ACK
+//!   and the CANCEL an INVITE implies.
 
 pub mod client;
 pub mod client_invite;
 pub mod client_other;
 mod compose;
 pub mod key;
+mod machine;
+mod outcome;
+mod server;
 pub mod server_invite;
 pub mod server_other;
 mod slots;
