@@ -83,6 +83,9 @@ pub trait Word: Sized {
     /// What people are told to write.
     const EXPECTED: &'static str;
 
+    /// All its text forms, where they can be counted.
+    const WORDS: &'static [&'static str] = &[];
+
     /// Its text form.
     fn word(&self) -> String;
 

@@ -13,6 +13,9 @@ pub trait Entity: Table + Clone + Send + Sync + 'static {
     /// Its identifier.
     type Id: Word + Copy + PartialEq + Send + Sync + 'static;
 
+    /// The identifier that a text is in its printed form.
+    fn sid(text: &str) -> Option<Self::Id>;
+
     /// `SELECT … WHERE id = $1`'s end is common; this is the id's value.
     fn id(&self) -> Self::Id;
 
@@ -33,6 +36,10 @@ macro_rules! entities {
     ($($row:ty: $id:ident),*) => {$(
         impl Entity for $row {
             type Id = $id;
+
+            fn sid(text: &str) -> Option<$id> {
+                text.parse().ok()
+            }
 
             fn id(&self) -> $id {
                 self.id

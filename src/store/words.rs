@@ -25,6 +25,7 @@ macro_rules! words {
     ($($type:ident, $expected:literal: $($variant:ident = $word:literal),+;)*) => {$(
         impl Word for $type {
             const EXPECTED: &'static str = $expected;
+            const WORDS: &'static [&'static str] = &[$($word),+];
 
             fn word(&self) -> String {
                 match self { $(Self::$variant => $word,)+ }.to_owned()

@@ -14,8 +14,9 @@ use crate::api::state::Api;
 use crate::ids::AccountSid;
 use crate::store::NumberRow;
 
+use super::columns::Shown;
 use super::fields::Fields;
-use super::numbers::{KNOWN as FIELDS, apply, default_account};
+use super::numbers::{apply, default_account};
 
 /// The fields of the request.
 pub(in crate::api) const KNOWN: &[&str] = &["rows", "defaults", "existing"];
@@ -112,11 +113,11 @@ fn wanted(row: Value, defaults: &Map<String, Value>) -> Result<Wanted, ApiError>
         Value::Object(row) => map.extend(row),
         _ => return Err(ApiError::bad("is neither a number nor an object")),
     }
-    let fields = Fields::new(map, FIELDS)?;
+    let fields = Fields::new(map, NumberRow::KNOWN)?;
     let (mut text, mut is_sip, mut account) = (String::new(), false, None);
-    fields.text("number", &mut text)?;
-    fields.flag("is_sip", &mut is_sip)?;
-    fields.sid_or_none("account_sid", &mut account)?;
+    fields.set("number", &mut text)?;
+    fields.set("is_sip", &mut is_sip)?;
+    fields.set("account_sid", &mut account)?;
     Ok(Wanted { fields, text, is_sip, account })
 }
 

@@ -73,8 +73,8 @@ pub(super) async fn enable(
 ) -> Result<Response, ApiError> {
     let fields = Fields::new(map, ENABLE)?;
     let (mut url, mut account) = (String::new(), None);
-    fields.text("url", &mut url)?;
-    fields.word_or_none::<AccountSid>("account", &mut account)?;
+    fields.set("url", &mut url)?;
+    fields.set::<Option<AccountSid>>("account", &mut account)?;
     if url.is_empty() {
         return Err(ApiError::bad("url is missing: give the URL as its row has it"));
     }

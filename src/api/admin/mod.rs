@@ -1,6 +1,7 @@
 //! `/admin/v1`: callgate's own part of the API, for operators and the command line.
 //!
-//! - `trunks`, `gateways`, `numbers`: one resource each. `fields`: JSON into columns.
+//! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers.
+//! - `columns`: a row read, printed and described; `cell`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
 //! - `calls`: live and finished, with traces. `deliveries`: pending ones and dead letters.
@@ -9,16 +10,18 @@
 mod audit;
 mod bulk;
 mod calls;
+mod cell;
+mod columns;
 mod deliveries;
 mod directory;
 mod etag;
 mod fields;
-mod gateways;
 mod lint;
 mod numbers;
 mod redact;
+mod rows;
 mod sweep;
-mod trunks;
+mod tables;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -26,14 +29,14 @@ use axum::routing::{get, post};
 
 use super::gate;
 use super::state::Api;
+use crate::store::{GatewayRow, TrunkRow};
 
 pub(super) use audit::FILTERS as AUDIT_FILTERS;
 pub(super) use bulk::KNOWN as BULK_FIELDS;
+pub(super) use columns::{Shown, printed, taken};
 pub(super) use deliveries::ENABLE as ENABLE_FIELDS;
-pub(super) use gateways::KNOWN as GATEWAY_FIELDS;
-pub(super) use numbers::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER_FIELDS};
-pub(super) use sweep::{KNOWN as SWEEP_FIELDS, WHERE as SWEEP_WHERE};
-pub(super) use trunks::KNOWN as TRUNK_FIELDS;
+pub(super) use numbers::FILTERS as NUMBER_FILTERS;
+pub(super) use sweep::WHERE as SWEEP_WHERE;
 
 /// The most rows of one answer.
 const MOST: u64 = 1_000;
@@ -60,10 +63,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/numbers/bulk", post(bulk::upsert))
         .route("/numbers/{id}/restore", post(sweep::restore))
         .route("/numbers/{id}", get(numbers::read).patch(numbers::update).delete(numbers::delete))
-        .route("/trunks", get(trunks::list).post(trunks::create))
-        .route("/trunks/{id}", get(trunks::read).patch(trunks::update).delete(trunks::delete))
-        .route("/gateways", get(gateways::list).post(gateways::create))
-        .route("/gateways/{id}", get(gateways::read).patch(gateways::update).delete(gateways::delete))
+        .merge(rows::routes::<TrunkRow>())
+        .merge(rows::routes::<GatewayRow>())
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
         .merge(waiting)
 }

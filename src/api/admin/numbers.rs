@@ -15,27 +15,9 @@ use crate::api::state::Api;
 use crate::ids::{AccountSid, NumberSid};
 use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page, Word};
 
+use super::columns::{Shown, lay, lay_some, print};
 use super::etag::{self, IfMatch};
 use super::fields::Fields;
-
-/// The fields one may write.
-pub(in crate::api) const KNOWN: &[&str] = &[
-    "number",
-    "account_sid",
-    "is_sip",
-    "state",
-    "friendly_name",
-    "voice_url",
-    "voice_method",
-    "voice_fallback_url",
-    "voice_fallback_method",
-    "voice_application_sid",
-    "status_callback",
-    "status_callback_method",
-    "fallback_target",
-    "caller_id_name",
-    "shared",
-];
 
 pub(super) async fn list(
     State(api): State<Api>,
@@ -58,6 +40,9 @@ pub(super) async fn list(
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
+
+/// What tells one number from another.
+pub(super) const IDENTITY: [&str; 2] = ["number", "is_sip"];
 
 /// The parameters of the list.
 pub(in crate::api) const FILTERS: &[&str] = &["number", "account", "state", "limit", "offset", "after"];
@@ -103,17 +88,17 @@ pub(super) async fn create(
     admin: Admin,
     JsonObject(map): JsonObject,
 ) -> Result<Response, ApiError> {
-    let fields = Fields::new(map, KNOWN)?;
+    let fields = Fields::new(map, NumberRow::KNOWN)?;
     let mut text = String::new();
-    fields.text("number", &mut text)?;
+    fields.set("number", &mut text)?;
     let mut account = None;
-    fields.sid_or_none("account_sid", &mut account)?;
+    fields.set("account_sid", &mut account)?;
     let account = match account {
         Some(sid) => sid,
         None => default_account(&api).await?.id,
     };
     let mut is_sip = false;
-    fields.flag("is_sip", &mut is_sip)?;
+    fields.set("is_sip", &mut is_sip)?;
     let new = NewNumber {
         text,
         is_sip: is_sip.then_some(true),
@@ -140,13 +125,11 @@ pub(super) async fn update(
     meant: IfMatch,
     JsonObject(map): JsonObject,
 ) -> Result<Response, ApiError> {
-    let fields = Fields::new(map, KNOWN)?;
+    let fields = Fields::new(map, NumberRow::KNOWN)?;
     let row = find(&api, &id).await?;
     let edit = |row: &mut NumberRow| {
         meant.holds(&print(row))?;
-        fields.text("number", &mut row.number)?;
-        fields.flag("is_sip", &mut row.is_sip)?;
-        apply(&fields, row)
+        lay(&fields, row)
     };
     let written = api.service.update_number(&admin.0, row.account_id, row.id, edit).await?;
     Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
@@ -201,46 +184,7 @@ pub(super) async fn find(api: &Api, id: &str) -> Result<NumberRow, ApiError> {
     }
 }
 
+/// Lays all that a number may have over it, but for what tells it from another.
 pub(super) fn apply(fields: &Fields, row: &mut NumberRow) -> Result<(), ApiError> {
-    let mut account = Some(row.account_id);
-    fields.sid_or_none("account_sid", &mut account)?;
-    row.account_id =
-        account.ok_or_else(|| ApiError::bad("account_sid is empty: every number has an owner"))?;
-    fields.word("state", &mut row.state)?;
-    fields.text_or_none("friendly_name", &mut row.friendly_name)?;
-    fields.text_or_none("voice_url", &mut row.voice_url)?;
-    fields.word("voice_method", &mut row.voice_method)?;
-    fields.text_or_none("voice_fallback_url", &mut row.voice_fallback_url)?;
-    fields.word("voice_fallback_method", &mut row.voice_fallback_method)?;
-    fields.sid_or_none("voice_application_sid", &mut row.voice_application_id)?;
-    fields.text_or_none("status_callback", &mut row.status_callback)?;
-    fields.word("status_callback_method", &mut row.status_callback_method)?;
-    fields.text_or_none("fallback_target", &mut row.fallback_target)?;
-    fields.text_or_none("caller_id_name", &mut row.caller_id_name)?;
-    fields.flag("shared", &mut row.shared)
-}
-
-pub(super) fn print(row: &NumberRow) -> Value {
-    json!({
-        "sid": row.id.to_string(),
-        "number": row.number,
-        "account_sid": row.account_id.to_string(),
-        "organization_sid": row.organization_id.to_string(),
-        "is_sip": row.is_sip,
-        "state": row.state.word(),
-        "friendly_name": row.friendly_name,
-        "voice_url": row.voice_url,
-        "voice_method": row.voice_method.word(),
-        "voice_fallback_url": row.voice_fallback_url,
-        "voice_fallback_method": row.voice_fallback_method.word(),
-        "voice_application_sid": row.voice_application_id.map(|sid| sid.to_string()),
-        "status_callback": row.status_callback,
-        "status_callback_method": row.status_callback_method.word(),
-        "fallback_target": row.fallback_target,
-        "caller_id_name": row.caller_id_name,
-        "main": row.main,
-        "shared": row.shared,
-        "created": row.created_at.word(),
-        "updated": row.updated_at.word(),
-    })
+    lay_some(fields, row, |name| !IDENTITY.contains(&name))
 }

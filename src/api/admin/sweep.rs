@@ -13,29 +13,13 @@ use crate::api::restcomm::params::Params;
 use crate::api::state::Api;
 use crate::store::NumberRow;
 
+use super::columns::{Shown, print};
 use super::etag;
 use super::fields::Fields;
-use super::numbers::{apply, filter, find, print};
+use super::numbers::{IDENTITY, apply, filter, find};
 
 /// The parameters: at least one of the first three.
 pub(in crate::api) const WHERE: &[&str] = &["number", "account", "state", "dry_run"];
-
-/// What a change to many may write: all but what tells one number from another.
-pub(in crate::api) const KNOWN: &[&str] = &[
-    "account_sid",
-    "state",
-    "friendly_name",
-    "voice_url",
-    "voice_method",
-    "voice_fallback_url",
-    "voice_fallback_method",
-    "voice_application_sid",
-    "status_callback",
-    "status_callback_method",
-    "fallback_target",
-    "caller_id_name",
-    "shared",
-];
 
 pub(super) async fn update(
     State(api): State<Api>,
@@ -58,11 +42,13 @@ pub(super) async fn update(
     if filter.number_part.as_deref() == Some("*") {
         filter.number_part = None;
     }
-    Fields::new(map.clone(), KNOWN)?;
+    if let Some(name) = IDENTITY.iter().find(|name| map.contains_key(**name)) {
+        return Err(ApiError::bad(format!("{name} is no field here: it tells one number from another")));
+    }
     if map.is_empty() {
         return Err(ApiError::bad("no field is given: give those that are to change"));
     }
-    let fields = Fields::new(map, super::numbers::KNOWN)?;
+    let fields = Fields::new(map, NumberRow::KNOWN)?;
     let edit = |row: &mut NumberRow| apply(&fields, row);
     let sweep = api.service.sweep_numbers(&admin.0, &filter, dry_run, edit).await?;
     let examples: Vec<Value> =

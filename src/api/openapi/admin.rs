@@ -2,10 +2,8 @@
 
 use super::Input::{Both, Json, None as Nothing, Query};
 use super::Operation;
-use crate::api::admin::{
-    AUDIT_FILTERS, BULK_FIELDS, ENABLE_FIELDS, GATEWAY_FIELDS, NUMBER_FIELDS, NUMBER_FILTERS, SWEEP_FIELDS,
-    SWEEP_WHERE, TRUNK_FIELDS,
-};
+use crate::api::admin::{AUDIT_FILTERS, BULK_FIELDS, ENABLE_FIELDS, NUMBER_FILTERS, SWEEP_WHERE, Shown};
+use crate::store::{GatewayRow, NumberRow, TrunkRow};
 
 /// callgate's own, below `/admin/v1`.
 pub(super) const ADMIN: &[Operation] = &[
@@ -46,13 +44,13 @@ pub(super) const ADMIN: &[Operation] = &[
     ("get", "/deliveries/disabled", "Receivers that answered 410 and get nothing", Nothing, 200),
     ("post", "/deliveries/enable", "Send to a URL again that answered 410", Json(ENABLE_FIELDS), 200),
     ("get", "/numbers", "Numbers of any account", Query(NUMBER_FILTERS), 200),
-    ("post", "/numbers", "Create a number or pattern", Json(NUMBER_FIELDS), 201),
+    ("post", "/numbers", "Create a number or pattern", Json(NumberRow::KNOWN), 201),
     ("get", "/audit", "Who changed what, the newest first", Query(AUDIT_FILTERS), 200),
     (
         "patch",
         "/numbers",
         "Change all numbers that match, in one generation; dry_run says what would change",
-        Both(SWEEP_WHERE, SWEEP_FIELDS),
+        Both(SWEEP_WHERE, NumberRow::KNOWN),
         200,
     ),
     ("post", "/numbers/{id}/restore", "Bring a number back that was given back, as it was", Nothing, 200),
@@ -64,17 +62,17 @@ pub(super) const ADMIN: &[Operation] = &[
         200,
     ),
     ("get", "/numbers/{id}", "One number, by sid or text", Nothing, 200),
-    ("patch", "/numbers/{id}", "Change a number", Json(NUMBER_FIELDS), 200),
+    ("patch", "/numbers/{id}", "Change a number", Json(NumberRow::KNOWN), 200),
     ("delete", "/numbers/{id}", "Remove a number", Nothing, 204),
     ("get", "/trunks", "All trunks", Nothing, 200),
-    ("post", "/trunks", "Create a trunk", Json(TRUNK_FIELDS), 201),
+    ("post", "/trunks", "Create a trunk", Json(TrunkRow::KNOWN), 201),
     ("get", "/trunks/{id}", "One trunk, by sid or name", Nothing, 200),
-    ("patch", "/trunks/{id}", "Change a trunk", Json(TRUNK_FIELDS), 200),
+    ("patch", "/trunks/{id}", "Change a trunk", Json(TrunkRow::KNOWN), 200),
     ("delete", "/trunks/{id}", "Remove a trunk", Nothing, 204),
     ("get", "/gateways", "All gateways", Nothing, 200),
-    ("post", "/gateways", "Create a gateway", Json(GATEWAY_FIELDS), 201),
+    ("post", "/gateways", "Create a gateway", Json(GatewayRow::KNOWN), 201),
     ("get", "/gateways/{id}", "One gateway, by sid or name", Nothing, 200),
-    ("patch", "/gateways/{id}", "Change a gateway", Json(GATEWAY_FIELDS), 200),
+    ("patch", "/gateways/{id}", "Change a gateway", Json(GatewayRow::KNOWN), 200),
     ("delete", "/gateways/{id}", "Remove a gateway", Nothing, 204),
 ];
 

@@ -10,6 +10,7 @@ mod wazo;
 
 use serde_json::{Map, Value, json};
 
+use super::admin::{printed, taken};
 use super::restcomm::BASES;
 use super::wazo::BASE as WAZO_BASE;
 use Input::{Both, Data, Form, Json, None as Nothing, Query};
@@ -17,6 +18,8 @@ use admin::{ADMIN, OPEN};
 use kazoo::{KAZOO, KAZOO_OPEN};
 use restcomm::RESTCOMM;
 use wazo::WAZO;
+
+use crate::store::{GatewayRow, NumberRow, TrunkRow};
 
 /// How a request carries its parameters.
 #[derive(Clone, Copy)]
@@ -74,6 +77,12 @@ fn document() -> Value {
                 },
             },
             "schemas": {
+                "Trunk": printed::<TrunkRow>(),
+                "TrunkFields": taken::<TrunkRow>(|_| true),
+                "Gateway": printed::<GatewayRow>(),
+                "GatewayFields": taken::<GatewayRow>(|_| true),
+                "Number": printed::<NumberRow>(),
+                "NumberFields": taken::<NumberRow>(|_| true),
                 "KazooError": {
                     "type": "object",
                     "required": ["data", "status", "message", "error", "request_id", "auth_token"],

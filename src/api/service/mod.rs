@@ -2,7 +2,8 @@
 //! Dialects are thin over it, the command line uses it over the socket.
 //!
 //! - `access`: who asks, and whose things they may touch. `principal`: the asker.
-//! - `numbers`, `applications`, `organizations`, `accounts`, `trunks`, `gateways`: one resource each.
+//! - `numbers`, `applications`, `organizations`, `accounts`: one resource each.
+//! - `rows`: tables that operators edit row by row; `trunks`, `gateways`: what each may hold.
 //! - `many`: numbers as a tenant has them. `bulk`: many in one request. `sweeps`: all that match. `caps`: how many one account may have.
 //! - `lifecycle`: a number's states. `sessions`: tokens given for a while.
 //! - `inventory`, `offers`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
@@ -23,6 +24,7 @@ mod numbers;
 mod offers;
 mod organizations;
 mod principal;
+mod rows;
 mod sessions;
 mod sweeps;
 mod trunks;
@@ -42,6 +44,7 @@ pub use lifecycle::{Lookup, Refused};
 pub use many::Made;
 pub use numbers::NewNumber;
 pub use principal::Principal;
+pub use rows::Operated;
 pub use sessions::{Claim, Hashed};
 pub use sweeps::Sweep;
 

@@ -1,0 +1,80 @@
+//! One table as operators see it: list, create, read, change and delete are the same for all of them.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::columns::{Shown, lay, print};
+use super::etag::{self, IfMatch};
+use super::fields::Fields;
+use crate::api::auth::Admin;
+use crate::api::body::JsonObject;
+use crate::api::error::ApiError;
+use crate::api::reply;
+use crate::api::service::Operated;
+use crate::api::state::Api;
+use crate::store::Page;
+
+/// A table that is served whole, below its name.
+pub(in crate::api) trait Resource: Operated + Shown {
+    /// The name of the list.
+    const ALL: &'static str;
+}
+
+/// `/trunks` and `/trunks/{id}`, say; the id is a sid or a name.
+pub(super) fn routes<T: Resource>() -> Router<Api> {
+    Router::new()
+        .route(&format!("/{}", T::ALL), get(list::<T>).post(create::<T>))
+        .route(&format!("/{}/{{id}}", T::ALL), get(read::<T>).patch(update::<T>).delete(delete::<T>))
+}
+
+async fn list<T: Resource>(State(api): State<Api>, _admin: Admin) -> Result<Response, ApiError> {
+    let listed = api.service.rows::<T>(Page::first(super::MOST)).await?;
+    let rows: Vec<Value> = listed.rows.iter().map(print).collect();
+    Ok(reply::json(&json!({ "total": listed.total, T::ALL: rows })))
+}
+
+async fn create<T: Resource>(
+    State(api): State<Api>,
+    admin: Admin,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(map, T::KNOWN)?;
+    let written = api.service.create_row(&admin.0, |row: &mut T| lay(&fields, row)).await?;
+    Ok(reply::written(written, Vec::new(), |row| reply::created(&print(&row))))
+}
+
+async fn read<T: Resource>(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    Ok(etag::shown(&print(&api.service.row::<T>(&id).await?)))
+}
+
+async fn update<T: Resource>(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+    meant: IfMatch,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(map, T::KNOWN)?;
+    let edit = |row: &mut T| {
+        meant.holds(&print(row))?;
+        lay(&fields, row)
+    };
+    let written = api.service.update_row(&admin.0, &id, edit).await?;
+    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
+}
+
+async fn delete<T: Resource>(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let written = api.service.delete_row::<T>(&admin.0, &id).await?;
+    Ok(reply::written(written, Vec::new(), |()| reply::no_content()))
+}
