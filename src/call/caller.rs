@@ -240,7 +240,8 @@ impl Call {
         let opens_dialog = (101..300).contains(&code);
         if opens_dialog {
             writer.record_routes(&request);
-            compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local);
+            let by_sips = compose::asks_for_sips(&request);
+            compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local, by_sips);
         }
         if let Some(rseq) = rseq {
             writer.header(Name::Require, &[b"100rel"]).numeric(Name::RSeq, rseq.into());

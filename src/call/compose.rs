@@ -14,7 +14,7 @@ use crate::call::target;
 use crate::dialog::Dialog;
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
-use crate::sip::{Message, Method, Name, NameAddr, Writer};
+use crate::sip::{Message, Method, Name, NameAddr, Scheme, Uri, Writer};
 use crate::transport::response::stamp;
 
 /// The methods we serve.
@@ -59,7 +59,7 @@ pub(super) fn invite(
     writer.numeric(Name::MaxBreadth, parts.breadth.into());
     writer.header(Name::From, &[parts.local]).header(Name::To, &[parts.remote]);
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
-    contact(&mut writer, config, parts.flow, parts.known);
+    contact(&mut writer, config, parts.flow, parts.known, is_sips(parts.request_uri));
     writer.bytes(parts.credentials);
     request_headers(&mut writer, caller, parts.trusted, parts.without);
     let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
@@ -145,16 +145,37 @@ pub(super) fn via(
     }
 }
 
-/// Our Contact.
-pub(super) fn contact(writer: &mut Writer<'_>, config: &EngineConfig, flow: &Flow, known: IpAddr) {
+/// Our Contact. TLS alone makes it no sips URI: peers that speak TLS without knowing sips exist, and
+/// it is due only where the peer is addressed by one (8.1.1.8, 12.1.1).
+pub(super) fn contact(
+    writer: &mut Writer<'_>,
+    config: &EngineConfig,
+    flow: &Flow,
+    known: IpAddr,
+    by_sips: bool,
+) {
     let Some(sent_by) = target::sent_by(config, flow, known) else { return };
-    let secure = flow.transport == Transport::Tls;
-    writer.begin(Name::Contact).bytes(if secure { b"<sips:".as_slice() } else { b"<sip:" });
+    let (scheme, transport): (&[u8], &[u8]) = match flow.transport {
+        Transport::Udp => (b"<sip:", b""),
+        Transport::Tcp => (b"<sip:", b";transport=tcp"),
+        Transport::Tls if by_sips => (b"<sips:", b""),
+        Transport::Tls => (b"<sip:", b";transport=tls"),
+    };
+    writer.begin(Name::Contact).bytes(scheme);
     sent_by.write(writer);
-    if flow.transport == Transport::Tcp {
-        writer.bytes(b";transport=tcp");
-    }
-    writer.bytes(b">").end();
+    writer.bytes(transport).bytes(b">").end();
+}
+
+/// Whether the answer to an INVITE must name us by a sips URI (12.1.1).
+pub(super) fn asks_for_sips(request: &Message<'_>) -> bool {
+    let first = request.record_routes().next().or_else(|| request.contacts().next());
+    let named = first.and_then(|first| first.parsed_uri());
+    [request.uri(), named].into_iter().flatten().any(|uri| uri.scheme == Scheme::Sips)
+}
+
+/// Whether a URI is a sips one.
+pub(super) fn is_sips(uri: &[u8]) -> bool {
+    Uri::parse(uri).is_some_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// The host we are called by toward the peer of `flow`.

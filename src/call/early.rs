@@ -64,7 +64,8 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, &request, &self.flow, 199, Some(tag.as_bytes()));
         writer.record_routes(&request);
-        compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local);
+        let by_sips = compose::asks_for_sips(&request);
+        compose::contact(&mut writer, &desk.config, &self.flow, self.flow.local, by_sips);
         // RFC 6228 4: the code that ended it.
         writer.begin(Name::Reason).bytes(b"SIP;cause=").number(code.into()).end();
         writer.finish();

@@ -215,7 +215,7 @@ impl Call {
         writer.bytes(&credentials);
         compose::hops(&mut writer, request);
         if refreshes || matches!(method, Method::Notify | Method::Subscribe) {
-            compose::contact(&mut writer, &desk.config, &dialog.flow, known);
+            compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         }
         if let Some(of) = acknowledges {
             writer.begin(Name::RAck).number(of.rseq.into()).bytes(b" ").number(of.cseq.into());

@@ -70,7 +70,7 @@ impl Call {
         let names_us = relay.refreshes || request.method() == Some(Method::Subscribe);
         if code < 300 && names_us {
             let dialog = self.pairs[relay.pair].dialog(relay.from);
-            compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local);
+            compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local, dialog.is_sips());
         }
         compose::response_headers(&mut writer, response, self.trusted(relay.pair, relay.from));
         if relay.refreshes && (200..300).contains(&code) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::Flow;
-use crate::sip::{CSeq, Message, Name, NameAddr};
+use crate::sip::{CSeq, Message, Name, NameAddr, Scheme, Uri};
 
 /// One dialog, seen from our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +155,13 @@ impl Dialog {
     /// that was repeated with credentials) as the last one used.
     pub fn note_sent(&mut self, cseq: CSeq<'_>) {
         self.local_cseq = self.local_cseq.max(cseq.number);
+    }
+
+    /// Whether requests to the peer go by a sips URI: our Contact must be one then (8.1.1.8).
+    #[must_use]
+    pub fn is_sips(&self) -> bool {
+        let route = self.routes.first().and_then(|route| NameAddr::parse(route)?.parsed_uri());
+        [Uri::parse(&self.target), route].into_iter().flatten().any(|uri| uri.scheme == Scheme::Sips)
     }
 
     fn is(&self, call_id: &[u8], local_tag: Option<&[u8]>, remote_tag: Option<&[u8]>) -> bool {

@@ -74,7 +74,8 @@ impl Call {
         writer.numeric(Name::MaxForwards, 70);
         writer.header(Name::From, &[&local]).header(Name::To, &[&remote]);
         writer.header(Name::CallId, &[&call_id]).cseq(1, Method::Invite);
-        compose::contact(&mut writer, &desk.config, &flow, self.flow.local);
+        let by_sips = compose::is_sips(&plan.request_uri);
+        compose::contact(&mut writer, &desk.config, &flow, self.flow.local, by_sips);
         writer.header(Name::Allow, &[compose::ALLOW]);
         for (name, value) in &plan.headers {
             writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();

@@ -52,7 +52,7 @@ impl Call {
         let parts = compose::InDialog { method: Method::Invite, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
         writer.numeric(Name::MaxForwards, 70);
-        compose::contact(&mut writer, &desk.config, &dialog.flow, known);
+        compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         writer.header(Name::Allow, &[compose::ALLOW]);
         compose::body_headers(&mut writer, response);
         writer.body(response.body());

@@ -29,7 +29,7 @@ impl Call {
         let parts = compose::InDialog { method: Method::Notify, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
         writer.numeric(Name::MaxForwards, 70);
-        compose::contact(&mut writer, &desk.config, &dialog.flow, known);
+        compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         writer.header(Name::Event, &[b"refer;id=", transfer.id.to_string().as_bytes()]);
         let state = if code < 200 { SUBSCRIBED } else { b"terminated;reason=noresource".as_slice() };
         writer.header(Name::SubscriptionState, &[state]);

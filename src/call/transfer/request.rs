@@ -36,7 +36,8 @@ impl Call {
         let silent = request.value(Name::ReferSub).is_some_and(|value| value.starts_with(b"false"));
         let mut paper = std::mem::take(&mut desk.paper);
         let mut writer = compose::response(&mut paper, request, flow, 202, None);
-        compose::contact(&mut writer, &desk.config, flow, self.flow.local);
+        let by_sips = self.pairs[pair].dialog(by).is_sips();
+        compose::contact(&mut writer, &desk.config, flow, self.flow.local, by_sips);
         if silent {
             writer.header(Name::ReferSub, &[b"false"]);
         }
