@@ -1,6 +1,6 @@
 //! The scripted application: an HTTP server whose answer stands in the path it is asked at.
 //!
-//! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/at/HOST`, `/slow/MS/PORT`, `/never`, `/notfound`, and
+//! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/at/HOST`, `/text/WORD`, `/slow/MS/PORT`, `/never`, `/notfound`, and
 //! `/status`, which hears the callbacks.
 
 use std::collections::BTreeMap;
@@ -146,6 +146,7 @@ fn answer(path: &str) -> (&'static str, String) {
             let password = password.replace('+', " ");
             dial(port, "").replace("<Sip>", &format!("<Sip username=\"{user}\" password=\"{password}\">"))
         }
+        ["", "text", word] => format!("<Sms>{word}</Sms>"),
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),

@@ -147,6 +147,30 @@ fn of_two_targets_the_first_to_answer_is_connected() {
 }
 
 #[test]
+fn a_loser_whose_answer_crosses_its_cancel_is_let_go() {
+    let world = World::new();
+    let other = free_port();
+    world.number("1", &format!("/together/{}/{other}", world.callee));
+    let loser = world.callee("callee-loses").start();
+    let winner = Sipp::new(&world.router, "callee").port(other).with("RING", 300).start();
+    world.caller("caller", "1").run();
+    winner.success();
+    loser.success();
+    world.told(&["ringing", "in-progress", "completed"]);
+}
+
+#[test]
+fn a_callee_whose_answer_crosses_the_callers_cancel_is_let_go() {
+    let world = World::new();
+    world.router.sql("UPDATE trunks SET ring_at_once = FALSE");
+    world.number("1", &format!("/dial/{}", world.callee));
+    let callee = world.callee("callee-loses").start();
+    world.caller("caller-cancels", "1").with("TALK", 300).run();
+    callee.success();
+    world.told(&["ringing", "canceled"]);
+}
+
+#[test]
 fn a_redirecting_trunk_gets_the_decision_as_302() {
     let world = World::new();
     world.router.sql("UPDATE trunks SET mode = 'redirect'");

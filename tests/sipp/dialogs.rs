@@ -10,7 +10,7 @@ use crate::router::Router;
 use crate::sipp::{Sipp, free_port};
 
 /// The last status that was told, once it is a terminal one.
-fn ended(app: &App) -> String {
+pub fn ended(app: &App) -> String {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
         let last = app.told().pop().map(|one| one.get("CallStatus").to_owned()).unwrap_or_default();
@@ -45,6 +45,20 @@ fn the_same_between_two_proxies() {
     let caller = Sipp::new(&router, "caller-changes").dials("1").with("SESSION", BOUND);
     caller.toward(local(before.port())).run();
     uas.success();
+    assert_eq!(ended(&app), "completed");
+}
+
+#[test]
+fn the_callee_transfers_the_caller() {
+    let (router, app) = (Router::start(), App::start());
+    let (bob, carol) = (free_port(), free_port());
+    router.number("1", &app.url(&format!("/dial/{bob}")), &app.url("/status"));
+    router.sql(&format!("UPDATE numbers SET refer_url = '{}'", app.url(&format!("/dial/{carol}"))));
+    let transferor = Sipp::new(&router, "callee-transfers").port(bob).with("CODE", 200).start();
+    let target = Sipp::new(&router, "callee-offers").port(carol).with("SEEN", "INVITE").start();
+    Sipp::new(&router, "caller-is-transferred").dials("1").run();
+    transferor.success();
+    target.success();
     assert_eq!(ended(&app), "completed");
 }
 

@@ -4,6 +4,7 @@
 //! `CALLGATE_PROOF=1` runs the full counts.
 
 mod app;
+mod baresip;
 mod calls;
 mod dialogs;
 mod digest;
@@ -19,4 +20,5 @@ mod relay;
 mod router;
 mod secure;
 mod sipp;
+mod telephones;
 mod zone;

@@ -1,5 +1,5 @@
-//! Other people's implementations on the line: Kamailio as a record-routing proxy, baresip as the
-//! telephone that answers.
+//! Other people's implementations on the line: how one is started, and Kamailio as a record-routing proxy.
+//! What baresip does stands in `baresip` and `telephones`.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -28,7 +28,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    fn start(
+    /// Starts `program` in a folder of its own that holds `files`, and waits until it answers at `port`.
+    pub fn start(
         name: &str,
         program: &str,
         package: &str,
@@ -125,6 +126,27 @@ pub fn kamailio_that_asks(next: u16, algorithm: &str) -> Peer {
     kamailio_with(next, &module, asks)
 }
 
+/// The same, which rings elsewhere when it is redirected.
+pub fn kamailio_that_follows(next: u16) -> Peer {
+    let module = r#"loadmodule "acc.so"
+loadmodule "uac_redirect.so"
+failure_route[redirected] {
+    if (t_check_status("302") && get_redirects("*")) { t_relay(); }
+}
+"#;
+    kamailio_with(
+        next,
+        module,
+        "if (is_method(\"INVITE\") && !has_totag()) { t_on_failure(\"redirected\"); }",
+    )
+}
+
+/// The same, which refuses every INVITE with `code`.
+pub fn kamailio_that_refuses(code: &str) -> Peer {
+    let asks = format!("if (is_method(\"INVITE\")) {{ sl_send_reply(\"{code}\", \"Not now\"); exit; }}");
+    kamailio_with(free_port(), "", &asks)
+}
+
 fn kamailio_with(next: u16, module: &str, asks: &str) -> Peer {
     let port = free_port();
     let modules = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops"]
@@ -159,34 +181,8 @@ request_route {{
     Peer::start("kamailio", "/usr/sbin/kamailio", "kamailio", port, &[("kamailio.cfg", config)], &words)
 }
 
-/// baresip, which answers everything and sends back what it hears.
-fn baresip() -> Peer {
-    baresip_with(free_port(), "", &[])
-}
-
-/// The same over TLS, with this certificate and key; and its TLS port, the one above its first.
-pub fn baresip_over_tls(pair: &str) -> (Peer, u16) {
-    let port = std::iter::repeat_with(free_port)
-        .find(|port| std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok())
-        .expect("two free ports");
-    let files = [("pair.pem", pair.to_owned())];
-    (baresip_with(port, "sip_certificate pair.pem\n", &files), port + 1)
-}
-
-fn baresip_with(port: u16, more: &str, files: &[(&str, String)]) -> Peer {
-    let modules =
-        ["module g711.so", "module aubridge.so", "module_tmp account.so", "module_app menu.so"].join("\n");
-    let audio = ["player", "source", "alert"].map(|what| format!("audio_{what} aubridge,loop\n")).concat();
-    let config = format!(
-        "sip_listen 127.0.0.1:{port}\n{more}module_path /usr/lib/baresip/modules\n{audio}{modules}\n"
-    );
-    let account = format!("<sip:bob@127.0.0.1:{port}>;regint=0;answermode=auto\n");
-    let own = [("config", config), ("accounts", account), ("contacts", String::new())];
-    let files = [&own[..], files].concat();
-    Peer::start("baresip", "/usr/bin/baresip", "baresip-core", port, &files, &["-f", "."])
-}
-
-fn completed(app: &App, calls: u32) {
+/// Waits until that many calls completed, and no more.
+pub fn completed(app: &App, calls: u32) {
     let until = Instant::now() + Duration::from_secs(15);
     let count = || app.told().iter().filter(|one| one.get("CallStatus") == "completed").count();
     while count() < calls as usize {
@@ -244,13 +240,24 @@ fn between_two_record_routing_proxies() {
 }
 
 #[test]
-fn baresip_answers() {
+fn a_proxy_follows_a_redirect() {
+    let (router, app, callee) = (Router::start(), App::start(), free_port());
+    router.sql("UPDATE trunks SET mode = 'redirect'");
+    let proxy = kamailio_that_follows(router.udp.port());
+    router.number("1", &app.url(&format!("/dial/{callee}")), &app.url("/status"));
+    let uas = Sipp::new(&router, "callee").port(callee).start();
+    Sipp::new(&router, "caller").dials("1").toward(local(proxy.port)).run();
+    uas.success();
+    completed(&app, 1);
+}
+
+#[test]
+fn a_message_comes_through_a_proxy() {
     let (router, app) = (Router::start(), App::start());
-    let telephone = baresip();
-    router.number("1", &app.url(&format!("/dial/{}", telephone.port)), &app.url("/status"));
-    for _ in 0..3 {
-        Sipp::new(&router, "caller").dials("1").run();
-    }
-    completed(&app, 3);
-    assert!(telephone.log().contains("Call established"), "{}", telephone.log());
+    let proxy = kamailio(router.udp.port());
+    let url = app.url("/text/Thanks");
+    router.sql(&format!("INSERT INTO numbers (number, is_sip, sms_url) VALUES ('1', TRUE, '{url}')"));
+    Sipp::new(&router, "message").dials("1").with("CODE", 202).toward(local(proxy.port)).run();
+    Sipp::new(&router, "message").dials("2").with("CODE", 404).toward(local(proxy.port)).run();
+    assert_eq!(app.asked().len(), 1);
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 
 use crate::app::App;
-use crate::peers::baresip_over_tls;
+use crate::baresip::{Baresip, Setup};
+use crate::peers::completed;
 use crate::phone::Message;
 use crate::pipe::Pipe;
 use crate::router::Router;
@@ -250,15 +251,21 @@ fn callgate(router: &Router, words: &[&str]) {
 }
 
 #[test]
-fn baresip_answers_over_tls() {
+fn baresip_calls_and_answers_over_tls() {
     let ca = Ca::new("baresip");
     let (certificate, key) = ca.issue("phone", &["127.0.0.1"]);
     let pair = [certificate, key].map(|file| fs::read_to_string(file).expect("a file")).concat();
     let (router, app) = (Router::launch(&section(&ca, ""), 1), App::start());
-    let (telephone, port) = baresip_over_tls(&pair);
-    router.number("1", &app.url(&format!("/at/127.0.0.1:{port};transport=tls")), &app.url("/status"));
-    for _ in 0..2 {
-        Sipp::new(&router, "caller").dials("1").run();
-    }
-    assert!(telephone.log().contains("Call established"), "{}", telephone.log());
+    let secure = |answers| Baresip::start(Setup { answers, pair: Some(pair.clone()), ..Setup::default() });
+    let (mut alice, bob) = (secure(false), secure(true));
+    let target = format!("/at/127.0.0.1:{};transport=tls", bob.port() + 1);
+    router.number("1", &app.url(&target), &app.url("/status"));
+    Sipp::new(&router, "caller").dials("1").run();
+    alice.does("dial", &format!("sip:1@{};transport=tls", router.tls));
+    alice.event("CALL_ESTABLISHED");
+    bob.logs("Call established", 2);
+    alice.does("hold", "");
+    alice.session("answer");
+    alice.does("hangup", "");
+    completed(&app, 2);
 }

@@ -24,7 +24,8 @@ impl<'a> Sipp<'a> {
     /// `scenario` against `router`, once, over UDP, from a free port.
     pub fn new(router: &'a Router, scenario: &'static str) -> Self {
         let fill = [("TALK", "200"), ("RING", "100"), ("CODE", "404"), ("EXTRA", ""), ("OWN", "")];
-        let fill = fill.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let fill = [&fill[..], &[("SEEN", "X-Test: unchanged")]].concat();
+        let fill = fill.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Self {
             router,
             scenario,
