@@ -6,6 +6,7 @@ mod bulk;
 mod calls;
 mod client;
 mod commands;
+mod examples;
 mod inventory;
 mod kazoo;
 mod limits;

@@ -16,7 +16,7 @@ use crate::store::{NumberFilter, NumberOrder, NumberRow, NumberState, Page as Ro
 use super::available::Kind;
 use super::number::{self, ApplicationNames, FILTERS, KNOWN, Printed};
 use super::paging::{Page, Position};
-use super::params::{Params, shown};
+use super::params::{self, Params, shown};
 use super::xml::Wire;
 use super::{Base, Owner, refuse, show, sid};
 
@@ -116,7 +116,10 @@ pub(super) async fn create(
         (Some(area), _) => {
             api.service.create_number_of_area(&who, account, area.trim(), new(String::new()), edit).await
         }
-        (None, Some(text)) => api.service.create_number(&who, account, new(text), edit).await,
+        (None, Some(text)) => {
+            let text = params::number("PhoneNumber", &text)?;
+            api.service.create_number(&who, account, new(text), edit).await
+        }
         (None, None) => return Err(ApiError::bad("Phone number can not be null.")),
     };
     answer(&api, written.map_err(Refusal::into_api)?, params.warnings, &base).await

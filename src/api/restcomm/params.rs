@@ -62,6 +62,20 @@ impl Params {
     }
 }
 
+/// A number as it was meant: a `+` that was not escaped, as in the documentation's own examples, arrives as
+/// a space, at the front or behind a scheme. At the end it cannot be told from a slip.
+pub(crate) fn number(name: &str, text: &str) -> Result<String, ApiError> {
+    if text.len() > 1 && text.ends_with(' ') {
+        let problem = "ends in a space: take it away, or write a + as %2B";
+        return Err(ApiError::bad(format!("{name} `{}` {problem}", shown(text))));
+    }
+    let text = match text.strip_prefix(' ') {
+        Some(rest) => format!("+{rest}"),
+        None => text.replacen(": ", ":+", 1),
+    };
+    Ok(text)
+}
+
 /// A value as an error message may repeat it.
 pub(crate) fn shown(value: &str) -> String {
     let short: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
@@ -139,6 +153,23 @@ mod tests {
         let params = Params::parse(body.as_bytes(), KNOWN);
         assert_eq!(params.warnings.len(), WARNINGS + 1);
         assert_eq!(params.warnings.last().unwrap(), "49984 more were ignored");
+    }
+
+    #[test]
+    fn a_plus_that_was_not_escaped_is_one() {
+        for (given, meant) in [
+            (" 14155550190", "+14155550190"),
+            ("+14155550190", "+14155550190"),
+            ("mms: 14155550190", "mms:+14155550190"),
+            ("mms:+14155550190", "mms:+14155550190"),
+            ("1234", "1234"),
+            ("16.*", "16.*"),
+            ("+1 415 555 0190", "+1 415 555 0190"),
+        ] {
+            assert_eq!(number("PhoneNumber", given).unwrap(), meant);
+        }
+        let error = number("PhoneNumber", "16. ").unwrap_err();
+        assert_eq!(error.message, "PhoneNumber `16. ` ends in a space: take it away, or write a + as %2B");
     }
 
     #[test]

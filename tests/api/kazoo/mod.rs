@@ -1,13 +1,11 @@
-//! The Kazoo dialect: cases of whole conversations, providers, tokens, the document's examples.
+//! The Kazoo dialect: cases of whole conversations, providers, tokens.
 //!
 //! - `script`: how a conversation is written down and held. `cases.txt`: those of the dialect.
-//!   `document.txt`: the requests of its document, as printed there.
 //! - `clients`: published ones. `providers`: carriers, places and addresses by others. `tokens`: who may ask, and how long.
 
 mod clients;
-mod document;
-mod providers;
-mod script;
+pub(crate) mod providers;
+pub(crate) mod script;
 mod tokens;
 
 use crate::servers::Server;

@@ -15,7 +15,7 @@ use crate::world::Api;
 
 /// What the providers were asked.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Asked {
     searches: AtomicU32,
     places: AtomicU32,
 }
@@ -96,7 +96,7 @@ async fn address(Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
     (StatusCode::OK, Json(answer))
 }
 
-async fn world() -> (Api, Arc<Asked>) {
+pub(crate) async fn world() -> (Api, Arc<Asked>) {
     let asked = Arc::new(Asked::default());
     let address = providers(asked.clone()).await;
     (Api::provided(Server::Sqlite, &address).await, asked)
