@@ -34,6 +34,7 @@ fn frame() -> Frame {
         keys: Arc::default(),
         max_calls: None,
         max_calls_per_second: None,
+        gateway_group: None,
     };
     Frame {
         organizations: vec![Arc::new(organization)],
@@ -50,6 +51,7 @@ fn number(sid: u128, text: &str, profile: &Arc<VoiceProfile>) -> Number {
         organization: OrganizationSid(1),
         is_sip: true,
         in_service: true,
+        main: false,
         profile: Arc::clone(profile),
     }
 }

@@ -16,15 +16,17 @@ pub(super) fn may_show(now: &dyn Provision, facts: &CallFacts, id: &str) -> bool
     own || spellings.iter().any(|number| now.owns(facts.account, number))
 }
 
-/// The caller id of a `<Number>`: what the Dial says, else the caller's own, else the number that
-/// was dialled, which is the account's; in the gateway's spelling.
+/// The caller id of a `<Number>`: what the Dial says, else the caller's own, else the account's main
+/// number, else the one that was dialled, which is the account's; in the gateway's spelling.
 pub(super) fn toward(
+    now: &dyn Provision,
     facts: &CallFacts,
     trunk: &Trunk,
     gateway: &Gateway,
     wanted: Option<Arc<str>>,
 ) -> Arc<str> {
-    let main = || Some(facts.number_text.clone()).filter(|number| is_number(number));
+    let dialled = || Some(facts.number_text.clone()).filter(|number| is_number(number));
+    let main = || now.main_number(facts.account).filter(|number| is_number(number)).or_else(dialled);
     let shown = match wanted {
         Some(wanted) => wanted,
         None if gateway.own_caller_id => main().unwrap_or_else(|| "anonymous".into()),

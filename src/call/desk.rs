@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use crate::call::ask::{Ask, AskId, Counter, Question, SendToken};
 use crate::call::config::EngineConfig;
 use crate::call::dead::Dead;
+use crate::call::facts::CallFacts;
 use crate::call::generator::Generator;
 use crate::call::mint::{Branch, Tag};
 use crate::call::record::Record;
@@ -138,12 +139,16 @@ pub enum Effect {
 
 /// What calls look up in the directory of the moment.
 pub trait Provision: std::fmt::Debug {
-    /// The gateways of an organization's `<Number>`s, in no order.
-    fn gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>>;
+    /// The gateways of a call's `<Number>`s that name `group`, or none, in no order.
+    fn gateways(&self, call: &CallFacts, group: Option<&str>) -> Vec<Arc<Gateway>>;
+    /// The gateways for emergency calls, in no order: those of an organization, and the shared ones.
+    fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2];
     /// An organization.
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>>;
     /// Whether the account has this number.
     fn owns(&self, account: AccountSid, number: &str) -> bool;
+    /// The number that stands for an account.
+    fn main_number(&self, account: AccountSid) -> Option<Arc<str>>;
 }
 
 /// The layers below a call.

@@ -98,6 +98,7 @@ impl Call {
                     target: Target::Sip(target),
                     headers: Vec::new(),
                     credentials: None,
+                    group: None,
                     callback: None,
                 };
                 let dial = Dial {
@@ -403,7 +404,9 @@ impl Call {
                 transport = gateway.transport;
                 caller_id = match self.emergency {
                     Some(_) => callerid::for_help(&self.facts, &self.trunk, gateway),
-                    None => Some(callerid::toward(&self.facts, &self.trunk, gateway, caller_id)),
+                    None => {
+                        Some(callerid::toward(now.as_ref(), &self.facts, &self.trunk, gateway, caller_id))
+                    }
                 };
                 callerid::gateway_uri(gateway, number)
             }
@@ -423,7 +426,11 @@ impl Call {
             Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
         };
         let (to, callback) = (leg_events::party(&noun.target), noun.callback.clone());
-        let credentials = noun.credentials.clone();
+        let of_gateway = gateway.filter(|_| matches!(noun.target, Target::Number(_)));
+        let credentials = match of_gateway {
+            Some(gateway) => gateway.credentials.clone(),
+            None => noun.credentials.clone(),
+        };
         let plan =
             Plan { request_uri: uri, transport, caller_id, headers, trusted, credentials, to, callback };
         Ok((plan, host))

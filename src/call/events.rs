@@ -397,6 +397,7 @@ fn emergency_document(dialled: &Arc<str>) -> Document {
         target: Target::Number(dialled.clone()),
         headers: Vec::new(),
         credentials: None,
+        group: None,
         callback: None,
     };
     // No limit worth the name: an emergency call is never ended by us, and rings as long as it must.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::call::ask::{Answer, Question};
 use crate::call::desk::Desk;
 use crate::call::dialling::Host;
-use crate::call::instructions::{Dial, Target};
+use crate::call::instructions::Dial;
 use crate::call::program::{self, Failure};
 use crate::call::state::{Call, Fork, Phase, Run};
 use crate::call::trace::TraceItem;
@@ -22,11 +22,11 @@ impl Call {
         self.phase = Phase::Dialling;
         let mut hosts = Vec::with_capacity(dial.nouns.len());
         let mut run = Run::new(dial);
-        let gateways = self.gateways(desk);
         for noun in &run.dial.nouns {
+            let gateways = self.gateways_of(desk, noun);
             match self.plan(desk, noun, &run.dial, gateways.first().map(AsRef::as_ref)) {
                 Ok((plan, host)) => {
-                    let others = gateways.iter().skip(1).filter(|_| matches!(noun.target, Target::Number(_)));
+                    let others = gateways.iter().skip(1);
                     let more = others.filter_map(|other| self.plan(desk, noun, &run.dial, Some(other)).ok());
                     run.forks.push(Fork {
                         plan,
@@ -155,7 +155,7 @@ impl Call {
     pub(super) fn fork_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
         let Some(fork) = self.fork_that(|fork| fork.leg == Some(leg)) else { return };
         self.at_fork(fork, |fork| fork.leg = None);
-        if failure.status >= 600 {
+        if failure.status >= 600 && self.emergency.is_none() {
             self.note_failure(failure, Some(leg));
             self.stop_forks(desk, 487, b"");
             return self.dial_failed(desk, failure, Some(leg));

@@ -4,19 +4,29 @@ use std::sync::Arc;
 
 use crate::call::desk::Desk;
 use crate::call::generator::Generator;
+use crate::call::instructions::{Noun, Target};
 use crate::call::state::Call;
 use crate::routing::model::Gateway;
 
 impl Call {
-    /// Where its `<Number>`s may leave, best first. Drawn anew for each Dial.
-    pub(super) fn gateways(&self, desk: &mut Desk) -> Vec<Arc<Gateway>> {
-        match &self.emergency {
-            Some(gateway) => vec![gateway.clone()],
-            None => {
-                let group = desk.provision.as_ref().map(|now| now.gateways(self.facts.organization));
-                in_order(group.unwrap_or_default(), &mut desk.generator)
-            }
+    /// Where a `<Number>` may leave, best first: through the gateways of its group, of the account's, or
+    /// of the default one. Drawn anew for each noun; other nouns need none.
+    pub(super) fn gateways_of(&self, desk: &mut Desk, noun: &Noun) -> Vec<Arc<Gateway>> {
+        if !matches!(noun.target, Target::Number(_)) {
+            return Vec::new();
         }
+        let Some(now) = &desk.provision else { return Vec::new() };
+        let among = match &self.emergency {
+            // Every gateway there is for emergencies: those of the organization, then the shared ones.
+            Some(gateway) => {
+                let [own, shared] = now.emergency_gateways(self.trunk.organization);
+                let mut all = in_order(own, &mut desk.generator);
+                all.extend(in_order(shared, &mut desk.generator));
+                return if all.is_empty() { vec![gateway.clone()] } else { all };
+            }
+            None => now.gateways(&self.facts, noun.group.as_deref()),
+        };
+        in_order(among, &mut desk.generator)
     }
 }
 
@@ -45,24 +55,10 @@ fn in_order(mut group: Vec<Arc<Gateway>>, generator: &mut Generator) -> Vec<Arc<
 mod tests {
     use super::*;
     use crate::ids::GatewaySid;
-    use crate::routing::model::{CallerIdFormat, Status};
 
     fn gateway(name: &str, priority: u16, weight: u16) -> Arc<Gateway> {
-        Arc::new(Gateway {
-            sid: GatewaySid(1),
-            name: name.into(),
-            status: Status::Active,
-            organization: None,
-            host: "gw.test".into(),
-            port: None,
-            transport: None,
-            emergency: false,
-            trusted: false,
-            caller_id_format: CallerIdFormat::PlusE164,
-            own_caller_id: false,
-            priority,
-            weight,
-        })
+        let blank = Gateway::at(GatewaySid(1), name, "gw.test");
+        Arc::new(Gateway { priority, weight, ..blank })
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::routing::model::Credentials;
 use crate::routing::model::Hook;
 
 /// One answered document. URLs in it are absolute: the webhook room resolved them.
@@ -74,6 +75,8 @@ pub struct Noun {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Digest credentials, where given.
     pub credentials: Option<Arc<Credentials>>,
+    /// The group of gateways a `<Number>` leaves through, where it names one.
+    pub group: Option<Arc<str>>,
     /// The noun's own status callback, where given.
     pub callback: Option<Arc<NounCallback>>,
 }
@@ -83,27 +86,10 @@ pub struct Noun {
 pub enum Target {
     /// `<Sip>`: a SIP URI, without the `?headers`.
     Sip(Arc<str>),
-    /// `<Number>`: through the organization's gateway.
+    /// `<Number>`: through a gateway.
     Number(Arc<str>),
     /// `<Client>`: to the organization's registrar.
     Client(Arc<str>),
-}
-
-/// Digest credentials toward a target. `Debug` hides the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: String,
-    /// The realm they are for; `None`: the first that the target names.
-    pub realm: Option<String>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(…)")
-    }
 }
 
 /// `statusCallback` and `statusCallbackEvent` of a noun.

@@ -27,13 +27,12 @@ impl Call {
     pub(super) fn redirect_to(&mut self, desk: &mut Desk, dial: Dial) {
         let mut failure = Failure { status: 500, reason: Reason::TargetInvalid };
         let mut contacts = Vec::new();
-        let gateways = self.gateways(desk);
-        let gateway = gateways.first().map(AsRef::as_ref);
         let more = self.program.more_dials(dial.action.is_some());
         let dials = std::iter::once(dial).chain(more);
         for (dial, preference) in dials.zip((1..=10_u16).rev()) {
             for noun in &dial.nouns {
-                match self.plan(desk, noun, &dial, gateway) {
+                let gateways = self.gateways_of(desk, noun);
+                match self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref)) {
                     Ok((plan, _)) => {
                         let uri = String::from_utf8_lossy(&plan.request_uri);
                         contacts.push((contact(&uri, &plan.headers), preference * 100));

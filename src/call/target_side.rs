@@ -244,7 +244,9 @@ impl Call {
         if code == 503 {
             self.note_dead(desk, leg);
         }
-        self.leg_failed(desk, leg, Failure { status, reason }, code == 503);
+        // Who calls for help is let go by no gateway's refusal while there is another.
+        let elsewhere = code == 503 || self.emergency.is_some();
+        self.leg_failed(desk, leg, Failure { status, reason }, elsewhere);
     }
 
     /// A leg ended without an answer; `elsewhere`: its noun may be reached at its next address.
@@ -261,7 +263,7 @@ impl Call {
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
         // Who rang is the one that was meant: its refusal is the noun's.
-        let elsewhere = elsewhere && !self.legs[leg].progressed;
+        let elsewhere = elsewhere && (!self.legs[leg].progressed || self.emergency.is_some());
         self.leg_over(desk, leg, failure.status, Duration::ZERO);
         self.fork_failed(desk, leg, failure, elsewhere);
         self.tell_early_over(desk, failure.status);

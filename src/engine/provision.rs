@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use crate::call::desk::Provision;
+use crate::call::facts::CallFacts;
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::routing::Directory;
-use crate::routing::model::{Gateway, Organization};
+use crate::routing::model::{DEFAULT_GROUP, Gateway, Organization};
 
 /// One generation.
 #[derive(Debug)]
 pub(super) struct Live(pub Arc<Directory>);
 
 impl Provision for Live {
-    fn gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
-        self.0.gateways_for(organization)
+    fn gateways(&self, call: &CallFacts, group: Option<&str>) -> Vec<Arc<Gateway>> {
+        let account = self.0.account(call.account);
+        let group = group.or(account.and_then(|account| account.gateway_group.as_deref()));
+        self.0.gateways_for(call.organization, group.unwrap_or(DEFAULT_GROUP))
+    }
+
+    fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2] {
+        self.0.emergency_gateways(organization)
     }
 
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>> {
@@ -22,5 +29,9 @@ impl Provision for Live {
 
     fn owns(&self, account: AccountSid, number: &str) -> bool {
         self.0.owns(account, number)
+    }
+
+    fn main_number(&self, account: AccountSid) -> Option<Arc<str>> {
+        self.0.main_number(account).cloned()
     }
 }

@@ -116,35 +116,41 @@ impl FrameIndex {
         self.gateways.iter().find(|gateway| gateway.sid == sid)
     }
 
-    /// The active gateways for calls of `organization`: its own, or where it has none the shared ones.
+    /// The active gateways of `group` for calls of `organization`: its own, or where it has none the
+    /// shared ones.
     #[must_use]
-    pub fn gateways_for(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+    pub fn gateways_for(&self, organization: OrganizationSid, group: &str) -> Vec<Arc<Gateway>> {
         let of = |owner: Option<OrganizationSid>| {
-            let usable = |g: &&Arc<Gateway>| g.status == Status::Active && g.organization == owner;
-            self.gateways.iter().filter(usable).cloned().collect::<Vec<_>>()
+            let usable = |g: &&Arc<Gateway>| is_active(g) && g.organization == owner && *g.group == *group;
+            self.gateways.iter().filter(|g| !g.media).filter(usable).cloned().collect::<Vec<_>>()
         };
         let own = of(Some(organization));
         if own.is_empty() { of(None) } else { own }
     }
 
-    /// The active gateway for calls of `organization`: its own first, then a shared one; among
-    /// several that of the lowest priority, then the first by name.
+    /// The active gateways for emergency calls: those of `organization`, and the shared ones.
     #[must_use]
-    pub fn gateway_for(
-        &self,
-        organization: Option<OrganizationSid>,
-        emergency: bool,
-    ) -> Option<&Arc<Gateway>> {
-        let usable = |g: &&Arc<Gateway>| g.status == Status::Active && (!emergency || g.emergency);
+    pub fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2] {
+        let usable = |g: &&Arc<Gateway>| is_active(g) && g.emergency;
         let of = |owner: Option<OrganizationSid>| {
-            self.gateways
-                .iter()
-                .filter(usable)
-                .filter(move |g| g.organization == owner)
-                .min_by_key(|g| (g.priority, &g.name))
+            let owned = self.gateways.iter().filter(usable).filter(|g| g.organization == owner);
+            owned.cloned().collect::<Vec<_>>()
         };
-        organization.and_then(|sid| of(Some(sid))).or_else(|| of(None))
+        [organization.map(|_| of(organization)).unwrap_or_default(), of(None)]
     }
+
+    /// The first of them: the organization's own before a shared one, then that of the lowest
+    /// priority, then the first by name.
+    #[must_use]
+    pub fn emergency_gateway(&self, organization: Option<OrganizationSid>) -> Option<&Arc<Gateway>> {
+        let owned = |g: &&Arc<Gateway>| g.organization.is_none() || g.organization == organization;
+        let usable = self.gateways.iter().filter(|g| is_active(g) && g.emergency).filter(owned);
+        usable.min_by_key(|g| (g.organization.is_none(), g.priority, &g.name))
+    }
+}
+
+fn is_active(gateway: &Gateway) -> bool {
+    gateway.status == Status::Active
 }
 
 /// A host as domains are compared: lower case, without a trailing dot; `None` when nothing is left.

@@ -5,7 +5,7 @@
 //! - `dialled`: the dialled string out of the message. `forms`: the spellings it is looked up by.
 //! - `decide`: from both to an application, a gateway or a refusal. `explain`: the same, told step by step.
 //! - `directory`: the immutable, numbered snapshot, and its next generation by a delta.
-//! - `table`, `side`, `slab`, `profiles`, `frame`: what it is made of.
+//! - `table`, `side`, `slab`, `profiles`, `mains`, `frame`: what it is made of.
 //! - `pattern`: one pattern. `patterns`, `trie`: those of an organization, indexed. `lint`: what looks
 //!   wrong among them, judged by `samples`.
 //! - `text`: a short text held inline.
@@ -18,6 +18,7 @@ pub mod forms;
 pub mod frame;
 pub mod limits;
 pub mod lint;
+mod mains;
 pub mod model;
 pub mod pattern;
 pub mod patterns;

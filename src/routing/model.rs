@@ -74,6 +74,8 @@ pub struct Account {
     pub max_calls: Option<u32>,
     /// New calls per second; `None`: no limit.
     pub max_calls_per_second: Option<u32>,
+    /// The group of gateways of its `<Number>`s that name none; `None`: [`DEFAULT_GROUP`].
+    pub gateway_group: Option<Arc<str>>,
 }
 
 /// The secrets of one account. `Debug` shows nothing of them.
@@ -180,6 +182,8 @@ pub struct Number {
     pub is_sip: bool,
     /// Whether it routes (Kazoo's `in_service`).
     pub in_service: bool,
+    /// The one that stands for its account where a caller has none to show.
+    pub main: bool,
     /// What is asked and told about its calls.
     pub profile: Arc<VoiceProfile>,
 }
@@ -367,6 +371,57 @@ pub struct Gateway {
     pub priority: u16,
     /// Its share of the calls among equals of priority; 0: only behind them.
     pub weight: u16,
+    /// The group it is one of, for `<Number>`s.
+    pub group: Arc<str>,
+    /// Carries the verbs that need media, and no `<Number>`.
+    pub media: bool,
+    /// What its challenges are answered with.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+impl Gateway {
+    /// A gateway of nobody in particular, with the defaults of the table.
+    #[must_use]
+    pub fn at(sid: GatewaySid, name: impl Into<Arc<str>>, host: impl Into<Arc<str>>) -> Self {
+        Self {
+            sid,
+            name: name.into(),
+            status: Status::Active,
+            organization: None,
+            host: host.into(),
+            port: None,
+            transport: None,
+            emergency: false,
+            trusted: false,
+            caller_id_format: CallerIdFormat::PlusE164,
+            own_caller_id: false,
+            priority: 10,
+            weight: 10,
+            group: DEFAULT_GROUP.into(),
+            media: false,
+            credentials: None,
+        }
+    }
+}
+
+/// The group of a gateway that names none, and of a `<Number>` for which nobody names one.
+pub const DEFAULT_GROUP: &str = "default";
+
+/// Digest credentials toward a target. `Debug` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// The realm they are for; `None`: the first that the target names.
+    pub realm: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(…)")
+    }
 }
 
 /// The spelling of a caller id.

@@ -76,7 +76,7 @@ impl Out {
             self.text(&number.text);
             self.u128(number.account.0);
             self.u128(number.organization.0);
-            self.u8(u8::from(number.is_sip) | u8::from(number.in_service) << 1);
+            self.u8(u8::from(number.is_sip) | u8::from(number.in_service) << 1 | u8::from(number.main) << 2);
             self.u32(places[&*number.profile]);
         }
     }
@@ -166,8 +166,8 @@ impl<'a> In<'a> {
                 let organization = OrganizationSid(self.u128()?);
                 let flags = self.u8()?;
                 let profile = Arc::clone(profiles.get(self.u32()?)?);
-                let (is_sip, in_service) = (flags & 1 != 0, flags & 2 != 0);
-                Some(Number { sid, text, account, organization, is_sip, in_service, profile })
+                let [is_sip, in_service, main] = [1, 2, 4].map(|flag| flags & flag != 0);
+                Some(Number { sid, text, account, organization, is_sip, in_service, main, profile })
             })
             .collect()
     }

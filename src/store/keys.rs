@@ -1,14 +1,14 @@
-//! Accounts' secrets: given, looked up and opened.
+//! Secrets of accounts and gateways: given, looked up and opened.
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::ids::AccountSid;
-use crate::routing::model::SigningKeys;
+use crate::ids::{AccountSid, GatewaySid};
+use crate::routing::model::{Credentials, SigningKeys};
 use crate::store::column::{Column, Word};
 use crate::store::entity::Entity;
 use crate::store::error::Result;
 use crate::store::open::Store;
-use crate::store::rows::AccountRow;
+use crate::store::rows::{AccountRow, GatewayRow};
 use crate::store::secrets::{Sealed, SecretError, Vault, random_id};
 use crate::store::sql::Sql;
 use crate::store::table::Table;
@@ -25,6 +25,21 @@ impl Store {
         }
         row.auth_token = Some(self.vault.seal(&place(row.id, "auth_token"), token.as_bytes())?);
         row.auth_token_hash = self.vault.lookups(token).into_iter().next();
+        Ok(())
+    }
+
+    /// Seals the password that a gateway's row was just given as [`Sealed::clear`].
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn seal_password(&self, row: &mut GatewayRow) -> Result<()> {
+        let Some(clear) = row.password.as_ref().and_then(Sealed::as_clear).map(str::to_owned) else {
+            return Ok(());
+        };
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        row.password = Some(self.vault.seal(&gateway_place(row.id), clear.as_bytes())?);
         Ok(())
     }
 
@@ -89,7 +104,7 @@ impl Store {
         Ok(opened.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Seals everything again that an older key sealed; how many accounts were.
+    /// Seals everything again that an older key sealed; how many rows were.
     ///
     /// # Errors
     /// As [`Store::modify`], or a key that is needed is gone.
@@ -120,6 +135,21 @@ impl Store {
             .await?;
             done += 1;
         }
+        Ok(done + self.reseal_gateways(actor).await?)
+    }
+
+    async fn reseal_gateways(&self, actor: &str) -> Result<u64> {
+        let mut done = 0;
+        for row in &self.directory.rows(GatewayRow::SELECT, &[]).await? {
+            let row = GatewayRow::read(row)?;
+            let Some(old) = row.password.as_ref().filter(|sealed| !self.vault.is_current(sealed)) else {
+                continue;
+            };
+            let place = gateway_place(row.id);
+            let fresh = self.vault.seal(&place, &self.vault.open_sealed(&place, old)?)?;
+            self.modify::<GatewayRow>(actor, row.id, |now| now.password = Some(fresh)).await?;
+            done += 1;
+        }
         Ok(done)
     }
 }
@@ -145,6 +175,22 @@ pub fn new_webhook_secret() -> Result<Vec<u8>, SecretError> {
 /// Both webhook secrets belong to one place, so that rotating moves them without opening.
 fn place(account: AccountSid, column: &str) -> String {
     format!("accounts.{column}:{}", account.word())
+}
+
+fn gateway_place(gateway: GatewaySid) -> String {
+    format!("gateways.password:{}", gateway.word())
+}
+
+/// What a gateway's challenges are answered with.
+pub(crate) fn gateway_credentials(
+    vault: &Vault,
+    row: &GatewayRow,
+) -> Result<Option<Credentials>, SecretError> {
+    let Some(username) = row.username.clone().filter(|name| !name.is_empty()) else { return Ok(None) };
+    let open = |sealed| vault.open_sealed(&gateway_place(row.id), sealed);
+    let password = row.password.as_ref().map(open).transpose()?.unwrap_or_default();
+    let password = String::from_utf8_lossy(&password).into_owned();
+    Ok(Some(Credentials { username, password, realm: row.realm.clone() }))
 }
 
 fn open(

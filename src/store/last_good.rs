@@ -15,7 +15,7 @@ use crate::routing::model::{Delta, Number};
 use crate::store::bytes::{In, Out};
 use crate::store::load::FrameRows;
 
-const HEADER: &[u8] = b"callgate directory 2\n";
+const HEADER: &[u8] = b"callgate directory 3\n";
 const FRAME: u8 = b'F';
 const NUMBERS: u8 = b'N';
 const END: u8 = b'E';
@@ -285,6 +285,7 @@ mod tests {
             organization: OrganizationSid(3),
             is_sip: false,
             in_service: true,
+            main: false,
             profile: Arc::new(VoiceProfile { voice, ..VoiceProfile::default() }),
         }
     }

@@ -110,7 +110,7 @@ impl FrameRows {
             accounts: each(&self.accounts, bad, |row| model::account(&row, vault)),
             applications: each(&self.applications, bad, |row| Ok(model::application(&row))),
             trunks: each(&self.trunks, bad, |row| Ok(model::trunk(row))),
-            gateways: each(&self.gateways, bad, |row| Ok(model::gateway(row))),
+            gateways: each(&self.gateways, bad, |row| model::gateway(row, vault)),
         }
     }
 }

@@ -60,6 +60,6 @@ pub use open::{Store, StoreConfig};
 pub use rows::{
     AccountRow, ApplicationRow, Fields, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
 };
-pub use secrets::{SecretError, Vault, random_id, write_private};
+pub use secrets::{Sealed, SecretError, Vault, random_id, write_private};
 pub use watch::Watch;
 pub use write::Written;

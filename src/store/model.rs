@@ -9,7 +9,7 @@ use crate::routing::model::{
 };
 use crate::routing::pattern::is_pattern;
 use crate::store::error::BadRow;
-use crate::store::keys::signing_keys;
+use crate::store::keys::{gateway_credentials, signing_keys};
 use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
 use crate::store::sql::Row;
@@ -58,6 +58,7 @@ pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow
         keys: Arc::new(keys),
         max_calls: row.max_calls,
         max_calls_per_second: row.max_calls_per_second,
+        gateway_group: some(row.gateway_group.as_deref()),
     })
 }
 
@@ -113,9 +114,16 @@ pub(crate) fn trunk(row: TrunkRow) -> Trunk {
     }
 }
 
-/// A gateway as routing knows it.
-pub(crate) fn gateway(row: GatewayRow) -> Gateway {
-    Gateway {
+/// A gateway as routing knows it, its password opened.
+pub(crate) fn gateway(row: GatewayRow, vault: &Vault) -> Result<Gateway, BadRow> {
+    let credentials = gateway_credentials(vault, &row).map_err(|error| BadRow {
+        table: "gateways",
+        id: format!("{:032x}", row.id.0),
+        column: "password",
+        value: error.to_string(),
+        expected: "sealed under a key of the key file",
+    })?;
+    Ok(Gateway {
         sid: row.id,
         name: row.name.into(),
         status: row.status,
@@ -129,7 +137,10 @@ pub(crate) fn gateway(row: GatewayRow) -> Gateway {
         own_caller_id: row.own_caller_id,
         priority: row.priority,
         weight: row.weight,
-    }
+        group: row.group_name.into(),
+        media: row.media,
+        credentials: credentials.map(Arc::new),
+    })
 }
 
 table! {
@@ -181,6 +192,8 @@ table! {
         22 refer_url: Option<String>,
         /// How.
         23 refer_method: Method,
+        /// Whether it stands for its account.
+        24 main: bool,
     }
 }
 
@@ -215,6 +228,7 @@ impl NumberReader {
             text: text.into(),
             is_sip: cell::<RoutedRow, bool>(row, 4)? || is_pattern(text),
             in_service: routes(cell::<RoutedRow, NumberState>(row, 5)?),
+            main: cell::<RoutedRow, bool>(row, 23)?,
             profile: self.profile(row)?,
         })
     }

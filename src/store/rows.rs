@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::flow::Transport;
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::routing::model::{
-    CallerFrom, CallerIdFormat, DialledFrom, MatchMode, Method, Nat, NumberProfile, NumberRule, Prefix,
-    Status, TrunkMode,
+    CallerFrom, CallerIdFormat, DEFAULT_GROUP, DialledFrom, MatchMode, Method, Nat, NumberProfile,
+    NumberRule, Prefix, Status, TrunkMode,
 };
 use crate::store::secrets::Sealed;
 use crate::store::table::table;
@@ -84,10 +84,12 @@ table! {
         17 allow_additions: bool,
         /// Owns what SQL by hand gives no owner; at most one.
         18 is_default: bool,
+        /// The group of gateways of its Numbers that name none; NULL: `default`.
+        19 gateway_group: Option<String>,
         /// When it was made.
-        19 created_at: Timestamp,
+        20 created_at: Timestamp,
         /// When it was last changed.
-        20 updated_at: Timestamp,
+        21 updated_at: Timestamp,
     }
 }
 
@@ -326,10 +328,20 @@ table! {
         12 priority: u16,
         /// Its share among equals of priority.
         13 weight: u16,
+        /// The group it is one of.
+        14 group_name: String,
+        /// Carries the verbs that need media.
+        15 media: bool,
+        /// What its challenges are answered with.
+        16 username: Option<String>,
+        /// Sealed; see [`crate::store::Store::seal_password`].
+        17 password: Option<Sealed>,
+        /// The only realm they are for; NULL: the first it names.
+        18 realm: Option<String>,
         /// When it was made.
-        14 created_at: Timestamp,
+        19 created_at: Timestamp,
         /// When it was last changed.
-        15 updated_at: Timestamp,
+        20 updated_at: Timestamp,
     }
 }
 
@@ -473,6 +485,7 @@ impl AccountRow {
             max_requests_per_second: None,
             allow_additions: false,
             is_default: false,
+            gateway_group: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -566,6 +579,11 @@ impl GatewayRow {
             own_caller_id: false,
             priority: 10,
             weight: 10,
+            group_name: DEFAULT_GROUP.into(),
+            media: false,
+            username: None,
+            password: None,
+            realm: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

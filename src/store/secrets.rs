@@ -18,6 +18,23 @@ use ring::{digest, hmac};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(pub String);
 
+/// What stands before a secret that is still to be sealed; no column takes it.
+const CLEAR: &str = "clear:";
+
+impl Sealed {
+    /// A secret that is still to be sealed.
+    #[must_use]
+    pub fn clear(secret: &str) -> Self {
+        Self(format!("{CLEAR}{secret}"))
+    }
+
+    /// The secret, where it is still to be sealed.
+    #[must_use]
+    pub fn as_clear(&self) -> Option<&str> {
+        self.0.strip_prefix(CLEAR)
+    }
+}
+
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sealed(…)")

@@ -19,6 +19,7 @@ use crate::world::Api;
 crate::on_both_servers!(
     trunks_come_and_go,
     gateways_come_and_go,
+    a_gateways_password_is_sealed_and_never_shown,
     numbers_of_any_account,
     a_write_becomes_live,
     explain_says_who_won,
@@ -99,6 +100,35 @@ async fn gateways_come_and_go(api: Api) {
     let error = api.json(Method::POST, "/admin/v1/gateways", json!({"name": "b", "host": "no host"})).await;
     assert!(error.expect(400).json()["message"].as_str().unwrap().starts_with("host is no host name"));
     api.delete(&api.admin, "/admin/v1/gateways/out").await.expect(204);
+}
+
+async fn a_gateways_password_is_sealed_and_never_shown(api: Api) {
+    let body = json!({"name": "out", "host": "198.51.100.20", "username": "trunk7", "password": "k33p-it",
+        "realm": "carrier.test", "group_name": "premium"});
+    let made = api.json(Method::POST, "/admin/v1/gateways", body).await.expect(201).json();
+    assert_eq!((&made["password"], &made["realm"]), (&json!(true), &json!("carrier.test")));
+    let credentials = || {
+        let directory = api.handles.directory.load();
+        directory.gateways()[0].credentials.clone().expect("it has some")
+    };
+    api.catch_up().await;
+    assert_eq!((&*credentials().username, &*credentials().password), ("trunk7", "k33p-it"));
+    let path = "/admin/v1/gateways/out";
+    api.json(Method::PATCH, path, json!({"password": "an0ther"})).await.expect(200);
+    api.catch_up().await;
+    assert_eq!(&*credentials().password, "an0ther");
+    let shown = [path, "/admin/v1/gateways", "/admin/v1/audit"];
+    for path in shown {
+        let text = api.get(&api.admin, path).await.expect(200).text;
+        assert!(!text.contains("k33p-it") && !text.contains("an0ther") && !text.contains("v1."), "{text}");
+    }
+    let error = api.json(Method::PATCH, path, json!({"username": ""})).await;
+    assert_eq!(
+        error.expect(400).json()["message"].as_str().map(|text| text.contains("username")),
+        Some(true)
+    );
+    let changed = api.json(Method::PATCH, path, json!({"username": "", "password": "", "realm": ""})).await;
+    assert_eq!(changed.expect(200).json()["password"], json!(null));
 }
 
 async fn numbers_of_any_account(api: Api) {

@@ -37,6 +37,7 @@ dialogues! {
     bye_from_both_sides
     bye_in_early_dialog
     caller_without_a_way_back
+    caller_id_main
     cancel_against_200
     cancel_before_1xx
     cancel_of_our_own_spiral
@@ -52,6 +53,7 @@ dialogues! {
     early_dialog_meets_second_invite
     early_dialog_over
     emergency
+    emergency_gateways
     emergency_identity
     emergency_service
     force_rport
@@ -69,7 +71,9 @@ dialogues! {
     fork_single_early_dialog
     fork_timeout
     go_on_from_outside
+    gateway_digest
     gateway_group
+    gateway_groups
     hangup_from_outside
     hangup_while_held
     held_bye_meets_bye

@@ -27,6 +27,9 @@ pub struct World {
     trunk: Trunk,
     organization: Organization,
     gateways: Vec<Arc<Gateway>>,
+    /// The account's group of gateways, and its main number.
+    group: Option<Arc<str>>,
+    main: Option<Arc<str>>,
     profile: VoiceProfile,
     callback: bool,
     now: Instant,
@@ -78,6 +81,8 @@ impl World {
             trunk: trunk(),
             organization: organization(),
             gateways: Vec::new(),
+            group: None,
+            main: None,
             profile: VoiceProfile {
                 voice: Some(hook("https://app.example/voice")),
                 ..VoiceProfile::default()
@@ -102,6 +107,8 @@ impl World {
             ("trunk", "192.0.2.10:5060"),
             ("bob", "198.51.100.20:5060"),
             ("carol", "198.51.100.30:5060"),
+            ("dave", "198.51.100.60:5060"),
+            ("erin", "198.51.100.50:5060"),
             ("proxy", "198.51.100.40:5060"),
             ("stranger", "192.0.2.99:5060"),
         ] {
@@ -219,7 +226,9 @@ impl World {
                 "fallback" => self.profile.fallback_target = Some(value.into()),
                 "registrar" => self.organization.registrar = Some(value.into()),
                 "skip-media" => self.organization.skip_media_verbs = on(value),
-                "gateway" => self.gateways.push(Arc::new(gateway(value))),
+                "gateway" => self.gateways.push(Arc::new(gateway(value, self.gateways.len()))),
+                "group" => self.group = Some(value.into()),
+                "main" => self.main = Some(value.into()),
                 "advertise" => {
                     for listener in &mut self.config.listeners {
                         listener.advertise = Some((value.into(), 5060));
@@ -246,6 +255,7 @@ impl World {
             keys: Arc::new(SigningKeys::default()),
             max_calls: None,
             max_calls_per_second: None,
+            gateway_group: self.group.clone(),
         };
         let frame = Frame {
             organizations: vec![Arc::new(self.organization.clone())],
@@ -266,9 +276,12 @@ impl World {
             organization: OrganizationSid(1),
             is_sip: true,
             in_service: true,
+            main: false,
             profile: profile.clone(),
         };
-        Builder::new(frame)
+        let main = self.main.as_deref().map(|text| Number { main: true, ..number(5, text) });
+        main.into_iter()
+            .fold(Builder::new(frame), Builder::number)
             .number(number(1, "100"))
             .number(number(2, "200"))
             .number(number(3, "mms:+12345678"))
@@ -616,7 +629,7 @@ fn destination(word: &str) -> Destination {
 fn document(words: &[String]) -> Document {
     let verb = |words: &[String]| match words[0].as_str() {
         "dial" => Verb::Dial(Dial {
-            nouns: words[1..].iter().filter_map(|word| noun(word, told(words), credentials(words))).collect(),
+            nouns: words[1..].iter().filter_map(|word| noun(word, words)).collect(),
             timeout: option(words, "timeout").map_or(Duration::from_secs(30), duration),
             time_limit: option(words, "limit").map_or(Duration::from_secs(14_400), duration),
             caller_id: option(words, "caller-id").map(Into::into),
@@ -656,16 +669,17 @@ fn told(words: &[String]) -> Option<Arc<NounCallback>> {
 
 /// `auth=USER:PASSWORD[:REALM]` of a Dial, for all its nouns.
 fn credentials(words: &[String]) -> Option<Arc<Credentials>> {
-    let mut parts = option(words, "auth")?.split(':').map(ToOwned::to_owned);
+    secrets(option(words, "auth")?)
+}
+
+fn secrets(parts: &str) -> Option<Arc<Credentials>> {
+    let mut parts = parts.split(':').map(ToOwned::to_owned);
     let (username, password) = (parts.next()?, parts.next()?);
     Some(Arc::new(Credentials { username, password, realm: parts.next() }))
 }
 
-fn noun(
-    word: &str,
-    callback: Option<Arc<NounCallback>>,
-    credentials: Option<Arc<Credentials>>,
-) -> Option<Noun> {
+/// One noun of a Dial; `group=` names the gateways of all its numbers.
+fn noun(word: &str, words: &[String]) -> Option<Noun> {
     let (target, header) = word.split_once('?').unwrap_or((word, ""));
     let target = match target.split_once(':')? {
         ("number", number) => Target::Number(number.into()),
@@ -674,7 +688,13 @@ fn noun(
         _ => return None,
     };
     let headers = header.split_once('~').map(|(name, value)| (name.into(), value.into()));
-    Some(Noun { target, headers: headers.into_iter().collect(), credentials, callback })
+    Some(Noun {
+        target,
+        headers: headers.into_iter().collect(),
+        credentials: credentials(words),
+        group: option(words, "group").map(Into::into),
+        callback: told(words),
+    })
 }
 
 fn hook(url: &str) -> Hook {
@@ -696,24 +716,31 @@ fn organization() -> Organization {
     }
 }
 
-fn gateway(address: &str) -> Gateway {
-    let (address, priority) = address.split_once('@').unwrap_or((address, "10"));
+/// `host:port[@priority][;group=NAME][;media][;own][;format=e164|national][;user=NAME:PASSWORD[:REALM]]`.
+fn gateway(words: &str, others: usize) -> Gateway {
+    let (place, settings) = words.split_once(';').unwrap_or((words, ""));
+    let (address, priority) = place.split_once('@').unwrap_or((place, "10"));
     let (host, port) = address.rsplit_once(':').expect("host:port");
-    Gateway {
-        sid: callgate::ids::GatewaySid(1),
-        name: "out".into(),
-        status: Status::Active,
-        organization: None,
-        host: host.into(),
+    let sid = callgate::ids::GatewaySid(others as u128 + 1);
+    let mut gateway = Gateway {
         port: Some(port.parse().expect("a port")),
-        transport: None,
         emergency: true,
         trusted: true,
-        caller_id_format: CallerIdFormat::PlusE164,
-        own_caller_id: false,
         priority: priority.parse().expect("a number"),
-        weight: 10,
+        ..Gateway::at(sid, "out", host)
+    };
+    for setting in settings.split(';').filter(|setting| !setting.is_empty()) {
+        match setting.split_once('=').unwrap_or((setting, "")) {
+            ("group", name) => gateway.group = name.into(),
+            ("media", _) => (gateway.media, gateway.emergency) = (true, false),
+            ("own", _) => gateway.own_caller_id = true,
+            ("format", "e164") => gateway.caller_id_format = CallerIdFormat::E164,
+            ("format", "national") => gateway.caller_id_format = CallerIdFormat::National,
+            ("user", parts) => gateway.credentials = secrets(parts),
+            (other, _) => panic!("no setting of a gateway: {other}"),
+        }
     }
+    gateway
 }
 
 fn trunk() -> Trunk {

@@ -143,19 +143,10 @@ fn a_tel_uri_and_another_header_are_understood() {
 
 fn gateway(sid: u128, organization: Option<OrganizationSid>, emergency: bool) -> Arc<Gateway> {
     Arc::new(Gateway {
-        sid: GatewaySid(sid),
-        name: format!("gateway-{sid}").into(),
-        status: Status::Active,
         organization,
-        host: "192.0.2.200".into(),
-        port: None,
-        transport: None,
         emergency,
         trusted: true,
-        caller_id_format: CallerIdFormat::PlusE164,
-        own_caller_id: false,
-        priority: 10,
-        weight: 10,
+        ..Gateway::at(GatewaySid(sid), format!("gateway-{sid}"), "192.0.2.200")
     })
 }
 
@@ -200,11 +191,23 @@ fn emergency_comes_first() {
 fn an_organizations_own_gateway_comes_before_a_shared_one() {
     let mut frame = world::frame(MatchMode::Full);
     let a = world::organization_sid("A");
-    frame.gateways = vec![gateway(1, None, false), gateway(2, Some(a), false)];
+    let premium = Gateway { group: "premium".into(), ..(*gateway(4, None, false)).clone() };
+    frame.gateways = vec![
+        gateway(1, None, false),
+        gateway(2, Some(a), false),
+        gateway(3, None, true),
+        Arc::new(premium.clone()),
+        Arc::new(Gateway { sid: GatewaySid(5), media: true, ..premium }),
+    ];
     let directory = with(frame, &[]);
-    assert_eq!(directory.gateway_for(a).map(|gateway| gateway.sid), Some(GatewaySid(2)));
-    assert_eq!(directory.gateway_for(world::organization_sid("B")).map(|g| g.sid), Some(GatewaySid(1)));
-    assert!(directory.emergency_gateway(Some(a)).is_none());
+    let of = |organization, group| {
+        let found = directory.gateways_for(organization, group);
+        found.iter().map(|gateway| gateway.sid.0).collect::<Vec<_>>()
+    };
+    let b = world::organization_sid("B");
+    assert_eq!([of(a, "default"), of(b, "default")], [vec![2], vec![1, 3]]);
+    assert_eq!([of(a, "premium"), of(b, "premium"), of(a, "none")], [vec![4], vec![4], vec![]]);
+    assert_eq!(directory.emergency_gateways(Some(a)).map(|group| group.len()), [0, 1]);
 }
 
 fn hook(url: &str) -> Option<Hook> {

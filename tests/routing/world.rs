@@ -55,6 +55,7 @@ pub fn account(organization: OrganizationSid) -> Account {
         keys: Arc::default(),
         max_calls: None,
         max_calls_per_second: None,
+        gateway_group: None,
     }
 }
 
@@ -69,6 +70,7 @@ pub fn number(sid: u128, organization: &str, text: &str, is_sip: bool) -> Number
         organization,
         is_sip,
         in_service: true,
+        main: false,
         profile: Arc::new(VoiceProfile { voice: Some(hook), ..VoiceProfile::default() }),
     }
 }

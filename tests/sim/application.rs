@@ -162,6 +162,7 @@ impl Application {
             target: Target::Sip(Arc::from(uri)),
             headers: Vec::new(),
             credentials: None,
+            group: None,
             callback: Some(Arc::new(NounCallback { hook: hook("leg"), events: 15 })),
         };
         let short = !self.plain && self.rng.chance(25);

@@ -29,6 +29,7 @@ pub fn directory(generation: u64, with_number: bool) -> Arc<Directory> {
         organization: OrganizationSid(1),
         is_sip: true,
         in_service: true,
+        main: false,
         profile: Arc::new(VoiceProfile {
             voice: hook("voice"),
             status_callback: hook("status"),
@@ -70,6 +71,7 @@ fn account() -> Account {
         keys: Arc::new(SigningKeys::default()),
         max_calls: None,
         max_calls_per_second: None,
+        gateway_group: None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, Organization
 use crate::routing::model::{
     CallerFrom, CallerIdFormat, DialledFrom, MatchMode, Method, Nat, NumberRule, Prefix, Status, TrunkMode,
 };
-use crate::store::{NumberState, Role, Word};
+use crate::store::{NumberState, Role, Sealed, Word};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -64,6 +64,28 @@ impl Cell for String {
 
     fn read(name: &str, value: &Value) -> Result<Self> {
         text(name, value, "a text").map(str::to_owned)
+    }
+}
+
+/// A secret: taken as a text, printed as no more than that it is there.
+impl Cell for Sealed {
+    fn printed() -> Value {
+        json!({ "const": true })
+    }
+
+    fn taken() -> Value {
+        json!({ "type": "string" })
+    }
+
+    fn print(&self) -> Value {
+        true.into()
+    }
+
+    fn read(name: &str, value: &Value) -> Result<Self> {
+        match value {
+            Value::String(text) if !text.contains('\0') => Ok(Self::clear(text)),
+            _ => Err(ApiError::bad(format!("{name} is no text: use one without NUL"))),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl Resource for GatewayRow {
 columns! { GatewayRow:
     sid = id;
     name, status, organization_sid = organization_id, host, port, transport, emergency, trusted,
-    caller_id_format, own_caller_id, priority, weight;
+    caller_id_format, own_caller_id, priority, weight, group_name, media, username, password, realm;
     created = created_at, updated = updated_at
 }
 

@@ -18,6 +18,14 @@ pub trait Operated: Named {
     /// Its name.
     fn name(&self) -> &str;
 
+    /// Seals the secrets that were just given.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    fn seal(&mut self, _service: &Service) -> Result<()> {
+        Ok(())
+    }
+
     /// Refuses what it may not hold; answers what is doubtful about it.
     fn check(&self, service: &Service) -> impl Future<Output = Result<Vec<String>>> + Send;
 }
@@ -34,6 +42,7 @@ impl Service {
     ) -> Result<Written<T>, E> {
         let mut row = T::blank();
         edit(&mut row)?;
+        row.seal(self)?;
         check_operators_name(row.name())?;
         let warnings = row.check(self).await?;
         let name = row.name().to_owned();
@@ -51,6 +60,10 @@ impl Service {
         id: &str,
         edit: impl Fn(&mut T) -> Result<(), E> + Sync,
     ) -> Result<Written<T>, E> {
+        let edit = |row: &mut T| {
+            edit(row)?;
+            row.seal(self).map_err(E::from)
+        };
         let before = self.row::<T>(id).await?;
         let mut after = before.clone();
         edit(&mut after)?;

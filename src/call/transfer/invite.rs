@@ -33,7 +33,7 @@ impl Call {
                 return self.transfer_failed(desk, code);
             };
             transfer.next += 1;
-            let gateways = self.gateways(desk);
+            let gateways = self.gateways_of(desk, noun);
             let planned = self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref));
             let Some(transfer) = self.transfer.as_mut() else { return };
             match planned {

@@ -96,8 +96,16 @@ impl Changing {
             organization: organization | provider | silent,
             next: NONE,
         };
-        let known = self.directory.run(&number.text).find(|(_, row)| row.organization() == organization);
-        if let Some((index, old)) = known.map(|(index, row)| (index, *row)) {
+        let of_here = self.directory.run(&number.text).find(|(_, row)| row.organization() == organization);
+        let known = of_here.map(|(index, row)| (index, *row));
+        if let Some((_, old)) = known {
+            let (account, sid) = (old.account, old.sid);
+            self.directory.mains.unset(account, sid);
+        }
+        if number.main {
+            self.directory.mains.set(row.account, number.sid, Arc::clone(&number.text));
+        }
+        if let Some((index, old)) = known {
             self.directory.profiles.release(old.profile);
             self.set(index, Row { next: old.next, ..row });
             return;
@@ -128,6 +136,7 @@ impl Changing {
             None => self.set_first(&key.text, Some(row.next).filter(|&next| next != NONE)),
         }
         self.directory.profiles.release(row.profile);
+        self.directory.mains.unset(row.account, row.sid);
         let free = self.directory.free.replace(index).unwrap_or(NONE);
         self.change(index, |row| row.next = free);
         self.directory.numbers -= 1;

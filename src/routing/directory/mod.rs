@@ -21,6 +21,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::frame::FrameIndex;
+use super::mains::Mains;
 use super::model::{Account, Application, Delta, Gateway, Organization, Trunk};
 use super::patterns::PatternSet;
 use super::profiles::Profiles;
@@ -45,6 +46,7 @@ pub struct Directory {
     plain: Table,
     side: Side,
     profiles: Profiles,
+    mains: Mains,
     patterns: Arc<Map<u32, Arc<OrganizationPatterns>>>,
     free: Option<u32>,
     numbers: usize,
@@ -188,22 +190,22 @@ impl Directory {
         self.frame.gateways()
     }
 
-    /// The gateway `<Number>` calls of `organization` leave through.
+    /// The gateways of `group` that `<Number>` calls of `organization` may leave through.
     #[must_use]
-    pub fn gateway_for(&self, organization: OrganizationSid) -> Option<&Arc<Gateway>> {
-        self.frame.gateway_for(Some(organization), false)
+    pub fn gateways_for(&self, organization: OrganizationSid, group: &str) -> Vec<Arc<Gateway>> {
+        self.frame.gateways_for(organization, group)
     }
 
-    /// All gateways that `<Number>` calls of `organization` may leave through.
-    #[must_use]
-    pub fn gateways_for(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
-        self.frame.gateways_for(organization)
-    }
-
-    /// The gateway emergency calls leave through.
+    /// The first gateway for emergency calls: the organization's own first, then a shared one.
     #[must_use]
     pub fn emergency_gateway(&self, organization: Option<OrganizationSid>) -> Option<&Arc<Gateway>> {
-        self.frame.gateway_for(organization, true)
+        self.frame.emergency_gateway(organization)
+    }
+
+    /// All gateways for emergency calls: the organization's own, and the shared ones.
+    #[must_use]
+    pub fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2] {
+        self.frame.emergency_gateways(organization)
     }
 
     /// The number with exactly this text in this organization.
@@ -224,6 +226,12 @@ impl Directory {
     pub fn owns(&self, account: AccountSid, text: &str) -> bool {
         let index = self.frame.accounts().index(account);
         self.run(text).any(|(_, row)| Some(row.account) == index)
+    }
+
+    /// The number that stands for an account where a caller has none to show.
+    #[must_use]
+    pub fn main_number(&self, account: AccountSid) -> Option<&Arc<str>> {
+        self.mains.get(self.frame.accounts().index(account)?)
     }
 
     /// The next generation: this one with `delta` applied.

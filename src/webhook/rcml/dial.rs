@@ -71,7 +71,7 @@ fn bare(text: &str) -> Result<Noun, Error> {
     } else {
         DialTarget::Number(number(target)?)
     };
-    Ok(Noun { target, headers, credentials: None, callback: None })
+    Ok(Noun { target, headers, credentials: None, group: None, callback: None })
 }
 
 fn noun(element: &Element, base: &Target) -> Result<Noun, Error> {
@@ -88,12 +88,17 @@ fn noun(element: &Element, base: &Target) -> Result<Noun, Error> {
             element.only(&[&CALLBACK[..], &["username", "password", "realm"]].concat())?;
             credentials(element)?
         }
-        _ => {
+        DialTarget::Number(_) => {
+            element.only(&[&CALLBACK[..], &["gatewayGroup"]].concat())?;
+            None
+        }
+        DialTarget::Client(_) => {
             element.only(&CALLBACK)?;
             None
         }
     };
-    Ok(Noun { target, headers, credentials, callback: callback(element, base)? })
+    let group = element.get("gatewayGroup")?.filter(|name| !name.is_empty()).map(Arc::from);
+    Ok(Noun { target, headers, credentials, group, callback: callback(element, base)? })
 }
 
 fn credentials(element: &Element) -> Result<Option<Arc<Credentials>>, Error> {

@@ -55,6 +55,7 @@ CREATE TABLE accounts (
     max_calls_per_second BIGINT CONSTRAINT accounts_max_calls_per_second_is_not_negative CHECK (max_calls_per_second >= 0),
     max_numbers BIGINT CONSTRAINT accounts_max_numbers_is_not_negative CHECK (max_numbers >= 0),
     max_patterns BIGINT CONSTRAINT accounts_max_patterns_is_not_negative CHECK (max_patterns >= 0),
+    gateway_group TEXT CONSTRAINT accounts_gateway_group_is_not_empty CHECK (gateway_group <> ''),
     max_requests_per_second BIGINT CONSTRAINT accounts_max_requests_per_second_is_not_negative CHECK (max_requests_per_second >= 0),
     allow_additions BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT accounts_allow_additions_is_true_or_false CHECK (allow_additions IN (TRUE, FALSE)),
@@ -279,6 +280,12 @@ CREATE TABLE gateways (
                 CONSTRAINT gateways_priority_is_0_to_65535 CHECK (priority BETWEEN 0 AND 65535),
     weight      BIGINT NOT NULL DEFAULT 10
                 CONSTRAINT gateways_weight_is_0_to_65535 CHECK (weight BETWEEN 0 AND 65535),
+    group_name  TEXT NOT NULL DEFAULT 'default' CONSTRAINT gateways_group_name_is_not_empty CHECK (group_name <> ''),
+    media       BOOLEAN NOT NULL DEFAULT FALSE
+                CONSTRAINT gateways_media_is_true_or_false CHECK (media IN (TRUE, FALSE)),
+    username    TEXT CONSTRAINT gateways_username_is_not_empty CHECK (username <> ''),
+    password    TEXT CONSTRAINT gateways_password_is_sealed_by_callgate CHECK (password LIKE 'v1.%'),
+    realm       TEXT CONSTRAINT gateways_realm_is_not_empty CHECK (realm <> ''),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT gateways_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
