@@ -44,6 +44,7 @@ dialogues! {
     cancel_of_reinvite
     cancel_while_asking
     capabilities
+    dial_durations
     dial_timeout
     digest_invite
     digest_inside
@@ -128,6 +129,7 @@ dialogues! {
     refer_by_caller
     refer_fails
     refer_meets_bye
+    refer_out_of_dialog
     refer_refused
     refusals
     reinvite_from_both_sides

@@ -500,6 +500,9 @@ impl World {
                 if let Some(code) = option(words, "code") {
                     assert_eq!(outcome.sip_code, Some(code.parse().expect("a number")));
                 }
+                for (name, is) in [("ring", outcome.ring_duration), ("duration", outcome.duration)] {
+                    assert_eq!(option(words, name).map_or(is, duration), is, "{name}");
+                }
                 if let Some(name) = option(words, "leg") {
                     let call_id = self.peers[name].call_id();
                     assert_eq!(outcome.sip_call_id.as_deref(), Some(call_id), "the leg of the outcome");

@@ -1,7 +1,7 @@
 //! The scripted application: an HTTP server whose answer stands in the path it is asked at.
 //!
 //! `/dial/PORT[/tcp]`, `/together/PORT/PORT`, `/reject`, `/hangup`, `/goto/PORT`, `/at/HOST`, `/text/WORD`, `/slow/MS/PORT`, `/never`, `/notfound`, and
-//! `/status`, which hears the callbacks.
+//! `/status`, which hears the callbacks; or what a test has it say.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Request {
     /// Method and path.
     pub path: String,
-    /// The form in its body.
+    /// The parameters: of its body, or of a GET's query.
     pub form: BTreeMap<String, String>,
     /// The other side was gone before the answer.
     pub aborted: bool,
@@ -34,13 +34,18 @@ pub struct App {
     /// Its port on 127.0.0.1.
     pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
+    documents: Arc<Mutex<BTreeMap<String, (&'static str, String)>>>,
 }
 
 impl App {
     /// Starts on a free port; its threads end with the process.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let app = Self { port: listener.local_addr().expect("bound").port(), requests: Arc::default() };
+        let app = Self {
+            port: listener.local_addr().expect("bound").port(),
+            requests: Arc::default(),
+            documents: Arc::default(),
+        };
         let served = app.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -54,6 +59,18 @@ impl App {
     /// Its URL for `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Answers `path` with this status line and body from now on; its URL.
+    pub fn says(&self, path: &str, status: &'static str, body: &str) -> String {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        documents.insert(path.to_owned(), (status, body.to_owned()));
+        self.url(path)
+    }
+
+    fn said(&self, path: &str) -> Option<(&'static str, String)> {
+        let path = path.split('?').next().unwrap_or(path);
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 
     /// Everything asked so far.
@@ -95,7 +112,7 @@ impl App {
                 self.locked()[at].aborted = true;
                 return;
             }
-            let (status, body) = answer(&path);
+            let (status, body) = self.said(&path).unwrap_or_else(|| answer(&path));
             let head = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
                 body.len()
@@ -150,7 +167,7 @@ fn answer(path: &str) -> (&'static str, String) {
         ["", "reject"] => "<Reject reason=\"busy\"/>".to_owned(),
         ["", "hangup"] => "<Hangup/>".to_owned(),
         ["", "goto", port] => format!("<Redirect>/dial/{port}</Redirect>"),
-        ["", "status"] => return ("200 OK", String::new()),
+        ["", "status", ..] => return ("200 OK", String::new()),
         _ => return ("404 Not Found", String::new()),
     };
     ("200 OK", format!("<?xml version=\"1.0\"?><Response>{verbs}</Response>"))
@@ -177,6 +194,8 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let form = form_urlencoded::parse(&body).into_owned().collect();
+    let query = first.split([' ', '?']).nth(2).unwrap_or_default();
+    let form = if first.starts_with("GET ") { query.as_bytes() } else { &body };
+    let form = form_urlencoded::parse(form).into_owned().collect();
     Some(Request { path: first.trim_end().to_owned(), form, aborted: false })
 }

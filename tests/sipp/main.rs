@@ -6,6 +6,7 @@
 mod app;
 mod baresip;
 mod calls;
+mod cases;
 mod dialogs;
 mod digest;
 mod hand;
