@@ -188,7 +188,8 @@ impl Call {
             .and_then(|kept| session::agreed(&kept.message(), self.legs[leg].session, response));
         self.set_session(desk, pair, agreed);
         let (caller, target) = (self.kept(pair, Side::A), self.kept(pair, Side::B));
-        let change = Change::Answered { leg: self.legs[leg].sid, caller, target, response: bytes };
+        let (leg_sid, dial) = (self.legs[leg].sid, Box::new(self.dial_left()));
+        let change = Change::Answered { leg: leg_sid, caller, target, response: bytes, dial };
         self.record(desk, change, Some(CallStatus::InProgress));
         self.tell_leg(desk, leg, CallStatus::Answered);
         self.invite = None;

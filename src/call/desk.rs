@@ -109,6 +109,8 @@ pub enum What {
     Liveness(usize),
     /// A transfer takes too long.
     Transfer,
+    /// Are both sides of a recovered call still there?
+    Probe(usize),
 }
 
 /// What the call wants of the world, in order; the door turns it into outputs.

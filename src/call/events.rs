@@ -156,6 +156,7 @@ impl Call {
             What::Answer(pair) => self.answer_again(desk, pair),
             What::Transfer => self.transfer_timed_out(desk),
             What::Liveness(pair) => self.check_liveness(desk, pair),
+            What::Probe(pair) => self.probe(desk, pair),
         }
     }
 

@@ -33,6 +33,19 @@ impl Call {
         self.start_liveness(desk, pair);
     }
 
+    /// The call comes from an earlier life: whoever hung up meanwhile, or in the moment that was not
+    /// written any more, does not know its dialog now.
+    pub(super) fn probe(&mut self, desk: &mut Desk, pair: usize) {
+        self.pairs[pair].liveness = None;
+        if self.over {
+            return;
+        }
+        for side in [Side::A, Side::B] {
+            self.send_options(desk, pair, side);
+        }
+        self.start_liveness(desk, pair);
+    }
+
     /// The answer to such an OPTIONS: any but 408 and 481 says that the dialog is known.
     pub(super) fn liveness_answered(&mut self, desk: &mut Desk, pair: usize, side: Side, code: u16) {
         self.pairs[pair].unreached[side as usize] = false;

@@ -10,6 +10,8 @@
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
+//! - `recover`: what the journal says of a call of an earlier life; `resume`: how that goes on or ends,
+//!   `revive`: what of it is put back.
 //! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs.
 //!   `transfer`: REFER.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
@@ -48,10 +50,13 @@ pub mod outcome;
 pub mod phrases;
 pub mod program;
 pub mod record;
+pub mod recover;
 mod redirecting;
 mod relay;
 mod relayed;
 mod reliable;
+mod resume;
+mod revive;
 pub mod session;
 pub mod state;
 mod target;

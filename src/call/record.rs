@@ -13,7 +13,12 @@ use crate::call::outcome::{CallStatus, DialOutcome, Terminal};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::ids::CallSid;
+use crate::routing::model::Hook;
 use crate::time::Instant;
+
+/// How much higher the CSeq numbers of our side go on after a restart: they are not journaled per
+/// request, and must not be below one that was used (RFC 3261 12.2.1.1).
+pub const CSEQ_STEP: u32 = 1_000;
 
 /// One state change of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +77,8 @@ pub enum Change {
         target: Box<DialogState>,
         /// Our 2xx as it left, until it is ACKed.
         response: Arc<[u8]>,
+        /// What is left of its Dial.
+        dial: Box<DialLeft>,
     },
     /// The caller's ACK came: no 2xx is outstanding.
     Acked,
@@ -82,8 +89,22 @@ pub enum Change {
         /// How it is now.
         dialog: Box<DialogState>,
     },
+    /// A transfer brought another leg into the call, at the caller's place or the target's.
+    Transferred {
+        /// The leg that came.
+        leg: CallSid,
+        /// True: at the caller's place; false: at the target's.
+        caller: bool,
+        /// Its dialog.
+        joined: Box<DialogState>,
+        /// The dialog of the side that stayed.
+        stayed: Box<DialogState>,
+    },
     /// A target's leg whose noun has a status callback came this far.
     Leg(Box<LegEvent>),
+    /// A new process took the answered call over: its CSeq numbers on both sides go on
+    /// [`CSEQ_STEP`] higher.
+    Recovered,
     /// A Dial is over.
     Dialled(Box<DialOutcome>),
     /// Nothing follows; the event with it is terminal.
@@ -118,6 +139,17 @@ pub struct InvitedLeg {
     /// How many legs may be invited beside it before its Dial, or its transfer, is over: other nouns,
     /// addresses, gateways. Room for their records is kept from here on.
     pub ahead: u16,
+}
+
+/// What an answered Dial still does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialLeft {
+    /// The longest the call may last from its answer on.
+    pub time_limit: Duration,
+    /// Who is asked when it is over.
+    pub action: Option<Hook>,
+    /// How long it rang; zero: it did not.
+    pub rang_for: Duration,
 }
 
 /// One report for a noun's status callback. It stands for itself, so that whoever reads it needs

@@ -149,6 +149,10 @@ impl Call {
         let winner = self.winner.filter(|&pair| self.pairs[pair].leg == leg);
         let same = winner.filter(|&pair| &*self.pairs[pair].b.remote_tag == tag);
         match same {
+            // It was acknowledged before a restart.
+            Some(pair) if self.acked && self.pairs[pair].ack[Side::B as usize].is_none() => {
+                self.ensure_ack(desk, pair, Side::B, response.cseq().number);
+            }
             Some(pair) => self.repeat_ack(desk, pair, Side::B, response.cseq().number),
             None => self.lost(desk, leg, response),
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::call::mint::ShardKey;
 use crate::ids::{AccountSid, InstanceSid};
 use crate::store::{
     AccountRow, OrganizationRow, Role, SecretError, Store, StoreError, new_token, random_id, write_private,
@@ -13,6 +14,7 @@ use crate::store::{
 const CREDENTIALS: &str = "admin-credentials";
 /// Where the node's identity is kept, below `node.data-dir`.
 const INSTANCE: &str = "instance";
+const SHARD_KEY: &str = "shard-key";
 /// The domain of the default organization; `callgate organizations set` changes it.
 const DOMAIN: &str = "default.callgate.local";
 /// Whom the audit names.
@@ -181,14 +183,42 @@ fn write_credentials(data_dir: &Path, sid: AccountSid, token: &str) -> Result<Pa
 /// # Errors
 /// The disk refuses, or the file holds something else.
 pub fn instance(data_dir: &Path) -> Result<InstanceSid, FirstStartError> {
-    let path = data_dir.join(INSTANCE);
+    kept(data_dir.join(INSTANCE), |text| text.parse().ok(), || Ok(InstanceSid(random_id()?)))
+}
+
+/// The key of this node's virtual shards, the same over restarts: what comes again for a call of an
+/// earlier life comes to the shard that took the call over.
+///
+/// # Errors
+/// The disk refuses, or the file holds something else.
+pub fn shard_key(data_dir: &Path) -> Result<ShardKey, FirstStartError> {
+    let read = |text: &str| u128::from_str_radix(text, 16).ok().map(Hex);
+    let key = kept(data_dir.join(SHARD_KEY), read, || Ok(Hex(random_id()?)))?;
+    Ok(ShardKey(key.0.to_be_bytes()))
+}
+
+/// 32 hexadecimal digits.
+struct Hex(u128);
+
+impl std::fmt::Display for Hex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What the file at `path` holds, drawn and written where there is none.
+fn kept<T: std::fmt::Display>(
+    path: PathBuf,
+    read: impl FnOnce(&str) -> Option<T>,
+    draw: impl FnOnce() -> Result<T, FirstStartError>,
+) -> Result<T, FirstStartError> {
     match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| FirstStartError::Garbled { path }),
+        Ok(text) => read(text.trim()).ok_or(FirstStartError::Garbled { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let sid = InstanceSid(random_id()?);
-            write_private(&path, &format!("{sid}\n"))
+            let drawn = draw()?;
+            write_private(&path, &format!("{drawn}\n"))
                 .map_err(|source| FirstStartError::File { path, source })?;
-            Ok(sid)
+            Ok(drawn)
         }
         Err(source) => Err(FirstStartError::File { path, source }),
     }

@@ -27,7 +27,7 @@ pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, a
             touch(event.leg.leg, &mut |leg| leg.status = CallStatus::Ringing);
         }
         Change::LegEnded { leg, sip_code } => touch(*leg, &mut |leg| end(leg, *sip_code, at)),
-        Change::Answered { leg, .. } => touch(*leg, &mut |leg| {
+        Change::Answered { leg, .. } | Change::Transferred { leg, .. } => touch(*leg, &mut |leg| {
             leg.status = CallStatus::InProgress;
             leg.answered_at = Some(at);
         }),

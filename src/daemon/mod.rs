@@ -7,6 +7,7 @@
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `leg_rows` its legs'.
+//! - `takeover`: calls of an earlier life, to the shards that own them.
 //! - `forget`: what is older than its retention.
 //! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
 
@@ -33,6 +34,7 @@ mod run;
 mod shard;
 mod shards;
 mod start;
+mod takeover;
 mod traces;
 
 pub use clock::Clock;

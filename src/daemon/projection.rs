@@ -225,7 +225,7 @@ impl Rows {
                 self.batch.trace.extend(TraceRow::of(*call, lines).filter(|_| wanted));
                 return;
             }
-            Entry::Disabled { .. } | Entry::Enabled { .. } => return,
+            Entry::Disabled { .. } | Entry::Enabled { .. } | Entry::Done { .. } => return,
         };
         let Some(standing) = self.calls.get_mut(&call) else { return };
         if standing.is_done() {
@@ -400,6 +400,11 @@ fn words(change: &Change) -> (&'static str, String) {
         Change::LegEnded { leg, sip_code } => ("leg_ended", format!("leg {leg} with {sip_code}")),
         Change::Answered { target, .. } => ("answered", format!("by {}", target.flow.peer)),
         Change::Acked => ("acked", String::new()),
+        Change::Recovered => ("recovered", String::new()),
+        Change::Transferred { leg, caller, .. } => (
+            "transferred",
+            format!("leg {leg} in place of the {}", if *caller { "caller" } else { "target" }),
+        ),
         Change::DialogChanged { caller, .. } => {
             ("dialog_changed", if *caller { "the caller's" } else { "the target's" }.to_owned())
         }

@@ -19,7 +19,7 @@ use super::clock::Clock;
 use super::effects::Effects;
 use super::narrate::Narrator;
 use crate::call::record::{Change, Record};
-use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
+use crate::engine::door::{Answer, AskId, Input, Output, Recovered, SendToken};
 use crate::engine::{Engine, Footprint};
 use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
@@ -88,6 +88,8 @@ pub struct ShardParts {
     pub commands: mpsc::Receiver<Command>,
     /// Records and asks.
     pub effects: Effects,
+    /// Calls of an earlier life, which come before everything but the directory.
+    pub recovered: Vec<Recovered>,
     /// The live directory.
     pub directory: Arc<ArcSwap<Directory>>,
     /// The live calls.
@@ -128,6 +130,8 @@ impl Shard {
 
     /// Turns until it is told to stop. Runs inside a `LocalSet`.
     pub async fn run(mut self) {
+        self.compare_directory();
+        self.recover();
         while !self.stopping {
             self.compare_directory();
             let more = self.datagrams() | self.arrived() | self.answered();
@@ -141,6 +145,17 @@ impl Shard {
             } else if !self.stopping {
                 self.sleep().await;
             }
+        }
+    }
+
+    /// Takes calls over.
+    fn recover(&mut self) {
+        for call in std::mem::take(&mut self.parts.recovered) {
+            self.parts.calls.begin(&call.facts, self.parts.index);
+            if let Some(talk) = &call.talk {
+                self.parts.calls.answered(call.facts.call, talk.answered);
+            }
+            self.handle(Input::Recovered(Box::new(call)));
         }
     }
 

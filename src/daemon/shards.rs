@@ -18,6 +18,7 @@ use super::shard::{Command, Load, Shard, ShardParts};
 use crate::call::config::EngineConfig;
 use crate::dns::Resolver;
 use crate::engine::Engine;
+use crate::engine::door::Recovered;
 use crate::net::Tls;
 use crate::net::{Arrival, Connections, Delivery, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
 use crate::outbound::Client;
@@ -68,6 +69,8 @@ pub struct Birthright {
     pub scribe: Box<dyn Scribe + Send>,
     /// Where its randomness begins.
     pub seed: [u8; 32],
+    /// Calls that it takes over.
+    pub recovered: Vec<Recovered>,
 }
 
 /// A shard that could not begin.
@@ -260,6 +263,7 @@ fn shard(
         arrivals,
         commands,
         effects: Effects::new(birth.scribe, Rc::new(questions)),
+        recovered: birth.recovered,
         directory: heritage.directory,
         calls: heritage.calls,
         metrics: heritage.metrics,

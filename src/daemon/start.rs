@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::control::Control;
-use super::first::{FirstStart, FirstStartError, GivenAdmin, instance};
+use super::first::{FirstStart, FirstStartError, GivenAdmin, instance, shard_key};
 use super::follow::{FollowConfig, Follower, Following};
 use super::forget::Forgetting;
 use super::ledger::{Deliveries, Unread, pump, restore};
@@ -33,6 +33,7 @@ use super::receivers::Receivers;
 use super::reload::{Levers, Reloading};
 use super::reports::{Reported, observer, sample, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
+use super::takeover::spread;
 use super::traces::Traces;
 use crate::api::{Api, Handles, Service, bind_unix, router, serve_tcp, serve_unix};
 use crate::call::config::{EngineConfig, Timers, UnknownSource};
@@ -40,8 +41,9 @@ use crate::call::mint::ShardKey;
 use crate::callback::{self, Callbacks};
 use crate::config::Config;
 use crate::dns::{self, BadServer, Resolver};
+use crate::engine::door::Recovered;
 use crate::engine::virtual_shard;
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{self, Journal, JournalError, Replay};
 use crate::net::{
     BadListener, BindError, Bound, ConnectionLimits, Connections, Owner, ShardSockets, SourceWord,
     StreamLimits, Tls, TlsError, bind_all,
@@ -177,7 +179,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         tracing::warn!("the store does not answer: routing with the last good directory where there is one");
     }
 
-    let (journal, replay) = Journal::open(&journal_config(config, &clock))?;
+    let (journal, mut replay) = Journal::open(&journal_config(config, &clock))?;
     let tls = config.sip.tls_files(&config.sip.planned()?).map(Tls::new).transpose()?;
     let (bound, sockets) = bind_sip(config)?;
     let http = bind_http(config).await?;
@@ -193,7 +195,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let keys_in = directory.clone();
     let keys: webhook::Keys =
         Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
-    let key = ShardKey(random_id()?.to_be_bytes());
+    let key = shard_key(data_dir)?;
     let allowance = webhook::Allowance::from(config.webhook.budget());
     let heritage = Heritage {
         clock,
@@ -217,8 +219,9 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     };
     let owner = owner(sockets.len(), key);
     let mut births = Vec::new();
-    for sockets in sockets {
-        births.push(Birthright { sockets, scribe: Box::new(journal.pen()), seed: seed()? });
+    let recovered = taken_over(&mut replay, sockets.len(), &metrics);
+    for (sockets, recovered) in sockets.into_iter().zip(recovered) {
+        births.push(Birthright { sockets, scribe: Box::new(journal.pen()), seed: seed()?, recovered });
     }
     let shards = Shards::start(&heritage, births, owner).await?;
 
@@ -237,11 +240,6 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         outcomes,
         backlog,
     });
-    let (ended, undelivered) = (replay.ended, replay.undelivered.len());
-    if ended > 0 || undelivered > 0 {
-        tracing::info!(ended, undelivered, "the journal was replayed");
-    }
-    metrics.calls.recovered.inc_by(ended as u64);
     restore(replay, &feed);
     tasks.spawn_local(callbacks.run());
     let receivers = Arc::new(Receivers::new(feed.clone(), deliveries));
@@ -339,6 +337,18 @@ async fn open_store(config: &Config, first: &FirstStart) -> Result<(Store, bool)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the shards take over, and a line about it.
+fn taken_over(replay: &mut Replay, shards: usize, metrics: &Metrics) -> Vec<Vec<Recovered>> {
+    let unfinished = std::mem::take(&mut replay.unfinished);
+    let (calls, undelivered) = (unfinished.len(), replay.undelivered.len());
+    if calls > 0 || undelivered > 0 {
+        let answered = unfinished.iter().filter(|call| call.talk.is_some()).count();
+        tracing::info!(answered, unanswered = calls - answered, undelivered, "the journal was replayed");
+    }
+    metrics.calls.recovered.inc_by(calls as u64);
+    spread(unfinished, shards)
 }
 
 fn follow_config(config: &Config) -> FollowConfig {

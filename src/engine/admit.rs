@@ -311,7 +311,7 @@ pub(super) fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri
 }
 
 /// What an unknown source is treated as, where the configuration lets it in.
-fn stand_in() -> Arc<Trunk> {
+pub(super) fn stand_in() -> Arc<Trunk> {
     Arc::new(Trunk {
         sid: crate::ids::TrunkSid(0),
         name: "".into(),

@@ -27,7 +27,7 @@ use crate::transaction::table::{Kind, Outcome, TransactionId};
 pub struct Engine {
     pub(super) desk: Desk,
     pub(super) calls: Map<CallKey, Entry>,
-    sids: Map<CallSid, CallKey>,
+    pub(super) sids: Map<CallSid, CallKey>,
     /// The domains that clients proved by certificate, while their connections last.
     pub(super) proved: Map<ConnectionId, Arc<[Arc<str>]>>,
     pub(super) directory: Option<Arc<Directory>>,
@@ -118,6 +118,7 @@ impl Engine {
             Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(token) => self.send_failed(token),
             Input::Answered { ask, answer } => self.answered(ask, Some(answer)),
+            Input::Recovered(recovered) => self.guarded(|engine| engine.recover(&recovered)),
             Input::Directory(directory) => self.set_directory(directory),
             Input::Hangup { call } => self.hang_up(call),
             Input::GoOn { call, hook } => self.go_on(call, hook),

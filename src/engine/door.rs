@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion};
 use crate::call::record::Record;
+pub use crate::call::recover::Recovered;
 use crate::call::trace::TraceItem;
 use crate::flow::Flow;
 use crate::ids::CallSid;
@@ -55,6 +56,9 @@ pub enum Input<'a> {
         /// What was learned.
         answer: Answer,
     },
+    /// A call that had no end when an earlier life of this node ended. Comes behind the first
+    /// directory and before any message, to the engine whose shard it names.
+    Recovered(Box<Recovered>),
     /// A new generation of the directory.
     Directory(Arc<Directory>),
     /// Somebody outside wants a call ended.

@@ -3,6 +3,7 @@
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
 //!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
+//!   `recover`: calls of an earlier life.
 //! - `shard`: which shard a message belongs to.
 
 pub use crate::call::config;
@@ -13,6 +14,7 @@ pub mod door;
 mod facts;
 mod message;
 mod provision;
+mod recover;
 mod shard;
 
 pub use self::core::{Engine, Footprint};

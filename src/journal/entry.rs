@@ -34,6 +34,12 @@ pub enum Entry {
         /// Its lines in order, each with its wall time in microseconds.
         lines: Vec<(u64, Arc<str>)>,
     },
+    /// Nothing of this call is needed any more. Written of a call whose records were written again
+    /// when their first place was given up: those may outlast its end.
+    Done {
+        /// Which.
+        call: CallSid,
+    },
 }
 
 /// What became of one event of one call.
@@ -89,7 +95,7 @@ impl Entry {
         match self {
             Self::Record(record) => Some(record.call),
             Self::Outcome(outcome) => Some(outcome.call),
-            Self::Trace { call, .. } => Some(*call),
+            Self::Trace { call, .. } | Self::Done { call } => Some(*call),
             Self::Disabled { .. } | Self::Enabled { .. } => None,
         }
     }

@@ -184,7 +184,7 @@ impl Feed {
                     let known = Known { facts: Arc::clone(facts), started: at, outbound: None };
                     self.known.insert(record.call, known);
                 }
-                Change::Invited(_) | Change::LegEnded { .. } => {
+                Change::Invited(_) | Change::LegEnded { .. } | Change::Transferred { .. } => {
                     if let Some(known) = self.known.get_mut(&record.call) {
                         let legs = self.legs.entry(record.call).or_default();
                         legs.take(record);

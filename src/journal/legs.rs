@@ -22,7 +22,8 @@ impl Legs {
                 let at = self.0.partition_point(|known| known.seq < record.seq);
                 self.0.insert(at, Invited { seq: record.seq, leg: invited.leg, ended: false });
             }
-            Change::LegEnded { leg, .. } => {
+            // Who took the caller's place is no target.
+            Change::LegEnded { leg, .. } | Change::Transferred { leg, caller: true, .. } => {
                 for known in self.0.iter_mut().filter(|known| known.leg == *leg) {
                     known.ended = true;
                 }

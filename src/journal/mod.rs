@@ -3,7 +3,7 @@
 //! Shards hand over records, already encoded, and never wait; one thread writes what has gathered
 //! and says so, a second one syncs it to the disk within 10 ms. Everyone else reads the files: a
 //! [`Feed`] follows what is written, and one that lags only reads older bytes. At start the files
-//! are replayed, and a call that has no end gets its one terminal event.
+//! are replayed: calls that have no end are taken over by whoever opened the journal.
 //!
 //! - `entry`: what is kept. `legs`: which target's leg counts. `wire`, `words`, `frame`: how it stands in bytes.
 //! - `segment`: the files, preallocated, with a reserve against a full disk. `track`: when one may go.

@@ -14,9 +14,7 @@ use super::replay::{Replay, Scan, Undelivered};
 use super::segment::{Allocate, Disk, Folder, HEADER};
 use super::shared::{Observer, Shared, lock};
 use super::thread::{Writer, sync};
-use crate::call::record::Change;
 use crate::ids::{AccountSid, CallSid};
-use crate::time::Instant;
 
 /// Where the journal is and how large its files are.
 #[derive(Clone, Debug)]
@@ -67,8 +65,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal, reads what is there, gives each call without an end its one terminal
-    /// event (written like any other), and starts writing a new segment.
+    /// Opens the journal, reads what is there, and starts writing a new segment.
     ///
     /// # Errors
     /// [`JournalError`]: it cannot be read, or there is no room for its reserve.
@@ -111,11 +108,7 @@ impl Journal {
         };
         let threads = start_threads(&shared, writer).map_err(JournalError::Thread)?;
         let journal = Self { shared, path: config.path.clone(), start, known: scan.known(), threads };
-        let since_origin = Duration::from_micros(now().saturating_sub(origin));
-        let mut ends = scan.ends(Instant::ZERO + since_origin);
-        let ended = ends.iter().filter(|record| matches!(record.change, Change::Ended(_))).count();
-        journal.pen().write(&mut ends);
-        Ok((journal, scan.replay(ended)))
+        Ok((journal, scan.replay()))
     }
 
     /// A writer's end; one per shard, and one for what becomes of deliveries.
@@ -124,7 +117,7 @@ impl Journal {
         Pen::new(Arc::clone(&self.shared))
     }
 
-    /// Follows everything written since this process started, the ends given at start included.
+    /// Follows everything written since this process started.
     #[must_use]
     pub fn feed(&self) -> Feed {
         self.feed_from(self.start)
@@ -173,7 +166,7 @@ impl Archive {
         url: &str,
         limit: usize,
     ) -> Result<Vec<Undelivered>, JournalError> {
-        let mut undelivered = Scan::of(&self.path, self.origin)?.replay(0).undelivered;
+        let mut undelivered = Scan::of(&self.path, self.origin)?.replay().undelivered;
         undelivered.retain(|event| {
             let facts = &event.known.facts;
             let of_leg = event.record.leg_event().map(|event| &event.leg.callback.hook);

@@ -95,7 +95,8 @@ impl Note {
                     ended: matches!(change, Change::Ended(_)),
                     leg: match change {
                         Change::Invited(leg) => i8::from(!leg.again),
-                        Change::LegEnded { .. } => -1,
+                        // A transferred call has as many legs as before.
+                        Change::LegEnded { .. } | Change::Transferred { .. } => -1,
                         _ => 0,
                     },
                     ahead: match change {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::entry::{Entry, Fate};
 use super::feed::Known;
@@ -14,11 +13,9 @@ use super::open::JournalError;
 use super::segment::{HEADER, check_header, segment_path, segments};
 use super::track::{Pinned, Track};
 use crate::call::facts::CallFacts;
-use crate::call::outcome::{CallStatus, HangupSource, Terminal};
-use crate::call::record::{Change, Event, LegEvent, LegFacts, Record};
+use crate::call::record::{Change, Record};
+use crate::call::recover::Recovered;
 use crate::ids::{AccountSid, CallSid};
-use crate::reason::Reason;
-use crate::time::Instant;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -27,8 +24,8 @@ pub struct Replay {
     pub undelivered: Vec<Undelivered>,
     /// URLs that get nothing, by account.
     pub disabled: Vec<(AccountSid, Arc<str>)>,
-    /// Calls that had no end and got one.
-    pub ended: usize,
+    /// Calls that have no end: whoever takes them over goes on with them, or ends them.
+    pub unfinished: Vec<Recovered>,
     /// Entries read.
     pub entries: u64,
 }
@@ -66,19 +63,19 @@ pub(super) struct Scan {
 struct Seen {
     segment: u64,
     last: u64,
+    /// Some of it was written again.
+    moved: bool,
     facts: Option<Arc<CallFacts>>,
     started: u64,
     legs: Legs,
     answered: Option<u64>,
     ended: bool,
-    next_seq: u32,
-    next_event: u32,
+    /// All records by number, while there is no end among them.
+    records: BTreeMap<u32, Record>,
     /// Events without a final outcome.
     open: BTreeMap<Key, (Record, u64)>,
     settled: BTreeSet<Key>,
     tries: HashMap<Key, (u32, Option<u64>)>,
-    /// Legs that a noun's callback hears of and that have no end, by when they were answered.
-    heard: BTreeMap<CallSid, (Arc<LegFacts>, Option<u64>)>,
 }
 
 /// An event of a call: the leg where it is a leg's, and its sequence.
@@ -116,21 +113,18 @@ impl Scan {
     fn take(&mut self, framed: Framed, segment: u64) {
         self.entries += 1;
         self.last_at = self.last_at.max(framed.at);
-        let end = self.end;
+        let (end, carried) = (self.end, framed.carried);
         match framed.entry {
             Entry::Record(record) => {
-                let admitted = matches!(record.change, Change::Admitted { .. });
-                // What is left of a call whose begin was retired was done with.
-                if !admitted && !framed.carried && !self.calls.contains_key(&record.call) {
-                    return;
-                }
-                let call =
-                    self.calls.entry(record.call).or_insert_with(|| Seen { segment, ..Seen::default() });
+                // A begin may stand behind what follows from it, carried; of a call whose begin is
+                // not there at all nothing is needed.
+                let call = self.call(record.call, segment);
                 call.last = end;
+                call.moved |= carried;
                 call.take(record, framed.at);
             }
             Entry::Outcome(outcome) => {
-                let Some(call) = self.calls.get_mut(&outcome.call) else { return };
+                let call = self.call(outcome.call, segment);
                 call.last = end;
                 let key = (outcome.leg, outcome.sequence);
                 if outcome.fate.is_final() {
@@ -149,24 +143,13 @@ impl Scan {
             Entry::Enabled { account, url } => {
                 self.disabled.remove(&(account, url));
             }
+            Entry::Done { call } => drop(self.calls.remove(&call)),
             Entry::Trace { .. } => {}
         }
     }
 
-    /// The last records of each call that has no end: that of each leg somebody is told of, and its
-    /// one terminal event.
-    pub fn ends(&self, now: Instant) -> Vec<Record> {
-        let unfinished = self.calls.iter().filter(|(_, seen)| !seen.ended && seen.facts.is_some());
-        let mut ends: Vec<_> = unfinished
-            .flat_map(|(call, seen)| {
-                let mut records = seen.leg_ends(*call, now, self.last_at);
-                let seq = seen.next_seq + u32::try_from(records.len()).unwrap_or(u32::MAX);
-                records.push(seen.end(*call, seq, now, self.last_at));
-                records
-            })
-            .collect();
-        ends.sort_by_key(|record| (record.call, record.seq));
-        ends
+    fn call(&mut self, call: CallSid, segment: u64) -> &mut Seen {
+        self.calls.entry(call).or_insert_with(|| Seen { segment, ..Seen::default() })
     }
 
     /// What the feeds have to know of calls that began before them.
@@ -183,8 +166,9 @@ impl Scan {
             let counts = seen.open.keys().filter(|(leg, _)| told || leg.is_some()).count();
             let unsettled = u32::try_from(counts).unwrap_or(u32::MAX);
             let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
-            let answered = seen.answered.is_some();
-            track.pin(*call, Pinned { segment, unsettled, told, answered, ended, legs: 0, ahead: 0, last });
+            let (answered, moved) = (seen.answered.is_some(), seen.moved);
+            let pinned = Pinned { segment, unsettled, told, answered, ended, legs: 0, ahead: 0, last, moved };
+            track.pin(*call, pinned);
         }
         track
     }
@@ -202,17 +186,18 @@ impl Scan {
     }
 
     /// What the rooms above are told.
-    pub fn replay(&self, ended: usize) -> Replay {
+    pub fn replay(&self) -> Replay {
         let mut undelivered: Vec<_> = self.calls.values().flat_map(Seen::undelivered).collect();
         undelivered.sort_by_key(|event| (event.at, event.record.call, event.record.seq));
+        let mut unfinished: Vec<_> = self.calls.values().filter_map(Seen::unfinished).collect();
+        unfinished.sort_by_key(|call| call.facts.call);
         let disabled = self.disabled.iter().cloned().collect();
-        Replay { undelivered, disabled, ended, entries: self.entries }
+        Replay { undelivered, disabled, unfinished, entries: self.entries }
     }
 }
 
 impl Seen {
     fn take(&mut self, record: Record, at: u64) {
-        self.next_seq = self.next_seq.max(record.seq + 1);
         self.legs.take(&record);
         match &record.change {
             Change::Admitted { facts, .. } => {
@@ -220,12 +205,16 @@ impl Seen {
                 self.started = at;
             }
             Change::Answered { .. } => self.answered = Some(at),
-            Change::Ended(_) => self.ended = true,
-            Change::Leg(event) => self.hear(event, at),
+            Change::Ended(_) => {
+                self.ended = true;
+                self.records.clear();
+            }
             _ => {}
         }
+        if !self.ended {
+            self.records.insert(record.seq, record.clone());
+        }
         if let Some(event) = record.event {
-            self.next_event = self.next_event.max(event.sequence + 1);
             let key = (None, event.sequence);
             if !self.settled.contains(&key) {
                 self.open.insert(key, (record, at));
@@ -238,52 +227,13 @@ impl Seen {
         }
     }
 
-    fn hear(&mut self, event: &LegEvent, at: u64) {
-        let leg = event.leg.leg;
-        match event.status {
-            CallStatus::Completed => drop(self.heard.remove(&leg)),
-            CallStatus::Answered => {
-                self.heard.insert(leg, (Arc::clone(&event.leg), Some(at)));
-            }
-            _ => drop(self.heard.entry(leg).or_insert_with(|| (Arc::clone(&event.leg), None))),
-        }
-    }
-
-    /// What is told of legs that the node went away under.
-    fn leg_ends(&self, call: CallSid, now: Instant, last_at: u64) -> Vec<Record> {
-        let ends = self.heard.values().zip(self.next_seq..).map(|((leg, answered), seq)| {
-            let lived = answered.map(|answered| Duration::from_micros(last_at.saturating_sub(answered)));
-            let event = LegEvent {
-                leg: Arc::clone(leg),
-                status: CallStatus::Completed,
-                sip_code: if lived.is_some() { 200 } else { 500 },
-                duration: lived.unwrap_or_default(),
-            };
-            Record { call, seq, at: now, change: Change::Leg(Box::new(event)), event: None }
-        });
-        ends.collect()
+    fn unfinished(&self) -> Option<Recovered> {
+        Recovered::of(self.records.values())
     }
 
     fn known(&self) -> Option<Known> {
         let facts = Arc::clone(self.facts.as_ref()?);
         Some(Known { facts, started: self.started, outbound: self.legs.current() })
-    }
-
-    /// The node went away under this call: it failed, by a fault of ours. An answered one lasted as
-    /// long as this node is known to have lived.
-    fn end(&self, call: CallSid, seq: u32, now: Instant, last_at: u64) -> Record {
-        let lived = self.answered.map(|answered| Duration::from_micros(last_at.saturating_sub(answered)));
-        let terminal = Terminal {
-            status: CallStatus::Failed,
-            sip_code: if lived.is_some() { 200 } else { 500 },
-            reason: Reason::Internal,
-            source: HangupSource::Router,
-            duration: lived.unwrap_or_default(),
-        };
-        let told = self.facts.as_ref().is_some_and(|facts| facts.profile.status_callback.is_some());
-        let event = Event { sequence: self.next_event, status: CallStatus::Failed };
-        let change = Change::Ended(terminal);
-        Record { call, seq, at: now, change, event: told.then_some(event) }
     }
 
     fn undelivered(&self) -> Vec<Undelivered> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::frame;
+use super::pen::now;
 use super::segment::{Folder, HEADER};
 use super::shared::{Mark, Note, Shared, What, Work, lock};
 use super::track::Track;
@@ -220,12 +221,47 @@ impl Writer {
     fn look_after(&mut self) {
         self.track.projected(self.shared.projected.load(Ordering::Relaxed));
         self.shared.reserved.store(self.track.reserved(), Ordering::Relaxed);
-        self.retire();
+        if self.say_done() {
+            self.retire();
+        }
         let is_full = self.shared.disk_full.load(Ordering::Relaxed);
         if is_full && self.folder.refill().is_ok() {
             tracing::warn!("the journal has room again");
             self.shared.disk_full.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Says of calls that were moved that they are done: what was written again may outlast the
+    /// segments with their ends, and would look like calls without one. False: not yet.
+    fn say_done(&mut self) -> bool {
+        let calls = self.track.take_done();
+        if calls.is_empty() {
+            return true;
+        }
+        let (mut bytes, mut frame) = (Vec::new(), Vec::new());
+        for call in &calls {
+            frame.clear();
+            frame::append(&mut frame, &Entry::Done { call: *call }, now(), self.shared.origin);
+            frame::carry(&mut bytes, &frame);
+        }
+        let done = self.write_again(&bytes, calls.len());
+        if !done {
+            self.track.still_done(calls);
+        }
+        done
+    }
+
+    /// Writes frames that no feed gives, and syncs them.
+    fn write_again(&mut self, bytes: &[u8], count: usize) -> bool {
+        let notes = vec![Note { call: CallSid(0), what: What::Other }; count];
+        if !self.write(bytes, &notes) {
+            return false;
+        }
+        let synced = self.file.sync_data();
+        if let Err(error) = &synced {
+            tracing::error!(%error, "journal sync failed");
+        }
+        synced.is_ok()
     }
 
     fn retire(&mut self) {
@@ -236,7 +272,7 @@ impl Writer {
                 return;
             }
             let is_held = self.track.oldest().is_some_and(|base| base <= oldest);
-            if is_held && (segments.len() <= MANY_SEGMENTS || !self.move_on(oldest)) {
+            if is_held && (segments.len() <= MANY_SEGMENTS || !self.move_on(oldest, next)) {
                 return;
             }
             if let Err(error) = self.folder.remove(oldest) {
@@ -250,37 +286,32 @@ impl Writer {
 
     /// Writes again, in the newest segment, what the oldest holds of calls that are not done, if
     /// that is little: one call of many hours does not keep the disk full of those around it.
-    fn move_on(&mut self, oldest: u64) -> bool {
+    fn move_on(&mut self, oldest: u64, next: u64) -> bool {
         if self.looked_at == self.base {
             return false;
         }
         self.looked_at = self.base;
         let Ok(bytes) = std::fs::read(self.folder.segment_path(oldest)) else { return false };
-        let (mut carried, mut calls) = (Vec::new(), Vec::new());
+        let (mut carried, mut count) = (Vec::new(), 0);
         let mut rest = bytes.get(HEADER as usize..).unwrap_or_default();
         while let Some(frame) = frame::first(rest) {
             rest = &rest[frame.len()..];
-            let call = frame::read(frame, self.shared.origin).and_then(|framed| framed.entry.call());
-            if let Some(call) = call.filter(|call| self.track.holds(*call)) {
+            let entry = frame::read(frame, self.shared.origin).map(|framed| framed.entry);
+            // A trace is in the store by now, and nobody else reads it.
+            let entry = entry.filter(|entry| !matches!(entry, Entry::Trace { .. }));
+            if entry.and_then(|entry| entry.call()).is_some_and(|call| self.track.holds(call)) {
                 frame::carry(&mut carried, frame);
-                calls.push(call);
+                count += 1;
             }
         }
         if carried.len() as u64 > self.folder.size / 4 {
             return false;
         }
-        let notes = vec![Note { call: CallSid(0), what: What::Other }; calls.len()];
-        let target = self.base;
-        if !self.write(&carried, &notes) {
+        if !self.write_again(&carried, count) {
             return false;
         }
-        if let Err(error) = self.file.sync_data() {
-            tracing::error!(%error, "journal sync failed");
-            return false;
-        }
-        for call in calls {
-            self.track.moved(call, target);
-        }
+        // What the segments in between hold of these calls is still needed.
+        self.track.advance(oldest, next);
         self.track.oldest().is_none_or(|base| base > oldest)
     }
 }

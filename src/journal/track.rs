@@ -28,6 +28,8 @@ pub(super) struct Track {
     /// Calls by the segment their first record stands in.
     first: BTreeMap<u64, usize>,
     reserved: u64,
+    /// Calls that are done with and of which something was written again.
+    done: Vec<CallSid>,
 }
 
 /// A call that is not done.
@@ -45,6 +47,8 @@ pub(super) struct Pinned {
     pub ahead: u16,
     /// Behind its last entry.
     pub last: u64,
+    /// Some of it was written again in a later segment.
+    pub moved: bool,
 }
 
 impl Track {
@@ -63,6 +67,7 @@ impl Track {
                     legs: 0,
                     ahead: 0,
                     last: end,
+                    moved: false,
                 },
             );
             return;
@@ -114,8 +119,19 @@ impl Track {
             entry.remove();
             if let Some(done) = self.calls.remove(&call) {
                 self.unpin(done.segment);
+                self.done.extend(done.moved.then_some(call));
             }
         }
+    }
+
+    /// Calls that must be said to be done before a segment goes; given once.
+    pub fn take_done(&mut self) -> Vec<CallSid> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// These were not said after all.
+    pub fn still_done(&mut self, calls: Vec<CallSid>) {
+        self.done.extend(calls);
     }
 
     /// The oldest segment that is still needed for a call.
@@ -133,12 +149,19 @@ impl Track {
         self.calls.contains_key(&call)
     }
 
-    /// Everything of `call` was written again in the segment at `segment`.
-    pub fn moved(&mut self, call: CallSid, segment: u64) {
-        let Some(pinned) = self.calls.get_mut(&call) else { return };
-        let old = std::mem::replace(&mut pinned.segment, segment);
-        *self.first.entry(segment).or_default() += 1;
-        self.unpin(old);
+    /// All that the segment at `oldest` held of calls that are not done was written again: of these
+    /// the one at `next` is the first that is needed.
+    pub fn advance(&mut self, oldest: u64, next: u64) {
+        let held = self.calls.values_mut().filter(|call| call.segment <= oldest);
+        let mut moved = 0;
+        for call in held {
+            (call.segment, call.moved) = (next, true);
+            moved += 1;
+        }
+        self.first.retain(|base, _| *base > oldest);
+        if moved > 0 {
+            *self.first.entry(next).or_default() += moved;
+        }
     }
 
     fn unpin(&mut self, segment: u64) {

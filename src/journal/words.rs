@@ -6,7 +6,9 @@ use super::wire::{In, Out, Wire, fields, variants};
 use crate::call::facts::CallFacts;
 use crate::call::instructions::NounCallback;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource, Terminal};
-use crate::call::record::{CallerSide, Change, DialogState, Event, InvitedLeg, LegEvent, LegFacts, Record};
+use crate::call::record::{
+    CallerSide, Change, DialLeft, DialogState, Event, InvitedLeg, LegEvent, LegFacts, Record,
+};
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
 use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
 use crate::reason::Reason;
@@ -37,6 +39,7 @@ fields! {
         call_id, local_tag, remote_tag, local, remote, target, routes, flow, local_cseq, remote_cseq,
         session_interval,
     }
+    DialLeft { time_limit, action, rang_for }
     DialOutcome { status, leg, duration, ring_duration, sip_code, sip_call_id }
     Terminal { status, sip_code, reason, source, duration }
     Event { sequence, status }
@@ -87,12 +90,13 @@ impl Wire for Change {
                 leg.put(out);
                 sip_code.put(out);
             }
-            Self::Answered { leg, caller, target, response } => {
+            Self::Answered { leg, caller, target, response, dial } => {
                 4_u8.put(out);
                 leg.put(out);
                 caller.put(out);
                 target.put(out);
                 response.put(out);
+                dial.put(out);
             }
             Self::Acked => 5_u8.put(out),
             Self::DialogChanged { caller, dialog } => {
@@ -112,6 +116,14 @@ impl Wire for Change {
                 9_u8.put(out);
                 event.put(out);
             }
+            Self::Recovered => 10_u8.put(out),
+            Self::Transferred { leg, caller, joined, stayed } => {
+                11_u8.put(out);
+                leg.put(out);
+                caller.put(out);
+                joined.put(out);
+                stayed.put(out);
+            }
         }
     }
 
@@ -126,12 +138,20 @@ impl Wire for Change {
                 caller: Wire::get(from)?,
                 target: Wire::get(from)?,
                 response: Wire::get(from)?,
+                dial: Wire::get(from)?,
             },
             5 => Self::Acked,
             6 => Self::DialogChanged { caller: Wire::get(from)?, dialog: Wire::get(from)? },
             7 => Self::Dialled(Wire::get(from)?),
             8 => Self::Ended(Wire::get(from)?),
             9 => Self::Leg(Wire::get(from)?),
+            10 => Self::Recovered,
+            11 => Self::Transferred {
+                leg: Wire::get(from)?,
+                caller: Wire::get(from)?,
+                joined: Wire::get(from)?,
+                stayed: Wire::get(from)?,
+            },
             _ => return None,
         })
     }
@@ -193,6 +213,10 @@ impl Wire for Entry {
                 call.put(out);
                 lines.put(out);
             }
+            Self::Done { call } => {
+                6_u8.put(out);
+                call.put(out);
+            }
         }
     }
 
@@ -203,6 +227,7 @@ impl Wire for Entry {
             3 => Self::Disabled { account: Wire::get(from)?, url: Wire::get(from)? },
             4 => Self::Enabled { account: Wire::get(from)?, url: Wire::get(from)? },
             5 => Self::Trace { call: Wire::get(from)?, lines: Wire::get(from)? },
+            6 => Self::Done { call: Wire::get(from)? },
             _ => return None,
         })
     }

@@ -9,8 +9,8 @@
 //!   `machine`: whichever of the four.
 //! - `key`: what a message is matched by (17.1.3, 17.2.3). `slots`: names that do not outlive what
 //!   they name. `table`: all transactions of an engine. `outcome`: what it answers. `server`:
-//!   requests that came to us. `client`: requests of our own, CANCEL included. `compose`: the ACK
-//!   and the CANCEL an INVITE implies.
+//!   requests that came to us. `client`: requests of our own, CANCEL included. `revive`: those of an
+//!   earlier life. `compose`: the ACK and the CANCEL an INVITE implies.
 
 pub mod client;
 pub mod client_invite;
@@ -19,6 +19,7 @@ mod compose;
 pub mod key;
 mod machine;
 mod outcome;
+mod revive;
 mod server;
 pub mod server_invite;
 pub mod server_other;

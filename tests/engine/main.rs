@@ -135,6 +135,18 @@ dialogues! {
     reinvite_from_both_sides
     reinvite_glare_ends
     relay_not_sent
+    restart_ack_lost
+    restart_answered
+    restart_before_ack
+    restart_bye_unwritten
+    restart_cancelled_leg
+    restart_emergency
+    restart_in_transfer
+    restart_over_tcp
+    restart_ringing
+    restart_silent_peer
+    restart_transferred
+    restart_transferred_caller
     rfc2543_peers
     ringing_each_minute
     ringing_each_minute_reliably

@@ -8,6 +8,7 @@ use std::time::Duration;
 use callgate::call::config::{EngineConfig, Listener, UnknownSource};
 use callgate::call::instructions::{Credentials, Dial, Document, Noun, NounCallback, Target, Verb};
 use callgate::call::record::{Change, Record};
+use callgate::call::recover::Recovered;
 use callgate::engine::Engine;
 use callgate::engine::door::{Answer, Ask, Input, Output, Purpose, Question, SendToken};
 use callgate::flow::{ConnectionId, Destination, Flow, ListenerId, Transport};
@@ -162,6 +163,7 @@ impl World {
                 let call = self.records.last().expect("a record").call;
                 self.input(Input::GoOn { call, hook: hook(&rest[0]) });
             }
+            "restart" => self.restart(rest),
             // What the engine sent to itself comes in.
             "loop" => {
                 let text =
@@ -406,6 +408,30 @@ impl World {
         self.input(Input::Received { flow, bytes: text.as_bytes() });
     }
 
+    /// `kill -9`, and another engine with what was written: all records but the `unwritten` last.
+    fn restart(&mut self, words: &[String]) {
+        let unwritten = option(words, "unwritten").map_or(0, |count| count.parse().expect("a number"));
+        for record in self.records.split_off(self.records.len() - unwritten) {
+            self.events -= u32::from(record.event.is_some());
+            self.terminals -= u32::from(matches!(record.change, Change::Ended(_)));
+        }
+        self.seen_records = self.seen_records.min(self.records.len());
+        self.closed.extend(self.peers.values().filter(|peer| peer.tcp).map(|peer| peer.name.clone()));
+        self.asks.clear();
+        self.now += option(words, "down").map_or(Duration::from_secs(1), duration);
+        let directory = Arc::new(self.directory());
+        let mut engine = Engine::new(Arc::new(self.config.clone()), [8; 32]).sharing(Limits::default());
+        engine.handle(self.now, Input::Directory(directory));
+        self.engine = Some(engine);
+        let mut calls: BTreeMap<_, Vec<Record>> = BTreeMap::new();
+        for record in &self.records {
+            calls.entry(record.call).or_default().push(record.clone());
+        }
+        for recovered in calls.values().filter_map(Recovered::of) {
+            self.input(Input::Recovered(Box::new(recovered)));
+        }
+    }
+
     fn close(&mut self, name: &str) {
         let flow = self.flow(name);
         self.closed.push(name.into());
@@ -543,6 +569,8 @@ impl World {
             Change::LegEnded { .. } => "leg-ended",
             Change::Answered { .. } => "answered",
             Change::Acked => "acked",
+            Change::Recovered => "recovered",
+            Change::Transferred { .. } => "transferred",
             Change::DialogChanged { .. } => "dialog-changed",
             Change::Dialled(_) => "dialled",
             Change::Leg(_) => "leg",

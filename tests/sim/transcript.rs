@@ -75,6 +75,8 @@ fn change(change: &Change) -> String {
         Change::Answered { .. } => "Answered".to_owned(),
         Change::Leg(event) => format!("Leg {} {:?}", event.leg.leg, event.status),
         Change::Acked => "Acked".to_owned(),
+        Change::Recovered => "Recovered".to_owned(),
+        Change::Transferred { leg, caller, .. } => format!("Transferred {leg} {caller}"),
         Change::DialogChanged { caller, .. } => format!("DialogChanged {caller}"),
     }
 }

@@ -138,7 +138,7 @@ async fn what_the_journal_holds_stands_in_the_tables_once_also_after_a_restart(w
     project(&world, &journal, &metrics).await;
     drop((pen, journal));
     let (journal, replay) = Journal::open(&config).unwrap();
-    assert_eq!((replay.ended, replay.undelivered.len()), (0, 0));
+    assert_eq!((replay.unfinished.len(), replay.undelivered.len()), (0, 0));
     project(&world, &journal, &metrics).await;
     assert_eq!(metrics.store.projected.get(), 3 * CALLS as u64);
     shown(&world).await;

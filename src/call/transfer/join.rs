@@ -102,8 +102,10 @@ impl Call {
         self.winner = Some(made);
         self.joined.push(Joined { leg, pair: made, side: by });
         self.tell_leg(desk, leg, CallStatus::Answered);
-        let dialog = self.kept(made, by);
-        self.record(desk, Change::DialogChanged { caller: by == Side::A, dialog }, None);
+        let (joined, stayed) = (self.kept(made, by), self.kept(made, by.other()));
+        let leg_sid = self.legs[leg].sid;
+        let change = Change::Transferred { leg: leg_sid, caller: by == Side::A, joined, stayed };
+        self.record(desk, change, None);
         self.start_liveness(desk, made);
         let mut timer = transfer.timer;
         desk.stop(&mut timer);

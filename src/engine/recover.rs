@@ -1,0 +1,23 @@
+//! Calls of an earlier life of this node, from its journal.
+
+use crate::call::recover::Recovered;
+use crate::call::state::Call;
+use crate::engine::admit::stand_in;
+use crate::engine::core::{Engine, Entry};
+
+impl Engine {
+    /// Takes a call over: it is counted as one that was admitted, but limits refuse it nothing, and it
+    /// is not one of the unanswered.
+    pub(super) fn recover(&mut self, recovered: &Recovered) {
+        let facts = &recovered.facts;
+        let known = facts.trunk.and_then(|sid| self.directory.as_ref()?.trunk(sid).cloned());
+        // Nobody is asked about an emergency call, and it is no account's.
+        let account = facts.number.map(|_| facts.account);
+        let permit = Some(self.limits.admit_always(facts.trunk, account));
+        let key = self.desk.next_call();
+        let call = Call::recovered(&mut self.desk, key, known.unwrap_or_else(stand_in), recovered);
+        self.sids.insert(call.sid(), key);
+        self.calls.insert(key, Entry { call: Box::new(call), permit, unanswered: false });
+        self.with(key, |call, desk| call.resume(desk, recovered));
+    }
+}
