@@ -177,6 +177,12 @@ impl Config {
         if self.journal.segment_bytes < 1 << 20 {
             say("journal.segment-bytes", "below 1048576 a file holds hardly a call: use 16777216".into());
         }
+        for name in &self.kazoo.carriers {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+            if name.is_empty() || name.len() > 30 || !name.bytes().all(fits) {
+                say("kazoo.carriers", format!("`{name}`: use up to 30 of a-z, 0-9, _ and -"));
+            }
+        }
         for (key, value, least, most) in self.bounded() {
             if !(least..=most).contains(&value) {
                 say(key, format!("{value} is out of range: use {least} to {most}"));

@@ -40,11 +40,13 @@ pub struct InventoryConfig {
 pub struct KazooConfig {
     /// How many numbers an account may activate one by one within 24 hours; more get 429.
     pub activations_per_day: u32,
+    /// The carriers an administrator may name for a number, beside local, inventory, mdn and other.
+    pub carriers: Vec<String>,
 }
 
 impl Default for KazooConfig {
     fn default() -> Self {
-        Self { activations_per_day: 100 }
+        Self { activations_per_day: 100, carriers: Vec::new() }
     }
 }
 

@@ -224,10 +224,12 @@ table! {
         41 fields: Fields,
         /// Put before the name of who calls.
         42 caller_name_prefix: Option<String>,
+        /// Who carries it, in Kazoo's words; NULL: `local`.
+        43 carrier: Option<String>,
         /// When it was made.
-        43 created_at: Timestamp,
+        44 created_at: Timestamp,
         /// When it was last changed.
-        44 updated_at: Timestamp,
+        45 updated_at: Timestamp,
     }
 }
 
@@ -433,6 +435,7 @@ impl NumberRow {
             ported_in: false,
             fields: Fields::new(),
             caller_name_prefix: None,
+            carrier: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

@@ -14,6 +14,7 @@ mod numbers;
 mod openapi;
 mod tenants;
 mod wazo;
+mod wazo_client;
 mod world;
 mod xml;
 

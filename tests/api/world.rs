@@ -96,7 +96,8 @@ impl Api {
         let nowhere =
             |_: &str| -> LookupFuture { Box::pin(async { Err(std::io::ErrorKind::NotFound.into()) }) };
         let client = Client::new(limits, Arc::new(nowhere), Arc::new(Urls::default())).unwrap();
-        let (http, kazoo) = (HttpConfig::default(), KazooConfig { activations_per_day: 3 });
+        let (http, kazoo) =
+            (HttpConfig::default(), KazooConfig { activations_per_day: 3, carriers: vec!["harbour".into()] });
         Self::over(World::new(server).await, http, false, Providers::new(&config, &client), kazoo).await
     }
 

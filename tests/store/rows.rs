@@ -83,6 +83,7 @@ async fn every_table_keeps_what_it_is_given(world: World) {
     number.reserve_history = vec![account.id, world.account.id];
     number.fields.insert("my_field".into(), serde_json::json!({ "deep": [1, null] }));
     number.caller_name_prefix = Some("Sales".into());
+    number.carrier = Some("harbour".into());
     number.shared = true;
     let number = store.create("t", number).await.unwrap().row;
     assert_eq!(number.reserve_history.len(), 2);

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::answer::Told;
-use super::document::document;
+use super::document::shown;
 use super::fields::Mode;
 use super::normalize::normalize;
 use super::numbers::{self, Named};
@@ -21,7 +21,7 @@ const MOST: usize = 1_000;
 pub(super) async fn many(call: &Call<'_>) -> Result<Told, Refusal> {
     let texts = wanted(call.asked)?;
     let (object, warnings) = numbers::checked(call, call.asked.object()?).await?;
-    let mut outcome = Outcome { warnings, ..Outcome::default() };
+    let mut outcome = Outcome { warnings, to_admin: call.who.is_super_admin(), ..Outcome::default() };
     for text in texts {
         let done = match call.asked.method {
             Method::GET => seen(call, &text).await,
@@ -39,7 +39,7 @@ pub(super) async fn many(call: &Call<'_>) -> Result<Told, Refusal> {
 pub(super) async fn activate(call: &Call<'_>) -> Result<Told, Refusal> {
     let texts = wanted(call.asked)?;
     let (object, warnings) = numbers::checked(call, call.asked.object()?).await?;
-    let mut outcome = Outcome { warnings, ..Outcome::default() };
+    let mut outcome = Outcome { warnings, to_admin: call.who.is_super_admin(), ..Outcome::default() };
     for text in texts {
         let done = numbers::shift(call, &text, NumberState::InService, &object).await;
         outcome.take(text, done);
@@ -94,6 +94,7 @@ struct Outcome {
     failed: Map<String, Value>,
     generation: Option<u64>,
     warnings: Vec<String>,
+    to_admin: bool,
 }
 
 impl Outcome {
@@ -102,7 +103,8 @@ impl Outcome {
             Ok(written) => {
                 self.generation = self.generation.max(Some(written.generation).filter(|at| *at > 0));
                 self.warnings.extend(written.warnings);
-                self.success.insert(written.value.number.clone(), document(&written.value).into());
+                self.success
+                    .insert(written.value.number.clone(), shown(&written.value, self.to_admin).into());
             }
             Err(refusal) => {
                 let mut told = refusal.data;

@@ -14,6 +14,20 @@ pub(super) fn gregorian(at: Timestamp) -> i64 {
     at.as_second() + GREGORIAN
 }
 
+/// The whole document as somebody reads it: what the carrier is, and that it may be named, is the
+/// administrator's to know.
+pub(super) fn shown(row: &NumberRow, to_admin: bool) -> Map<String, Value> {
+    let mut document = document(row);
+    if to_admin && let Some(Value::Object(told)) = document.get_mut("_read_only") {
+        let carrier = row.carrier.as_deref().unwrap_or("local");
+        told.insert("carrier_module".into(), format!("knm_{carrier}").into());
+        if let Some(Value::Array(features)) = told.get_mut("features_available") {
+            features.insert(0, "carrier_name".into());
+        }
+    }
+    document
+}
+
 /// The whole document.
 pub(super) fn document(row: &NumberRow) -> Map<String, Value> {
     let mut document = listed(row);
@@ -181,6 +195,21 @@ mod tests {
             assert_eq!(document(&row)["force_outbound"], given);
             row.state = NumberState::Reserved;
             assert_eq!(features(&row).get("force_outbound"), None, "for numbers in service only");
+        }
+    }
+
+    #[test]
+    fn the_carrier_is_told_to_the_administrator_alone() {
+        let mut row = row(json!({}));
+        for (carrier, module) in [(None, "knm_local"), (Some("harbour"), "knm_harbour")] {
+            row.carrier = carrier.map(str::to_owned);
+            let told = &shown(&row, true)["_read_only"];
+            assert_eq!(
+                (&told["carrier_module"], &told["features_available"][0]),
+                (&json!(module), &json!("carrier_name"))
+            );
+            assert_eq!(shown(&row, false), document(&row));
+            assert!(document(&row)["_read_only"].get("carrier_module").is_none());
         }
     }
 

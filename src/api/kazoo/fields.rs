@@ -110,17 +110,27 @@ pub(super) fn first_state(given: &Map<String, Value>, is_admin: bool) -> Result<
     }
 }
 
-/// `carrier_name` is the administrator's; all numbers here have the same carrier.
-pub(super) fn check_carrier(given: &mut Map<String, Value>, is_admin: bool) -> Result<(), Refusal> {
+/// The carriers that need no configuration: numbers of nobody else, those of the inventory, mobile ones, and
+/// those that the carrier provider gave.
+pub(super) const CARRIERS: [&str; 4] = ["local", "inventory", "mdn", "other"];
+
+/// `carrier_name` is the administrator's, and one of those that are known; it stays under its short name.
+pub(super) fn check_carrier(
+    given: &mut Map<String, Value>,
+    is_admin: bool,
+    configured: &[String],
+) -> Result<(), Refusal> {
     match given.remove("carrier_name") {
         None | Some(Value::Null) => Ok(()),
         Some(_) if !is_admin => Err(Refusal::forbidden_operation("carrier_name is the administrator's")),
-        Some(Value::String(name))
-            if matches!(name.as_str(), "local" | "inventory" | "knm_local" | "knm_inventory") =>
-        {
-            Ok(())
-        }
         Some(name) => {
+            // As modules are called, today and in former times.
+            let text = name.as_str().unwrap_or_default();
+            let short = text.strip_prefix("knm_").or_else(|| text.strip_prefix("wnm_")).unwrap_or(text);
+            if CARRIERS.contains(&short) || configured.iter().any(|known| known == short) {
+                given.insert("carrier_name".into(), short.into());
+                return Ok(());
+            }
             let cause = format!("'{}' is not known by the system", name.as_str().unwrap_or_default());
             let data = json!({ "code": 400, "error": "invalid", "message": "invalid", "cause": cause });
             Err(Refusal::new(400, "invalid", data))
@@ -133,7 +143,9 @@ pub(super) fn apply(given: &Map<String, Value>, mode: Mode, row: &mut NumberRow)
     let had_cnam = row.fields.contains_key("cnam");
     let mut own = if mode == Mode::Replace { Map::new() } else { row.fields.clone() };
     for (name, value) in given {
-        if columns::is_column(name) {
+        if name == "carrier_name" {
+            row.carrier = value.as_str().filter(|name| *name != "local").map(str::to_owned);
+        } else if columns::is_column(name) {
             columns::set(row, name, value)?;
         } else {
             merge(&mut own, name, value, mode);

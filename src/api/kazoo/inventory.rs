@@ -210,6 +210,7 @@ pub(super) async fn carriers(call: &Call<'_>) -> Result<Told, Refusal> {
     let states: Vec<String> = states.iter().map(Word::word).collect();
     let mut carriers = vec!["local"];
     carriers.extend(call.api.handles.providers.carrier.as_ref().map(|_| "other"));
+    carriers.extend(call.api.kazoo.carriers.iter().map(String::as_str));
     Ok(Told::new(json!({
         "maximal_prefix_length": 10, "usable_carriers": carriers, "usable_creation_states": states,
     })))

@@ -4,14 +4,17 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::answer::Told;
-use super::document::{document, is_assigned};
+use super::document::{is_assigned, shown};
 use super::fields::{self, Mode};
 use super::normalize::{is_reconcilable, normalize};
 use super::refusal::Refusal;
 use super::serve::Call;
 use super::{columns, e911};
-use crate::api::service::{Lookup, Refused, Written};
+use crate::api::service::{Lookup, Written};
 use crate::store::{NumberRow, NumberState, Word};
+
+/// The carrier of mobile numbers.
+const MOBILE: &str = "mdn";
 
 /// A number as it was written and as it is stored: by the rules, or as another dialect took it.
 pub(super) struct Named {
@@ -37,7 +40,7 @@ pub(super) async fn one(call: &Call<'_>, given: &str) -> Result<Told, Refusal> {
         Method::PUT => {
             let (object, warnings) = said(call, given, Mode::Replace, false).await?;
             let written = create(call, given, &object).await?;
-            Ok(told(written, warnings))
+            Ok(told(call, written, warnings))
         }
         Method::POST => change(call, given, Mode::Replace).await,
         Method::PATCH => change(call, given, Mode::Merge).await,
@@ -50,19 +53,25 @@ pub(super) async fn read(call: &Call<'_>, given: &str) -> Result<Told, Refusal> 
     let named = Named::new(given);
     let seen = call.api.service.seen(&call.who, &call.account, &named.texts).await;
     let row = seen.map_err(|error| Refusal::of(error, &named.e164))?;
-    Ok(Told::new(document(&row)))
+    Ok(Told::new(shown(&row, call.who.is_super_admin())))
 }
 
 async fn change(call: &Call<'_>, given: &str, mode: Mode) -> Result<Told, Refusal> {
     let (object, warnings) = said(call, given, mode, true).await?;
-    Ok(told(edit(call, given, &object, mode).await?, warnings))
+    Ok(told(call, edit(call, given, &object, mode).await?, warnings))
 }
 
 async fn delete(call: &Call<'_>, given: &str) -> Result<Told, Refusal> {
     let hard = call.asked.query.get("hard").is_some_and(|flag| flag == "true") && call.who.is_super_admin();
-    let written = if hard { erase(call, given).await? } else { release(call, given).await? };
-    let data = if hard { Value::from(document(&written.value)) } else { json!({}) };
-    Ok(Told { data, ..told(written, Vec::new()) })
+    let written = if hard {
+        let named = Named::new(given);
+        let seen = call.api.service.seen(&call.who, &call.account, &named.texts).await;
+        erase(call, seen.map_err(|error| Refusal::of(error, &named.e164))?).await?
+    } else {
+        release(call, given).await?
+    };
+    let data = if hard { Value::from(shown(&written.value, true)) } else { json!({}) };
+    Ok(Told { data, ..told(call, written, Vec::new()) })
 }
 
 /// `…/{number}/activate`.
@@ -80,13 +89,13 @@ pub(super) async fn reserve(call: &Call<'_>, given: &str) -> Result<Told, Refusa
 
 async fn moved_by(call: &Call<'_>, given: &str, to: NumberState) -> Result<Told, Refusal> {
     let (object, warnings) = said(call, given, Mode::Merge, false).await?;
-    Ok(told(shift(call, given, to, &object).await?, warnings))
+    Ok(told(call, shift(call, given, to, &object).await?, warnings))
 }
 
 /// `…/{number}/port`: anybody may bring a number.
 pub(super) async fn port(call: &Call<'_>, given: &str) -> Result<Told, Refusal> {
     let (object, warnings) = said(call, given, Mode::Replace, false).await?;
-    Ok(told(add(call, given, NumberState::PortIn, &object).await?, warnings))
+    Ok(told(call, add(call, given, NumberState::PortIn, &object).await?, warnings))
 }
 
 /// `…/{number}/identify`: whose it is, and whether it would route.
@@ -131,7 +140,7 @@ pub(super) async fn checked(
     mut object: Map<String, Value>,
 ) -> Result<(Map<String, Value>, Vec<String>), Refusal> {
     let state = object.get("create_with_state").cloned();
-    fields::check_carrier(&mut object, call.who.is_super_admin())?;
+    fields::check_carrier(&mut object, call.who.is_super_admin(), &call.api.kazoo.carriers)?;
     let mut object = fields::checked(object)?;
     let warnings = e911::settle(call.api, &mut object).await?;
     if let Some(state) = state {
@@ -198,9 +207,14 @@ pub(super) async fn shift(
     written.map_err(|error| Refusal::of(error, &named.e164))
 }
 
-/// Gives a number back.
+/// Gives a number back; a mobile one is gone with it.
 pub(super) async fn release(call: &Call<'_>, given: &str) -> Result<Written<NumberRow>, Refusal> {
     let named = Named::new(given);
+    let seen = call.api.service.seen(&call.who, &call.account, &named.texts).await;
+    let row = seen.map_err(|error| Refusal::of(error, &named.e164))?;
+    if row.carrier.as_deref() == Some(MOBILE) && is_assigned(row.state) {
+        return erase(call, row).await;
+    }
     let written = call.api.service.give_back(&call.who, &call.account, &named.texts).await;
     let mut written = written.map_err(|error| Refusal::of(error, &named.e164))?;
     if !is_assigned(written.value.state) {
@@ -213,10 +227,7 @@ pub(super) async fn release(call: &Call<'_>, given: &str) -> Result<Written<Numb
     Ok(written)
 }
 
-async fn erase(call: &Call<'_>, given: &str) -> Result<Written<NumberRow>, Refusal> {
-    let named = Named::new(given);
-    let found = call.api.service.seen(&call.who, &call.account, &named.texts).await;
-    let mut row = found.map_err(|error: Refused| Refusal::of(error, &named.e164))?;
+async fn erase(call: &Call<'_>, mut row: NumberRow) -> Result<Written<NumberRow>, Refusal> {
     let written = call.api.service.delete_number(&call.who, row.account_id, row.id).await?;
     row.state = NumberState::Deleted;
     Ok(Written { value: row, generation: written.generation, warnings: Vec::new() })
@@ -228,7 +239,8 @@ fn without_state(object: &Map<String, Value>) -> Map<String, Value> {
     object
 }
 
-fn told(written: Written<NumberRow>, mut warnings: Vec<String>) -> Told {
+fn told(call: &Call<'_>, written: Written<NumberRow>, mut warnings: Vec<String>) -> Told {
     warnings.extend(written.warnings);
-    Told { generation: Some(written.generation), warnings, ..Told::new(document(&written.value)) }
+    let document = shown(&written.value, call.who.is_super_admin());
+    Told { generation: Some(written.generation), warnings, ..Told::new(document) }
 }

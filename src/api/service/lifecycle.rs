@@ -202,6 +202,7 @@ impl Service {
         after.previous_account_id = Some(before.account_id);
         after.reserve_history = history;
         after.ported_in = before.ported_in;
+        after.carrier.clone_from(&before.carrier);
         keep_capabilities(&before, &mut after);
         self.write(who, before, after).await
     }
@@ -323,6 +324,7 @@ impl Service {
             row.reserve_history = vec![account.id];
         }
         keep_capabilities(&found, &mut row);
+        row.carrier = Some("other".into());
         edit(&mut row)?;
         let warnings = self.check_number(&row, account).await?;
         let still = |now: &NumberRow| now.state == NumberState::Discovery;
@@ -402,6 +404,18 @@ impl Service {
             other => other??,
         };
         Ok(Written { value: written.row, generation: written.generation, warnings: Vec::new() })
+    }
+}
+
+/// What a number keeps when somebody takes it: its carrier, whose it was, and what it can, unless it is one that
+/// somebody gave back.
+pub(super) fn inherit(waiting: &NumberRow, row: &mut NumberRow) {
+    row.carrier.clone_from(&waiting.carrier);
+    if waiting.state == NumberState::Available {
+        row.previous_account_id = waiting.previous_account_id;
+        keep_capabilities(waiting, row);
+    } else {
+        row.previous_account_id = Some(waiting.account_id).filter(|former| *former != row.account_id);
     }
 }
 

@@ -61,11 +61,8 @@ impl Service {
         row.is_sip = is_pattern || new.is_sip.unwrap_or(false);
         row.state = new.state;
         let waiting = self.waiting(&row).await?;
-        if let Some(waiting) = waiting.as_ref().filter(|waiting| waiting.state == NumberState::Available) {
-            row.voice_capable = waiting.voice_capable;
-            row.sms_capable = waiting.sms_capable;
-            row.mms_capable = waiting.mms_capable;
-            row.fax_capable = waiting.fax_capable;
+        if let Some(waiting) = &waiting {
+            super::lifecycle::inherit(waiting, &mut row);
         }
         edit(&mut row)?;
         warnings.extend(self.check_number(&row, &account).await?);

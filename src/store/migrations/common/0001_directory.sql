@@ -173,6 +173,8 @@ CREATE TABLE numbers (
     fields      TEXT NOT NULL DEFAULT '{}'
                 CONSTRAINT numbers_fields_is_a_json_object CHECK (fields LIKE '{%}'),
     caller_name_prefix TEXT,
+    carrier     TEXT CONSTRAINT numbers_carrier_is_a_name
+                CHECK (carrier <> '' AND trim(carrier, 'abcdefghijklmnopqrstuvwxyz0123456789_-') = ''),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT numbers_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
