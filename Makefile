@@ -8,7 +8,7 @@ DESTDIR ?=
 
 # The demo: embedded defaults, a number, one call, then it goes on serving.
 run:
-	cargo run --quiet -- demo
+	cargo run -- demo
 
 # Everything; installs what it needs (as root) and says how long each part took.
 test:

@@ -48,31 +48,31 @@ impl Forgetting {
     /// # Errors
     /// The database is away; what was forgotten until then stays forgotten.
     pub async fn round(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let forgotten = &self.metrics.store.forgotten;
         if let Some(before) = cut(now, self.keep.traces_days) {
             while let Some((until, lines)) = self.store.forget_traces(self.traceless, before).await? {
                 self.traceless = until;
-                forgotten.add("trace_lines", lines);
+                self.metrics.store.forgotten.add("trace_lines", lines);
                 tokio::time::sleep(BREATH).await;
             }
         }
-        if let Some(before) = cut(now, self.keep.delivered_days) {
-            while let count @ 1.. = self.store.forget_delivered(before).await? {
-                forgotten.add("delivered", count);
-                tokio::time::sleep(BREATH).await;
-            }
-        }
-        if let Some(before) = cut(now, self.keep.dead_letters_days) {
-            while let count @ 1.. = self.store.forget_given_up(before).await? {
-                forgotten.add("given_up", count);
-                tokio::time::sleep(BREATH).await;
-            }
-        }
-        if let Some(before) = cut(now, self.keep.calls_days) {
-            while let count @ 1.. = self.store.forget_calls(before).await? {
-                forgotten.add("calls", count);
-                tokio::time::sleep(BREATH).await;
-            }
+        let (store, keep) = (&self.store, &self.keep);
+        self.all("delivered", cut(now, keep.delivered_days), |before| store.forget_delivered(before)).await?;
+        self.all("given_up", cut(now, keep.dead_letters_days), |before| store.forget_given_up(before))
+            .await?;
+        self.all("calls", cut(now, keep.calls_days), |before| store.forget_calls(before)).await
+    }
+
+    /// One `step` after the other until one finds nothing older.
+    async fn all(
+        &self,
+        what: &'static str,
+        before: Option<Timestamp>,
+        step: impl AsyncFn(Timestamp) -> Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(before) = before else { return Ok(()) };
+        while let count @ 1.. = step(before).await? {
+            self.metrics.store.forgotten.add(what, count);
+            tokio::time::sleep(BREATH).await;
         }
         Ok(())
     }
