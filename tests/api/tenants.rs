@@ -28,6 +28,9 @@ async fn organizations_are_the_super_admins(api: Api) {
     api.form(who, Method::PUT, &path, &[]).await.expect(409);
     api.form(&developer, Method::PUT, &path, &[]).await.expect(403);
     api.form(who, Method::PUT, &format!("{ORGANIZATIONS}/not%20a%20host"), &[]).await.expect(400);
+    // A trailing dot says no more than the name without it.
+    let dotted = format!("{ORGANIZATIONS}/newdomain.example.org.");
+    api.form(who, Method::PUT, &dotted, &[]).await.expect(409);
     let element = format!("{ORGANIZATIONS}/{}.json", made["sid"].as_str().unwrap());
     api.get(who, &element).await.expect(200);
     api.get(&developer, &element).await.expect(403);

@@ -211,6 +211,10 @@ async fn the_documents_examples_work(api: Api) {
     assert_eq!((&main["number"], &main["caller_id_name"]), (&json!("+15551234570"), &json!("ACME INC.")));
     ask(&api, &who, None, "DELETE", &format!("/{uuid}"), "").await.expect(204);
 
+    let made = made(&api, &who, "2121").await;
+    let head = ask(&api, &who, None, "HEAD", &format!("/{made}"), "").await.expect(200);
+    assert_eq!(head.text, "");
+
     // No token is repeated, and none is needed to ask what may be asked.
     let stranger =
         Caller { credentials: crate::client::Credentials(Some((String::new(), "guess".into()))), ..who };
@@ -328,6 +332,16 @@ async fn two_choose_a_main_number_at_once(api: Api) {
         let mains = ask(&api, &who, None, "GET", "?main=true", "").await.expect(200).json();
         assert_eq!(mains["total"], 1, "{mains}");
     }
+    // By hand as little, and it may be taken from the one that has it.
+    let second = format!(
+        "INSERT INTO numbers (number, is_sip, account_id, main, shared) VALUES ('5', TRUE, '{}', TRUE, TRUE)",
+        &who.sid[2..]
+    );
+    assert!(api.world.by_hand(&second).is_err());
+    api.world.by_hand("UPDATE numbers SET main = FALSE, shared = FALSE WHERE main").unwrap();
+    api.world.by_hand(&second).unwrap();
+    let mains = ask(&api, &who, None, "GET", "?main=true", "").await.expect(200).json();
+    assert_eq!(mains["items"][0]["number"], "5");
 }
 
 fn count(api: &Api, sql: &str) -> u64 {

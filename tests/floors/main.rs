@@ -51,6 +51,36 @@ const OUTSIDE: [&str; 18] = [
     "rand::",
 ];
 
+/// What a pointer of `tests/cases.md` names: a file and a text in it.
+fn pointers(cell: &str) -> Vec<(String, String)> {
+    let spans = cell.split('`').skip(1).step_by(2).filter_map(|span| span.split_once('#'));
+    spans.map(|(file, text)| (file.to_owned(), text.replace("\\|", "|"))).collect()
+}
+
+#[test]
+fn every_case_that_users_rely_on_is_shown_or_has_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("tests/cases.md")).expect("the page");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| case |"));
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for row in rows {
+        count += 1;
+        // A bar inside a cell is escaped.
+        let cell = row.split(" | ").skip(1).collect::<Vec<_>>().join(" | ");
+        let named = pointers(&cell);
+        if named.is_empty() && !cell.contains("does not apply: ") {
+            wrong.push(format!("{row}: neither shown nor with a reason"));
+        }
+        for (file, text) in named {
+            if !fs::read_to_string(root.join(&file)).is_ok_and(|held| held.contains(&text)) {
+                wrong.push(format!("{row}: {file} does not hold {text}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 600, "only {count}");
+}
+
 fn floor_of(room: &str) -> Option<u8> {
     FLOORS.iter().find(|(_, rooms)| rooms.contains(&room)).map(|(floor, _)| *floor)
 }
