@@ -7,9 +7,8 @@ use crate::routing::model::Status;
 use crate::store::column::{Column, Word};
 use crate::store::entity::{Entity, audit_form};
 use crate::store::error::{Result, StoreError};
-use crate::store::model::HELD;
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, NumberRow};
+use crate::store::rows::{AccountRow, NumberRow, NumberState};
 use crate::store::secrets::random_id;
 use crate::store::sql::{Row, Sql, Tx, Value};
 use crate::store::write::existing;
@@ -140,7 +139,7 @@ impl Store {
         const CHOSEN: &str = "SELECT id FROM numbers WHERE account_id = $1 AND id = $2 AND ";
         let values = [account.bind(), sid.bind()];
         let mut tx = self.writers_turn().await?;
-        if tx.rows(Sql::of(&[CHOSEN, HELD]), &values).await?.is_empty() {
+        if tx.rows(Sql::of(&[CHOSEN, NumberState::HELD]), &values).await?.is_empty() {
             return Ok(None);
         }
         let former = tx.rows(FORMER, &values).await?;
@@ -168,7 +167,7 @@ impl Store {
         status: Status,
         release: Option<fn(&mut NumberRow)>,
     ) -> Result<Option<u64>> {
-        const SOME: &str = "SELECT id FROM numbers WHERE account_id = $1 AND ";
+        const SOME: &str = "SELECT id, number FROM numbers WHERE account_id = $1 AND number >= $2 AND ";
         let mut generation = None;
         let mut tx = self.writers_turn().await?;
         let mut give = |row: &mut AccountRow| {
@@ -179,12 +178,13 @@ impl Store {
             generation = Some(modify_in(&mut tx, actor, accounts, &mut give).await?.generation);
         }
         for account in accounts.iter().filter(|_| release.is_some()) {
+            let mut after = String::new();
             loop {
-                let held = tx.rows(Sql::of(&[SOME, HELD, "LIMIT 500"]), &[account.bind()]).await?;
+                let sql = Sql::of(&[SOME, NumberState::HELD, "ORDER BY number LIMIT 500"]);
+                let held = tx.rows(sql, &[account.bind(), after.bind()]).await?;
                 let ids = sids(&held);
-                if ids.is_empty() {
-                    break;
-                }
+                let Some(last) = held.last() else { break };
+                last.text(1).ok().flatten().unwrap_or_default().clone_into(&mut after);
                 let mut give_back = |row: &mut NumberRow| {
                     release.into_iter().for_each(|release| release(row));
                     Ok::<(), StoreError>(())

@@ -9,8 +9,9 @@ use crate::routing::model::{Delta, Frame, Number, NumberKey};
 use crate::store::column::{Column, Word};
 use crate::store::error::{BadRow, Result};
 use crate::store::load::{FrameRows, read_frame};
-use crate::store::model::{HELD, NumberReader, RoutedRow};
+use crate::store::model::{NumberReader, RoutedRow};
 use crate::store::open::Store;
+use crate::store::rows::NumberState;
 use crate::store::sql::{Purpose, Row, Sql, Tx};
 use crate::store::table::Table;
 
@@ -91,7 +92,8 @@ impl Store {
     }
 }
 
-async fn unsteppable(tx: &mut Tx, generation: u64) -> Result<Option<&'static str>> {
+/// Why the change log cannot say what happened since a generation, where it cannot.
+pub(crate) async fn unsteppable(tx: &mut Tx, generation: u64) -> Result<Option<&'static str>> {
     let rows = tx
         .rows(
             "SELECT count(*), min(generation), sum(CASE kind WHEN 'everything' THEN 1 ELSE 0 END) \
@@ -129,7 +131,7 @@ async fn read_step(store: &Store, tx: &mut Tx, since: u64, generation: u64) -> R
     let sql = Sql::of(&[
         RoutedRow::SELECT,
         "WHERE id IN (SELECT id FROM change_log WHERE generation > $1 AND kind = 'number') AND ",
-        HELD,
+        NumberState::HELD,
     ]);
     let mut reader = NumberReader::default();
     let mut written = Vec::new();

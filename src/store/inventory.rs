@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::ids::AccountSid;
+use crate::store::changes::unsteppable;
 use crate::store::column::{Column, Word};
 use crate::store::error::Result;
 use crate::store::lists::{Page, readable};
-use crate::store::numbers::digits;
+use crate::store::number_filter::digits;
 use crate::store::open::Store;
 use crate::store::rows::NumberRow;
 use crate::store::sql::{Purpose, Sql};
@@ -92,13 +93,25 @@ impl Store {
     pub async fn unclassified(&self, account: Option<AccountSid>, limit: u64) -> Result<Vec<String>> {
         const UNKNOWN: &str =
             "AND NOT EXISTS (SELECT 1 FROM number_kinds WHERE number_kinds.number = numbers.number) LIMIT ?";
-        let (of, mut values) = match account {
-            Some(account) => ("WHERE account_id = ? ", vec![account.bind()]),
-            None => ("WHERE state IN ('available', 'aging') ", vec![]),
+        const CHANGED: &str = "SELECT DISTINCT numbers.number FROM change_log AS numbers \
+             WHERE generation > ? AND kind = 'number' ";
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let newest = tx.generation().await?;
+        let known = self.ladders.classified(account);
+        let (of, mut values) = match (known, account) {
+            (Some(known), _) if known == newest => return Ok(Vec::new()),
+            // What came since then is all there is to look at.
+            (Some(known), _) if known < newest && unsteppable(&mut tx, known).await?.is_none() => {
+                (CHANGED, vec![known.bind()])
+            }
+            (_, Some(account)) => ("SELECT number FROM numbers WHERE account_id = ? ", vec![account.bind()]),
+            (_, None) => ("SELECT number FROM numbers WHERE state IN ('available', 'aging') ", vec![]),
         };
         values.push(limit.bind());
-        let sql = Sql::asked(&["SELECT number FROM numbers ", of, UNKNOWN]);
-        let rows = self.directory.rows(sql, &values).await?;
+        let rows = tx.rows(Sql::asked(&[of, UNKNOWN]), &values).await?;
+        if rows.is_empty() {
+            self.ladders.set_classified(account, newest);
+        }
         Ok(rows.iter().filter_map(|row| row.text(0).ok().flatten().map(str::to_owned)).collect())
     }
 

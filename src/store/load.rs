@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::routing::model::{Frame, Number};
 use crate::store::error::{BadRow, Result};
-use crate::store::model::{self, HELD, NumberReader, RoutedRow};
+use crate::store::model::{self, NumberReader, RoutedRow};
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, OrganizationRow, TrunkRow};
+use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
 use crate::store::sql::{Purpose, Row, Sql, Tx, Value};
 use crate::store::table::Table;
@@ -75,7 +75,7 @@ impl Load {
             Err(row) if bad.len() < BAD_ROWS_KEPT => bad.push(row),
             Err(_) => {}
         };
-        self.tx.each(Sql::of(&[RoutedRow::SELECT, "WHERE ", HELD]), &[], each).await?;
+        self.tx.each(Sql::of(&[RoutedRow::SELECT, "WHERE ", NumberState::HELD]), &[], each).await?;
         Ok(read)
     }
 }

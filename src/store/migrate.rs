@@ -42,7 +42,9 @@ pub(crate) const CALLS: &[Migration] =
     &[common("calls 1: tables", include_str!("migrations/common/0001_calls.sql"))];
 
 /// What the servers spell differently: the word, SQLite's text, PostgreSQL's.
-const WORDS: [(&str, &str, &str); 2] = [
+const WORDS: [(&str, &str, &str); 3] = [
+    // Texts in the order of their bytes, whatever the server's language.
+    ("{{bytes}}", "COLLATE BINARY", "COLLATE \"C\""),
     ("{{new_id}}", "lower(hex(randomblob(16)))", "replace(gen_random_uuid()::text, '-', '')"),
     (
         "{{now}}",

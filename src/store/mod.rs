@@ -9,7 +9,9 @@
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
-//! - `calls/`: the projection of the journal. `write`, `bulk`, `idempotency`, `audit`, `lists`, `numbers`, `inventory`: what the
+//! - `number_filter`, `numbers`: numbers, many at a time; `list`: such a list as SQL; `ladder`, `ladders`: where its
+//!   pages are.
+//! - `calls/`: the projection of the journal. `write`, `bulk`, `idempotency`, `audit`, `lists`, `inventory`: what the
 //!   service layer does with them. `keys`, `secrets`: secrets at rest.
 //!   `sessions`: tokens given for a while.
 
@@ -26,11 +28,15 @@ mod error;
 mod idempotency;
 mod inventory;
 mod keys;
+mod ladder;
+mod ladders;
 pub mod last_good;
+mod list;
 mod lists;
 mod load;
 mod migrate;
 mod model;
+mod number_filter;
 mod numbers;
 mod open;
 mod rows;
@@ -55,7 +61,8 @@ pub use keys::{new_token, new_webhook_secret};
 pub use lists::{Listed, Named, Naming, Page};
 pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;
-pub use numbers::{NumberFilter, NumberOrder};
+pub use number_filter::{NumberFilter, NumberOrder};
+pub use numbers::Place;
 pub use open::{Store, StoreConfig};
 pub use rows::{
     AccountRow, ApplicationRow, Fields, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,

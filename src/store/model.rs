@@ -197,9 +197,6 @@ table! {
     }
 }
 
-/// Numbers that somebody has; the others are as if they were not there.
-pub(crate) const HELD: &str = "state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted') ";
-
 /// The columns of [`RoutedRow`] that make the profile.
 const PROFILE: std::ops::Range<usize> = 6..23;
 

@@ -1,90 +1,64 @@
-//! Numbers, many at a time: which are wanted, and in which order.
+//! Numbers, many at a time.
 
-use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
-use crate::store::column::{Column, Word};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::ids::{AccountSid, NumberSid, OrganizationSid};
+use crate::store::column::Column;
 use crate::store::error::Result;
-use crate::store::inventory::{NumberKind, OF_KIND};
+use crate::store::ladder::Ladder;
+use crate::store::list::{Key, List, Order};
 use crate::store::lists::{Listed, Page, count, readable};
-use crate::store::model::HELD;
+use crate::store::number_filter::NumberFilter;
 use crate::store::open::Store;
 use crate::store::rows::{NumberRow, NumberState};
-use crate::store::sql::{Database, Sql, Value};
+use crate::store::sql::{Purpose, Row, Sql, Tx};
 use crate::store::table::Table;
 
-/// Which numbers are wanted; what is `None` does not narrow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NumberFilter {
-    /// Those of this account.
-    pub account: Option<AccountSid>,
-    /// Those of any of these accounts, where some are named.
-    pub accounts: Vec<AccountSid>,
-    /// Those of this organization.
-    pub organization: Option<OrganizationSid>,
-    /// This very text.
-    pub number: Option<String>,
-    /// A part of the text, `*` standing for any one digit.
-    pub number_part: Option<String>,
-    /// This very friendly name; the digits of a number that has none.
-    pub friendly_name: Option<String>,
-    /// A text that the number or its caller id name holds, letters of ASCII in either case.
-    pub search: Option<String>,
-    /// This very caller id name.
-    pub caller_id_name: Option<String>,
-    /// Main ones, or the others.
-    pub main: Option<bool>,
-    /// Shared ones, or the others.
-    pub shared: Option<bool>,
-    /// Only digits with or without `+`: no patterns, no names.
-    pub plain: bool,
-    /// In this state.
-    pub state: Option<NumberState>,
-    /// Those that name this application for voice.
-    pub application: Option<ApplicationSid>,
-    /// Of this kind; local and mobile ones include those of which the plan does not tell. Only what is
-    /// classified is found.
-    pub kind: Option<NumberKind>,
-    /// Only those that somebody has: not in the inventory, not given back.
-    pub held: bool,
-    /// In which order.
-    pub order: NumberOrder,
-    /// From the last to the first.
-    pub reverse: bool,
-}
+/// So many rows from either end of a list are walked to where no ladder of that order stands yet.
+const NEAR: u64 = 5_000;
 
-/// The order of a list of numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NumberOrder {
-    /// Oldest first.
-    #[default]
-    Created,
-    /// By text.
-    Number,
-    /// By what people call them.
-    FriendlyName,
-    /// By caller id name, those without one last.
-    CallerIdName,
-    /// Main ones last.
-    Main,
-    /// Shared ones last.
-    Shared,
-}
+/// So many rows of several accounts are sorted at most.
+const SORTED: u64 = 5_000;
+
+/// Where a list of numbers is gone on with: behind this text, in this scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(Key);
 
 impl Store {
-    /// Numbers, in the order the filter says.
+    /// Numbers, in the order the filter says, as of one moment. However many there are, a page is found by a
+    /// walk of a few thousand entries of an index; see [`crate::store::ladder`] for what the first page after
+    /// a start, or of a search, costs beyond.
     ///
     /// # Errors
     /// As [`Store::list`].
     pub async fn numbers(&self, filter: &NumberFilter, page: Page) -> Result<Listed<NumberRow>> {
-        let (conditions, mut values) = conditions(&self.directory, filter);
-        let with = |head: &'static str, tail: &'static str| {
-            let mut parts = vec![head, "WHERE TRUE "];
-            parts.extend(&conditions);
-            parts.push(tail);
-            Sql::asked(&parts)
+        if filter.number.is_some() {
+            return self.of_one_text(filter, page).await;
+        }
+        if filter.under.is_some()
+            && let Some(listed) = self.of_small_family(filter, page).await?
+        {
+            return Ok(listed);
+        }
+        let lists = filter.lists(&self.directory, false);
+        let mut ladders = Vec::with_capacity(lists.len());
+        for list in &lists {
+            ladders.push(self.ladders.of(&list.by_number()).await);
+        }
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        for ladder in &mut ladders {
+            self.climb(ladder, filter, &mut tx).await?;
+        }
+        let counted: Vec<Counted<'_>> = lists.iter().zip(&ladders).map(Counted::of).collect();
+        let total = counted.iter().map(|list| list.rows).sum();
+        let key = match (counted.as_slice(), filter.after) {
+            ([one], Some(after)) => one.list.key(&mut tx, after.bind()).await?,
+            _ => None,
         };
-        let total = count(&self.directory, with(NumberRow::COUNT, ""), &values).await?;
-        values.extend([page.limit.bind(), page.offset.bind()]);
-        let rows = self.directory.rows(with(NumberRow::SELECT, filter.sorted()), &values).await?;
+        let rows = match key {
+            Some(key) => self.behind(&mut tx, filter, &counted[0], &key, page.limit).await?,
+            None => self.window(&mut tx, filter, &counted, page).await?,
+        };
         Ok(Listed { rows: readable(&rows), total })
     }
 
@@ -95,32 +69,57 @@ impl Store {
     pub async fn count_numbers(&self, account: AccountSid, patterns: bool, most: u64) -> Result<u64> {
         const SOME: &str = "SELECT count(*) FROM (SELECT 1 FROM numbers WHERE account_id = ? AND ";
         let kind = if patterns { "shape = 'pattern' AND " } else { "shape <> 'pattern' AND " };
-        let sql = Sql::asked(&[SOME, kind, HELD, "LIMIT ?) AS some_of_them"]);
-        let rows = self.directory.rows(sql, &[account.bind(), most.bind()]).await?;
-        let number = rows.first().map(|row| row.count(0)).transpose()?.unwrap_or(0);
-        Ok(u64::try_from(number).unwrap_or(0))
+        let sql = Sql::asked(&[SOME, kind, NumberState::HELD, "LIMIT ?) AS some_of_them"]);
+        count(&self.directory, sql, &[account.bind(), most.bind()]).await
     }
 
-    /// The numbers behind `after`, in the order of texts, without counting how many there are.
+    /// The numbers behind `after`, in the order of texts, without counting how many there are, and where the
+    /// next ones stand.
     ///
     /// # Errors
     /// As [`Store::list`].
     pub async fn numbers_after(
         &self,
         filter: &NumberFilter,
-        after: Option<(String, NumberSid)>,
+        after: Option<&Place>,
+        limit: u64,
+    ) -> Result<(Vec<NumberRow>, Option<Place>)> {
+        let list = one_list(filter, &self.directory);
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let rows = list.walked(&mut tx, false, after.map(|place| &place.0), (0, limit)).await?;
+        let last = rows.last().filter(|_| rows.len() as u64 == limit);
+        let place = match last.and_then(|row| row.text(0).ok().flatten()) {
+            Some(id) => list.key(&mut tx, id.to_owned().bind()).await?.map(Place),
+            None => None,
+        };
+        Ok((readable(&rows), place))
+    }
+
+    /// Where a number stands in the order of texts; `None`: it is gone.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn place_of(&self, number: NumberSid) -> Result<Option<Place>> {
+        let list = one_list(&NumberFilter::default(), &self.directory);
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        Ok(list.key(&mut tx, number.bind()).await?.map(Place))
+    }
+
+    /// Numbers in the order of their texts from `start` on, without counting all.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn numbers_from(
+        &self,
+        filter: &NumberFilter,
+        start: &str,
         limit: u64,
     ) -> Result<Vec<NumberRow>> {
-        let (conditions, mut values) = conditions(&self.directory, filter);
-        let mut parts = vec![NumberRow::SELECT, "WHERE TRUE "];
-        parts.extend(&conditions);
-        if let Some((text, sid)) = after {
-            parts.push("AND (number, id) > (?, ?) ");
-            values.extend([text.bind(), sid.bind()]);
-        }
-        parts.push("ORDER BY number, id LIMIT ?");
-        values.push(limit.bind());
-        Ok(readable(&self.directory.rows(Sql::asked(&parts), &values).await?))
+        let mut ladder = self.ladders.of(&one_list(filter, &self.directory)).await;
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        self.climb(&mut ladder, filter, &mut tx).await?;
+        let offset = ladder.before(&mut tx, &vec![start.to_owned(), String::new()]).await?;
+        Ok(readable(&ladder.page(&mut tx, offset, limit).await?))
     }
 
     /// The rows of an organization, and the provider numbers of all, that have one of these texts.
@@ -144,184 +143,171 @@ impl Store {
         }
         Ok(found)
     }
-}
 
-impl NumberFilter {
-    /// The order in SQL, with its page.
-    fn sorted(&self) -> &'static str {
-        match (self.order, self.reverse) {
-            (NumberOrder::Created, false) => "ORDER BY created_at, id LIMIT ? OFFSET ?",
-            (NumberOrder::Created, true) => "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-            (NumberOrder::Number, false) => "ORDER BY number, id LIMIT ? OFFSET ?",
-            (NumberOrder::Number, true) => "ORDER BY number DESC, id DESC LIMIT ? OFFSET ?",
-            (NumberOrder::FriendlyName, false) => {
-                "ORDER BY COALESCE(friendly_name, ltrim(number, '+')), number, id LIMIT ? OFFSET ?"
+    /// What the server would do for each statement that a list of numbers consists of: for whoever looks into
+    /// a slow one.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn plans_of_numbers(&self, filter: &NumberFilter) -> Result<Vec<String>> {
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut plans = Vec::new();
+        for list in filter.lists(&self.directory, false) {
+            plans.extend(list.plans(&mut tx).await?);
+            plans.extend(list.by_number().plans(&mut tx).await?);
+        }
+        Ok(plans)
+    }
+
+    /// Brings a ladder to what the transaction sees.
+    async fn climb(&self, ladder: &mut Ladder, filter: &NumberFilter, tx: &mut Tx) -> Result<()> {
+        ladder.refresh(tx).await?;
+        if filter.kind.is_some() {
+            // What the plan says of newer numbers may be written down at any time, without a generation.
+            ladder.forget_behind(self.ladders.classified(filter.account));
+        }
+        Ok(())
+    }
+
+    /// A page of lists that stand one behind the other.
+    async fn window(
+        &self,
+        tx: &mut Tx,
+        filter: &NumberFilter,
+        lists: &[Counted<'_>],
+        page: Page,
+    ) -> Result<Vec<Row>> {
+        let total: u64 = lists.iter().map(|list| list.rows).sum();
+        let mut offset = page.offset.min(total);
+        let mut limit = page.limit.min(total - offset);
+        if filter.reverse {
+            offset = total - offset - limit;
+        }
+        let mut rows = Vec::new();
+        for list in lists {
+            let passed = offset.min(list.rows);
+            let taken = limit.min(list.rows - passed);
+            if taken > 0 {
+                rows.extend(self.part(tx, filter, list, (passed, taken)).await?);
             }
-            (NumberOrder::FriendlyName, true) => {
-                "ORDER BY COALESCE(friendly_name, ltrim(number, '+')) DESC, number DESC, id DESC LIMIT ? OFFSET ?"
+            (offset, limit) = (offset - passed, limit - taken);
+        }
+        if filter.reverse {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// A part of one list, in its own order.
+    async fn part(
+        &self,
+        tx: &mut Tx,
+        filter: &NumberFilter,
+        counted: &Counted<'_>,
+        (offset, limit): (u64, u64),
+    ) -> Result<Vec<Row>> {
+        let Counted { list, rows, ladder } = *counted;
+        let behind = rows - offset - limit;
+        match (ladder, list.order) {
+            (Some(ladder), Order::Number) => return ladder.page(tx, offset, limit).await,
+            (Some(_), _) if filter.account.is_some() => {}
+            // Few, or in an order that no index has for several accounts: the server sorts.
+            _ => return list.walked(tx, false, None, (offset, limit)).await,
+        }
+        if filter.is_wide() && offset <= NEAR {
+            return list.walked(tx, false, None, (offset, limit)).await;
+        }
+        if filter.is_wide() && behind <= NEAR {
+            let mut rows = list.walked(tx, true, None, (behind, limit)).await?;
+            rows.reverse();
+            return Ok(rows);
+        }
+        let mut ladder = self.ladders.of(list).await;
+        self.climb(&mut ladder, filter, tx).await?;
+        ladder.page(tx, offset, limit).await
+    }
+
+    /// The rows behind a place.
+    async fn behind(
+        &self,
+        tx: &mut Tx,
+        filter: &NumberFilter,
+        counted: &Counted<'_>,
+        key: &Key,
+        limit: u64,
+    ) -> Result<Vec<Row>> {
+        let list = counted.list;
+        if filter.is_wide() || filter.account.is_none() && list.order != Order::Number {
+            return list.walked(tx, filter.reverse, Some(key), (0, limit)).await;
+        }
+        let mut own = None;
+        let ladder = match (counted.ladder, list.order) {
+            (Some(ladder), Order::Number) => ladder,
+            _ => {
+                let ladder = own.insert(self.ladders.of(list).await);
+                self.climb(ladder, filter, tx).await?;
+                ladder
             }
-            (NumberOrder::CallerIdName, false) => {
-                "ORDER BY caller_id_name IS NULL, caller_id_name, number, id LIMIT ? OFFSET ?"
+        };
+        if filter.reverse {
+            let before = ladder.before(tx, key).await?;
+            let taken = limit.min(before);
+            let mut rows = ladder.page(tx, before - taken, taken).await?;
+            rows.reverse();
+            return Ok(rows);
+        }
+        let mut next = key.clone();
+        next.last_mut().expect("a key has columns").push('\u{1}');
+        let offset = ladder.before(tx, &next).await?;
+        ladder.page(tx, offset, limit).await
+    }
+
+    /// The numbers of accounts that have few together, sorted by the server; `None`: they have many.
+    async fn of_small_family(&self, filter: &NumberFilter, page: Page) -> Result<Option<Listed<NumberRow>>> {
+        let lists = filter.lists(&self.directory, true);
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut counted = Vec::with_capacity(lists.len());
+        for list in &lists {
+            let rows = list.count_up_to(&mut tx, SORTED).await?;
+            if rows >= SORTED {
+                return Ok(None);
             }
-            (NumberOrder::CallerIdName, true) => {
-                "ORDER BY caller_id_name IS NULL DESC, caller_id_name DESC, number DESC, id DESC LIMIT ? OFFSET ?"
-            }
-            (NumberOrder::Main, false) => "ORDER BY main, number, id LIMIT ? OFFSET ?",
-            (NumberOrder::Main, true) => "ORDER BY main DESC, number DESC, id DESC LIMIT ? OFFSET ?",
-            (NumberOrder::Shared, false) => "ORDER BY shared, number, id LIMIT ? OFFSET ?",
-            (NumberOrder::Shared, true) => "ORDER BY shared DESC, number DESC, id DESC LIMIT ? OFFSET ?",
+            counted.push(Counted { list, rows, ladder: None });
         }
+        let rows = self.window(&mut tx, filter, &counted, page).await?;
+        let total = counted.iter().map(|list| list.rows).sum();
+        Ok(Some(Listed { rows: readable(&rows), total }))
+    }
+
+    /// One text has few rows.
+    async fn of_one_text(&self, filter: &NumberFilter, page: Page) -> Result<Listed<NumberRow>> {
+        let list = one_list(filter, &self.directory);
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let rows = list.walked(&mut tx, filter.reverse, None, (page.offset, page.limit)).await?;
+        let all = rows.len() as u64;
+        let total = match page.offset == 0 && all < page.limit {
+            true => all,
+            false => list.count(&mut tx, &list.order.lowest(), None).await?,
+        };
+        Ok(Listed { rows: readable(&rows), total })
     }
 }
 
-/// The conditions of a filter, with their values.
-fn conditions(database: &Database, filter: &NumberFilter) -> (Vec<&'static str>, Vec<Value>) {
-    let mut parts = Vec::new();
-    let mut values = Vec::new();
-    if let Some(account) = filter.account {
-        parts.push("AND account_id = ? ");
-        values.push(account.bind());
-    }
-    if let Some((first, more)) = filter.accounts.split_first() {
-        parts.push("AND account_id IN (?");
-        parts.extend(more.iter().map(|_| ", ?"));
-        parts.push(") ");
-        values.push(first.bind());
-        values.extend(more.iter().map(Column::bind));
-    }
-    if let Some(organization) = filter.organization {
-        parts.push("AND organization_id = ? ");
-        values.push(organization.bind());
-    }
-    if let Some(number) = &filter.number {
-        parts.push("AND number = ? ");
-        values.push(number.clone().bind());
-    }
-    if let Some(part) = &filter.number_part {
-        let (condition, value) = digits(database, part);
-        parts.push(condition);
-        values.push(value.bind());
-    }
-    if let Some(name) = &filter.friendly_name {
-        parts.push("AND (friendly_name = ? OR (friendly_name IS NULL AND number IN (?, ?))) ");
-        let [bare, plus] = named_by_default(name);
-        values.extend([name.clone().bind(), bare.bind(), plus.bind()]);
-    }
-    if let Some(text) = &filter.search {
-        parts.push(
-            "AND (lower(number) LIKE ? ESCAPE '!' OR lower(coalesce(caller_id_name, '')) LIKE ? ESCAPE '!') ",
-        );
-        let held = holding(&lower(database, text));
-        values.extend([held.clone().bind(), held.bind()]);
-    }
-    for (condition, text) in [
-        ("AND caller_id_name = ? ", filter.caller_id_name.clone().map(|text| text.bind())),
-        ("AND main = ? ", filter.main.map(|flag| flag.bind())),
-        ("AND shared = ? ", filter.shared.map(|flag| flag.bind())),
-        ("AND state = ? ", filter.state.map(|state| state.word().bind())),
-        ("AND voice_application_id = ? ", filter.application.map(|sid| sid.bind())),
-    ] {
-        if let Some(value) = text {
-            parts.push(condition);
-            values.push(value);
-        }
-    }
-    if filter.plain {
-        parts.push("AND shape = 'digits' ");
-    }
-    if let Some(kind) = filter.kind {
-        parts.push(OF_KIND);
-        values.extend([kind.word().bind(), kind.unless_told().word().bind()]);
-    }
-    if filter.held {
-        parts.extend(["AND ", HELD]);
-    }
-    (parts, values)
+/// A list, how many rows it has, and the ladder that says so.
+struct Counted<'a> {
+    list: &'a List,
+    rows: u64,
+    ladder: Option<&'a Ladder>,
 }
 
-/// Lower case as the server's `lower` makes it: SQLite's knows ASCII only.
-fn lower(database: &Database, text: &str) -> String {
-    match database {
-        Database::Sqlite(_) => text.to_ascii_lowercase(),
-        Database::Postgres(_) => text.to_lowercase(),
+impl<'a> Counted<'a> {
+    fn of((list, ladder): (&'a List, &'a OwnedMutexGuard<Ladder>)) -> Self {
+        Self { list, rows: ladder.total(), ladder: Some(ladder) }
     }
 }
 
-/// `LIKE`'s pattern for what holds this text.
-fn holding(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-/// The texts that are called `name` without having a name.
-fn named_by_default(name: &str) -> [String; 2] {
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if all_digits(name) {
-        [name.to_owned(), format!("+{name}")]
-    } else if name.strip_prefix('+').is_some_and(all_digits) {
-        // Such a number is called by its digits alone.
-        [String::new(), String::new()]
-    } else {
-        [name.to_owned(), name.to_owned()]
-    }
-}
-
-/// A part of a text with `*` for one digit, as each server matches it.
-pub(crate) fn digits(database: &Database, part: &str) -> (&'static str, String) {
-    match database {
-        Database::Sqlite(_) => ("AND number GLOB ? ", glob(part)),
-        Database::Postgres(_) => ("AND number ~ ? ", pattern(part)),
-    }
-}
-
-fn glob(part: &str) -> String {
-    let mut text = String::from("*");
-    for c in part.chars() {
-        match c {
-            '*' => text.push_str("[0-9]"),
-            '[' | '?' => text.extend(['[', c, ']']),
-            c => text.push(c),
-        }
-    }
-    text.push('*');
-    text
-}
-
-fn pattern(part: &str) -> String {
-    let mut text = String::new();
-    for c in part.chars() {
-        match c {
-            '*' => text.push_str("[0-9]"),
-            c if c.is_alphanumeric() => text.push(c),
-            c => text.extend(['\\', c]),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_one_digit_and_nothing_else_does() {
-        assert_eq!(glob("+1650*"), "*+1650[0-9]*");
-        assert_eq!(glob("5?[%"), "*5[?][[]%*");
-        assert_eq!(pattern("+1650*"), "\\+1650[0-9]");
-        assert_eq!(pattern("^1.$"), "\\^1\\.\\$");
-    }
-
-    #[test]
-    fn a_number_without_name_is_called_by_its_digits() {
-        assert_eq!(named_by_default("1650"), ["1650", "+1650"]);
-        assert_eq!(named_by_default("+1650"), ["", ""]);
-        assert_eq!(named_by_default("16.*"), ["16.*", "16.*"]);
-    }
+/// What the filter lets through, in the order of texts.
+fn one_list(filter: &NumberFilter, database: &crate::store::sql::Database) -> List {
+    let filter = NumberFilter { order: Default::default(), ..filter.clone() };
+    filter.lists(database, true).swap_remove(0)
 }

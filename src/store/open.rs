@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::store::error::{Result, StoreError};
+use crate::store::ladders::Ladders;
 use crate::store::migrate;
 use crate::store::secrets::Vault;
 use crate::store::sql::Database;
@@ -44,6 +45,7 @@ pub struct Store {
     pub(crate) directory: Database,
     pub(crate) calls: Database,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) ladders: Arc<Ladders>,
 }
 
 /// How long a connection may take to come, and a lock to be freed.
@@ -66,7 +68,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(config.url));
         };
-        Ok(Self { directory, calls, vault })
+        Ok(Self { directory, calls, vault, ladders: Arc::default() })
     }
 
     /// Applies what migrations are due, in both databases; their names.

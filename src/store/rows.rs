@@ -388,6 +388,20 @@ pub enum NumberState {
     Deleted,
 }
 
+impl NumberState {
+    /// The condition of numbers that somebody has, as [`NumberState::is_held`] says.
+    pub(crate) const HELD: &'static str = Self::AND_HELD.split_at(4).1;
+    /// The same behind another condition.
+    pub(crate) const AND_HELD: &'static str =
+        "AND state NOT IN ('discovery', 'available', 'released', 'aging', 'deleted') ";
+
+    /// Whether somebody has a number in this state; the others are as if they were not there.
+    #[must_use]
+    pub const fn is_held(self) -> bool {
+        !matches!(self, Self::Discovery | Self::Available | Self::Released | Self::Aging | Self::Deleted)
+    }
+}
+
 impl NumberRow {
     /// A number with the defaults of the table; id and dates are given when it is created.
     #[must_use]
@@ -589,6 +603,35 @@ impl GatewayRow {
             realm: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NumberState;
+    use crate::store::column::Word;
+
+    #[test]
+    fn the_condition_names_just_the_states_in_which_nobody_has_a_number() {
+        use NumberState::{
+            Aging, Available, Deleted, Disconnected, Discovery, InService, PortIn, PortOut, Released,
+            Reserved,
+        };
+        for state in [
+            Discovery,
+            Available,
+            Reserved,
+            InService,
+            PortIn,
+            PortOut,
+            Released,
+            Aging,
+            Disconnected,
+            Deleted,
+        ] {
+            let named = NumberState::HELD.contains(&format!("'{}'", state.word()));
+            assert_eq!(named, !state.is_held(), "{state:?}");
         }
     }
 }

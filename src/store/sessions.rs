@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::ids::{AccountSid, NumberSid};
+use crate::ids::AccountSid;
 use crate::store::column::Column;
 use crate::store::error::Result;
 use crate::store::lists::readable;
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, NumberRow};
+use crate::store::rows::AccountRow;
 use crate::store::sql::{Purpose, Sql};
 use crate::store::table::Table;
 
@@ -99,22 +99,5 @@ impl Store {
              ORDER BY created_at, id LIMIT $2";
         let sql = Sql::of(&[AccountRow::SELECT, WHERE]);
         Ok(readable(&self.directory.rows(sql, &[domain.to_owned().bind(), MOST_NAMED.bind()]).await?))
-    }
-
-    /// Numbers that `account` has, in the order of their texts, from `start` on: the rows of one page,
-    /// without counting all.
-    ///
-    /// # Errors
-    /// As [`Store::list`].
-    pub async fn numbers_from(
-        &self,
-        account: AccountSid,
-        start: &(String, NumberSid),
-        limit: u64,
-    ) -> Result<Vec<NumberRow>> {
-        const WHERE: &str = "WHERE account_id = $1 AND (number > $2 OR (number = $2 AND id >= $3)) AND state NOT IN \
-             ('discovery', 'available', 'released', 'aging', 'deleted') ORDER BY number, id LIMIT $4";
-        let values = [account.bind(), start.0.clone().bind(), start.1.bind(), limit.bind()];
-        Ok(readable(&self.directory.rows(Sql::of(&[NumberRow::SELECT, WHERE]), &values).await?))
     }
 }

@@ -291,6 +291,20 @@ impl Tx {
         Ok(rows)
     }
 
+    /// What the server would do for a statement, one step a line.
+    ///
+    /// # Errors
+    /// The database is away or refuses.
+    pub async fn plan(&mut self, parts: &[&'static str], values: &[Value]) -> Result<String> {
+        let (explain, column) = match self {
+            Self::Sqlite(_) => ("EXPLAIN QUERY PLAN ", 3),
+            Self::Postgres(_) => ("EXPLAIN ", 0),
+        };
+        let rows = self.rows(Sql::asked(&[&[explain], parts].concat()), values).await?;
+        let lines = rows.iter().filter_map(|row| row.text(column).ok().flatten());
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
     /// Hands every row to `take` as it comes: memory stays bounded however many there are.
     ///
     /// # Errors

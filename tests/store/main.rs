@@ -4,6 +4,7 @@ mod calls;
 mod figures;
 mod following;
 mod order;
+mod pages;
 mod projection;
 mod rows;
 mod servers;

@@ -33,8 +33,7 @@ pub(super) async fn list(
     if let Some(after) = params.change("after") {
         return follow(&api, &filter, after, page.limit).await;
     }
-    let listed =
-        api.service.store().numbers(&filter, page).await.map_err(crate::api::service::ServiceError::from)?;
+    let listed = api.service.store().numbers(&filter, page).await?;
     let rows: Vec<Value> = listed.rows.iter().map(print).collect();
     let mut response = reply::json(&json!({ "total": listed.total, "numbers": rows }));
     reply::warn(&mut response, &params.warnings);
@@ -55,13 +54,11 @@ async fn follow(
     limit: u64,
 ) -> Result<Response, ApiError> {
     let after = match after {
-        Some(id) => Some(find(api, &id).await.map(|row| (row.number, row.id))?),
+        Some(id) => api.service.store().place_of(find(api, &id).await?.id).await?,
         None => None,
     };
-    let rows = api.service.store().numbers_after(filter, after, limit).await;
-    let rows = rows.map_err(crate::api::service::ServiceError::from)?;
-    let full = rows.len() as u64 == limit;
-    let next = rows.last().filter(|_| full).map(|row| row.id.to_string());
+    let (rows, next) = api.service.store().numbers_after(filter, after.as_ref(), limit).await?;
+    let next = rows.last().filter(|_| next.is_some()).map(|row| row.id.to_string());
     let rows: Vec<Value> = rows.iter().map(print).collect();
     Ok(reply::json(&json!({ "next_after": next, "numbers": rows })))
 }

@@ -49,7 +49,7 @@ pub(super) fn listed(row: &NumberRow) -> Map<String, Value> {
     if let Some(cnam) = cnam(row) {
         document.insert("cnam".into(), cnam);
     }
-    if is_assigned(row.state) {
+    if row.state.is_held() {
         document.insert("assigned_to".into(), row.account_id.word().into());
     } else {
         document.remove("assigned_to");
@@ -84,12 +84,6 @@ pub(super) fn filtered(row: &NumberRow) -> Map<String, Value> {
 fn used_by(row: &NumberRow) -> &str {
     let routed = row.voice_url.is_some() || row.voice_application_id.is_some();
     row.used_by.as_deref().unwrap_or(if routed { "callflow" } else { "" })
-}
-
-/// Whether somebody has a number in this state.
-pub(super) fn is_assigned(state: NumberState) -> bool {
-    use NumberState::{Aging, Available, Deleted, Discovery, Released};
-    !matches!(state, Discovery | Available | Released | Aging | Deleted)
 }
 
 /// The name a number shows, and whether callers' names are looked up: columns that other dialects write too.

@@ -8,9 +8,8 @@ use super::document::{filtered, listed};
 use super::filter::Filter;
 use super::refusal::Refusal;
 use super::serve::Call;
-use crate::ids::NumberSid;
 use crate::routing::pattern::is_pattern;
-use crate::store::NumberRow;
+use crate::store::{NumberFilter, NumberRow};
 
 /// A page has this many numbers unless `page_size` says otherwise.
 const USUAL: u64 = 50;
@@ -28,15 +27,20 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Told, Refusal> {
     let all = asked.query.get("paginate").is_some_and(|flag| flag == "false");
     let size = if all { MOST } else { asked.count("page_size")?.unwrap_or(USUAL).clamp(1, MOST) };
     let start_key = asked.query.get("start_key").map(|key| key.replacen(' ', "+", 1));
-    let mut at = (start_key.as_deref().map(|key| key.to_owned()).unwrap_or_default(), NumberSid(0));
+    let mut at = start_key.clone().unwrap_or_default();
+    let held =
+        NumberFilter { account: Some(call.account.id), held: true, dialled: true, ..NumberFilter::default() };
+    // One more says where the next page begins.
+    let batch = if filter.is_empty() { BATCH.min(size + 1) } else { BATCH };
     let mut numbers = Map::new();
     let mut next = None;
     let mut looked = 0;
     'pages: loop {
-        let rows = call.api.service.store().numbers_from(call.account.id, &at, BATCH).await?;
-        let full = rows.len() as u64 == BATCH;
+        let rows = call.api.service.store().numbers_from(&held, &at, batch).await?;
+        let full = rows.len() as u64 == batch;
         for row in rows {
-            at = (row.number.clone(), NumberSid(row.id.0.saturating_add(1)));
+            // Right behind it.
+            at = format!("{}\u{1}", row.number);
             looked += 1;
             if !is_shown(&row) || !(filter.is_empty() || filter.keeps(&filtered(&row))) {
                 continue;
@@ -51,7 +55,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Told, Refusal> {
             break;
         }
         if looked > MOST {
-            next = Some(at.0.clone());
+            next = Some(at.trim_end_matches('\u{1}').to_owned());
             break;
         }
     }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::answer::Told;
-use super::document::{is_assigned, shown};
+use super::document::shown;
 use super::fields::{self, Mode};
 use super::normalize::{is_reconcilable, normalize};
 use super::refusal::Refusal;
@@ -212,12 +212,12 @@ pub(super) async fn release(call: &Call<'_>, given: &str) -> Result<Written<Numb
     let named = Named::new(given);
     let seen = call.api.service.seen(&call.who, &call.account, &named.texts).await;
     let row = seen.map_err(|error| Refusal::of(error, &named.e164))?;
-    if row.carrier.as_deref() == Some(MOBILE) && is_assigned(row.state) {
+    if row.carrier.as_deref() == Some(MOBILE) && row.state.is_held() {
         return erase(call, row).await;
     }
     let written = call.api.service.give_back(&call.who, &call.account, &named.texts).await;
     let mut written = written.map_err(|error| Refusal::of(error, &named.e164))?;
-    if !is_assigned(written.value.state) {
+    if !written.value.state.is_held() {
         // What waits here for its return is nobody's to read any more.
         written.value.fields.clear();
         for name in columns::NAMES {

@@ -80,11 +80,9 @@ fn order(params: &Params) -> Result<NumberOrder, ApiError> {
     match params.get("SortBy").map(str::trim) {
         None | Some("" | "PhoneNumber") => Ok(NumberOrder::Number),
         Some("FriendlyName") => Ok(NumberOrder::FriendlyName),
-        Some("DateCreated") => Ok(NumberOrder::Created),
-        Some(other) => Err(ApiError::bad(format!(
-            "SortBy is `{}`: use PhoneNumber, FriendlyName or DateCreated",
-            shown(other)
-        ))),
+        Some(other) => {
+            Err(ApiError::bad(format!("SortBy is `{}`: use PhoneNumber or FriendlyName", shown(other))))
+        }
     }
 }
 

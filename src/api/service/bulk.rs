@@ -6,7 +6,7 @@ use crate::ids::{AccountSid, NumberSid, OrganizationSid};
 use crate::routing::pattern;
 use crate::store::{AccountRow, NumberRow, NumberState, StoreError};
 
-use super::numbers::{aged, is_held, may_be_taken, mended, problem_of, taken};
+use super::numbers::{aged, may_be_taken, mended, problem_of, taken};
 use super::{Principal, Result, Service, ServiceError};
 
 /// One number of a bulk request.
@@ -212,7 +212,7 @@ impl Service {
         let refused = |error| E::from(taken(error, &first));
         let is_stock = |row: &NumberRow| {
             let bare = NumberRow::new(row.account_id, row.organization_id, row.number.as_str());
-            !is_held(row.state) && *row == NumberRow { state: row.state, is_sip: row.is_sip, ..bare }
+            !row.state.is_held() && *row == NumberRow { state: row.state, is_sip: row.is_sip, ..bare }
         };
         if plan.changes.is_empty() && plan.instead.is_empty() && plan.rows.iter().all(is_stock) {
             let written = self.store.create_stock(&who.actor(), plan.rows).await.map_err(refused)?;
@@ -233,7 +233,7 @@ impl Service {
 
     async fn check_caps_of_all(&self, rows: &[NumberRow]) -> Result<()> {
         let mut more: HashMap<AccountSid, (u64, u64)> = HashMap::new();
-        for row in rows.iter().filter(|row| is_held(row.state)) {
+        for row in rows.iter().filter(|row| row.state.is_held()) {
             let count = more.entry(row.account_id).or_default();
             if pattern::is_pattern(&row.number) { count.1 += 1 } else { count.0 += 1 }
         }
@@ -248,7 +248,7 @@ impl Service {
 
 /// Whether a row that is there is the number that is meant, and not one that makes room for it.
 fn stands(found: &NumberRow, wanted: NumberState, account: AccountSid) -> bool {
-    is_held(found.state) || !is_held(wanted) || !may_be_taken(found, account, aged())
+    found.state.is_held() || !wanted.is_held() || !may_be_taken(found, account, aged())
 }
 
 fn there(text: &str) -> ServiceError {

@@ -6,7 +6,7 @@ use crate::routing::model::Status;
 use crate::routing::pattern;
 use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page};
 
-use super::numbers::{aged, is_held, may_be_taken, release};
+use super::numbers::{aged, may_be_taken, release};
 use super::{NewNumber, Principal, Service, ServiceError, Written};
 
 /// One text has at most one row an organization, and one that is a provider's.
@@ -76,7 +76,7 @@ impl Service {
         texts: &[String],
     ) -> Result<NumberRow, Refused> {
         let row = self.row_of(account, texts).await?.ok_or(Refused::NotFound)?;
-        let seen = if is_held(row.state) {
+        let seen = if row.state.is_held() {
             self.is_of(&row, account).await?
         } else {
             who.is_super_admin() && row.state != NumberState::Deleted
@@ -129,7 +129,7 @@ impl Service {
             _ => {}
         }
         let own = row.account_id == account.id;
-        let visible = is_held(row.state) && self.may_see(who, &row).await?;
+        let visible = row.state.is_held() && self.may_see(who, &row).await?;
         let related = match row.state {
             // What stands above passes its reserved numbers on.
             Reserved => visible || self.is_under(account, row.account_id).await?,
@@ -181,7 +181,7 @@ impl Service {
         texts: &[String],
     ) -> Result<Written<NumberRow>, Refused> {
         let before = self.seen(who, account, texts).await?;
-        if !is_held(before.state) {
+        if !before.state.is_held() {
             return Err(Refused::NotFound);
         }
         if matches!(before.state, NumberState::PortOut | NumberState::Disconnected) {
@@ -218,7 +218,7 @@ impl Service {
         texts: &[String],
     ) -> Result<(NumberRow, Lookup), Refused> {
         let row = self.row_of(account, texts).await?.ok_or(Refused::NotFound)?;
-        if !is_held(row.state) {
+        if !row.state.is_held() {
             return Ok((row, Lookup::Unassigned));
         }
         if !self.may_see(who, &row).await? {
@@ -260,7 +260,7 @@ impl Service {
                 let reaches = !row.is_sip || row.organization_id == account.organization_id;
                 reaches && !pattern::is_pattern(&row.number)
             });
-            rows.sort_by_key(|row| (!is_held(row.state), row.account_id != account.id, row.is_sip));
+            rows.sort_by_key(|row| (!row.state.is_held(), row.account_id != account.id, row.is_sip));
             if !rows.is_empty() {
                 return Ok(Some(rows.swap_remove(0)));
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::ids::{AccountSid, NumberSid};
 use crate::store::{AccountRow, Listed, Many, NumberFilter, NumberRow, NumberState, Page, StoreError};
 
-use super::numbers::{aged, is_held, may_be_taken, occupied, taken};
+use super::numbers::{aged, may_be_taken, occupied, taken};
 use super::{Principal, Result, Service, ServiceError, Written};
 
 /// What creating several numbers came to.
@@ -73,7 +73,7 @@ impl Service {
     pub async fn must_be_free(&self, row: &NumberRow, text: &str) -> Result<()> {
         let found = self.store.with_texts(row.organization_id, &[text.to_owned()]).await?;
         let other = |other: &NumberRow| other.id != row.id && other.organization_id == row.organization_id;
-        if found.iter().any(|found| other(found) && is_held(found.state)) {
+        if found.iter().any(|found| other(found) && found.state.is_held()) {
             return Err(occupied(text));
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Service {
     ) -> Result<Listed<NumberRow>> {
         self.account_for(who, account).await?;
         if recurse {
-            filter.accounts = self.tree(account).await?.into_iter().map(|row| row.id).collect();
+            filter.under = Some(account);
         } else {
             filter.account = Some(account);
         }
@@ -114,7 +114,7 @@ impl Service {
     ) -> Result<NumberRow> {
         self.account_for(who, account).await?;
         let unknown = || ServiceError::not_found("number", sid);
-        let row = self.store.read::<NumberRow>(sid).await?.filter(|row| is_held(row.state));
+        let row = self.store.read::<NumberRow>(sid).await?.filter(|row| row.state.is_held());
         let row = row.ok_or_else(unknown)?;
         if row.account_id == account {
             return Ok(row);
@@ -168,7 +168,7 @@ enum Place<'a> {
 }
 
 fn place<'a>(account: &AccountRow, text: &str, rows: &[&'a NumberRow]) -> Result<Place<'a>> {
-    let own = |row: &&&NumberRow| row.organization_id == account.organization_id && is_held(row.state);
+    let own = |row: &&&NumberRow| row.organization_id == account.organization_id && row.state.is_held();
     if let Some(row) = rows.iter().find(own) {
         return if row.account_id == account.id { Ok(Place::Existing(row)) } else { Err(occupied(text)) };
     }

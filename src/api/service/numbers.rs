@@ -66,7 +66,7 @@ impl Service {
         }
         edit(&mut row)?;
         warnings.extend(self.check_number(&row, &account).await?);
-        if is_held(row.state) {
+        if row.state.is_held() {
             self.check_caps_of(&account, &row).await?;
         }
         let written = match waiting {
@@ -127,7 +127,7 @@ impl Service {
                 .map_err(|bad| ServiceError::field("number", problem_of(&bad.to_string())))?;
         }
         let owner = self.account_for(who, after.account_id).await?;
-        if is_held(after.state) && (owner.id != before.account_id || !is_held(before.state)) {
+        if after.state.is_held() && (owner.id != before.account_id || !before.state.is_held()) {
             self.check_caps_of(&owner, &after).await?;
         }
         let warnings = self.check_number(&after, &owner).await?;
@@ -174,7 +174,7 @@ impl Service {
     /// not.
     pub async fn number(&self, who: &Principal, account: AccountSid, sid: NumberSid) -> Result<NumberRow> {
         let row = self.any_number(who, account, sid).await?;
-        if is_held(row.state) { Ok(row) } else { Err(ServiceError::not_found("number", sid)) }
+        if row.state.is_held() { Ok(row) } else { Err(ServiceError::not_found("number", sid)) }
     }
 
     /// One number of `account`, whatever its state.
@@ -294,12 +294,6 @@ pub(super) fn release(row: &mut NumberRow) {
     row.sms_application_id = None;
     row.ussd_application_id = None;
     row.refer_application_id = None;
-}
-
-/// Whether somebody has a number in this state.
-pub(super) fn is_held(state: NumberState) -> bool {
-    use NumberState::{Aging, Available, Deleted, Discovery, Released};
-    !matches!(state, Discovery | Available | Released | Aging | Deleted)
 }
 
 /// Whether `account` may have a number that is there: an available one, one of its own that it released,

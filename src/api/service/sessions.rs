@@ -8,7 +8,6 @@ use crate::ids::AccountSid;
 use crate::store::{AccountRow, NumberFilter, Page, StoreError, Word, new_token};
 
 use super::access::is_same;
-use super::numbers::is_held;
 use super::{Result, Service, ServiceError};
 
 /// How long an unused token lives.
@@ -116,7 +115,7 @@ impl Service {
                 for text in texts {
                     let filter = NumberFilter { number: Some(text.clone()), ..NumberFilter::default() };
                     let rows = self.store.numbers(&filter, Page::first(16)).await?.rows;
-                    for row in rows.into_iter().filter(|row| is_held(row.state)) {
+                    for row in rows.into_iter().filter(|row| row.state.is_held()) {
                         owners.extend(self.store.read::<AccountRow>(row.account_id).await?);
                     }
                 }

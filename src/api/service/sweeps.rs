@@ -3,7 +3,6 @@
 use crate::ids::{ApplicationSid, NumberSid};
 use crate::store::{AccountRow, AuditFilter, NumberFilter, NumberRow, NumberState, Page, StoreError, Word};
 
-use super::numbers::is_held;
 use super::{Principal, Result, Service, ServiceError, Written};
 
 /// The most numbers that one change may match.
@@ -50,9 +49,8 @@ impl Service {
         let mut after = None;
         let mut owner: Option<AccountRow> = None;
         loop {
-            let rows = self.store.numbers_after(filter, after.take(), READ).await?;
-            let full = rows.len() as u64 == READ;
-            after = rows.last().filter(|_| full).map(|row| (row.number.clone(), row.id));
+            let (rows, next) = self.store.numbers_after(filter, after.as_ref(), READ).await?;
+            after = next;
             sweep.matched += rows.len() as u64;
             for row in rows {
                 let mut changed = row.clone();
@@ -114,7 +112,7 @@ impl Service {
         let mut gone = false;
         let written = self
             .store
-            .modify::<NumberRow>(&who.actor(), sid, |now| match is_held(now.state) {
+            .modify::<NumberRow>(&who.actor(), sid, |now| match now.state.is_held() {
                 true => gone = true,
                 false => *now = back,
             })
@@ -143,7 +141,7 @@ impl Service {
         };
         let entries = self.store.audit(&filter, Page::first(HISTORY)).await?;
         let rows = entries.iter().filter_map(|entry| entry.before.as_deref().and_then(Held::read));
-        Ok(rows.into_iter().find(|held| is_held(held.state)))
+        Ok(rows.into_iter().find(|held| held.state.is_held()))
     }
 }
 

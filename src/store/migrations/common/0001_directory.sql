@@ -67,6 +67,7 @@ CREATE TABLE accounts (
                 CONSTRAINT accounts_updated_at_is_utc CHECK (updated_at LIKE '____-__-__T__:__:__%Z')
 );
 CREATE INDEX accounts_organization ON accounts (organization_id);
+CREATE INDEX accounts_parent ON accounts (parent_id, created_at, id);
 CREATE UNIQUE INDEX accounts_unique_auth_token ON accounts (auth_token_hash);
 CREATE UNIQUE INDEX accounts_unique_is_default ON accounts (is_default) WHERE is_default;
 
@@ -109,14 +110,14 @@ CREATE TABLE numbers (
                 CONSTRAINT numbers_id_is_32_hex_digits CHECK (length(id) = 32 AND trim(id, '0123456789abcdef') = ''),
     account_id  TEXT NOT NULL DEFAULT '',
     organization_id TEXT NOT NULL DEFAULT '',
-    number      TEXT NOT NULL
+    number      TEXT {{bytes}} NOT NULL
                 CONSTRAINT numbers_number_is_not_empty_and_has_no_space CHECK (number <> '' AND number NOT LIKE '% %'),
     is_sip      BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT numbers_is_sip_is_true_or_false CHECK (is_sip IN (TRUE, FALSE)),
     state       TEXT NOT NULL DEFAULT 'in_service'
                 CONSTRAINT numbers_state_is_one_of_the_known CHECK (state IN ('discovery', 'available', 'reserved', 'in_service',
                 'port_in', 'port_out', 'released', 'aging', 'disconnected', 'deleted')),
-    friendly_name TEXT,
+    friendly_name TEXT {{bytes}},
     voice_url   TEXT,
     voice_method TEXT NOT NULL DEFAULT 'POST'
                 CONSTRAINT numbers_voice_method_is_get_or_post CHECK (voice_method IN ('GET', 'POST')),
@@ -157,7 +158,7 @@ CREATE TABLE numbers (
                 CONSTRAINT numbers_mms_capable_is_true_or_false CHECK (mms_capable IN (TRUE, FALSE)),
     fax_capable BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT numbers_fax_capable_is_true_or_false CHECK (fax_capable IN (TRUE, FALSE)),
-    caller_id_name TEXT,
+    caller_id_name TEXT {{bytes}},
     main        BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT numbers_main_is_true_or_false CHECK (main IN (TRUE, FALSE)),
     shared      BOOLEAN NOT NULL DEFAULT FALSE
@@ -181,7 +182,7 @@ CREATE TABLE numbers (
                 CONSTRAINT numbers_updated_at_is_utc CHECK (updated_at LIKE '____-__-__T__:__:__%Z'),
     -- Where the text must be unique: '*' is the system; SIP numbers and patterns (any of * # ^ | . $ \ [ ] ( ) { } ?,
     -- or a + that is not first; never scheme:address) live in their organization.
-    scope       TEXT GENERATED ALWAYS AS (CASE
+    scope       TEXT {{bytes}} GENERATED ALWAYS AS (CASE
                 WHEN is_sip THEN organization_id
                 WHEN trim(substr(number, 1, 1), 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ') = ''
                      AND ltrim(number, 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.') LIKE ':%' THEN '*'
@@ -199,10 +200,19 @@ CREATE TABLE numbers (
                      '*', ''), '#', ''), '^', ''), '|', ''), '.', ''), '$', ''), '\', ''), '[', ''), ']', ''), '(', ''), ')', ''), '{', ''), '}', ''), '?', ''), '+', '')
                      <> substr(number, 2) THEN 'pattern'
                 ELSE 'name' END) STORED,
+    -- What people call it: the digits of a number that has no name.
+    called      TEXT {{bytes}} GENERATED ALWAYS AS (coalesce(friendly_name, CASE
+                WHEN number LIKE '+%' AND trim(substr(number, 2), '0123456789') = '' THEN substr(number, 2)
+                ELSE number END)) STORED,
     CONSTRAINT numbers_main_is_shared CHECK (shared OR NOT main)
 );
 CREATE UNIQUE INDEX numbers_unique_number ON numbers (number, scope);
-CREATE INDEX numbers_account ON numbers (account_id, created_at);
+-- Lists of one account: in the order of its numbers with all that narrows them, by name, by caller id name. Each is
+-- walked without a look at the rows.
+CREATE INDEX numbers_account ON numbers (account_id, number, scope, state, shape, main, shared, caller_id_name);
+CREATE INDEX numbers_account_called ON numbers (account_id, called, number, scope, state);
+CREATE INDEX numbers_account_caller ON numbers (account_id, caller_id_name, number, scope, state, shape)
+    WHERE caller_id_name IS NOT NULL;
 CREATE UNIQUE INDEX numbers_unique_main ON numbers (account_id) WHERE main;
 CREATE INDEX numbers_organization ON numbers (organization_id);
 CREATE INDEX numbers_voice_application ON numbers (voice_application_id);

@@ -28,7 +28,7 @@ CREATE TABLE change_log (
     kind        TEXT NOT NULL,
     id          TEXT,
     organization_id TEXT,
-    number      TEXT,
+    number      TEXT {{bytes}},
     at          TEXT NOT NULL DEFAULT ({{now}})
 );
 CREATE INDEX change_log_generation ON change_log (generation);

@@ -6,7 +6,7 @@ CREATE TABLE change_log (
     kind        TEXT NOT NULL,
     id          TEXT,
     organization_id TEXT,
-    number      TEXT,
+    number      TEXT {{bytes}},
     at          TEXT NOT NULL DEFAULT ({{now}})
 );
 
