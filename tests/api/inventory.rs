@@ -114,6 +114,14 @@ async fn lists_are_sorted_as_asked(api: Api) {
     let page = api.get(who, &format!("{path}?SortBy=FriendlyName&Reverse=true&PageSize=2")).await.json();
     let next = page["next_page_uri"].as_str().unwrap();
     assert_eq!(listed(&api, who, next).await, ["+14150000002"]);
+    // What comes and goes before it moves a cursor's page by nothing.
+    api.post(who, &path, &[("PhoneNumber", "+14150000004"), ("FriendlyName", "Zzz")]).await.expect(200);
+    assert_eq!(listed(&api, who, next).await, ["+14150000002"]);
+    let gone = page["incomingPhoneNumbers"][1]["sid"].as_str().unwrap();
+    api.delete(who, &who.number(gone)).await.expect(204);
+    assert_eq!(listed(&api, who, next).await, ["+14150000002"]);
+    let unknown = format!("{path}?SortBy=FriendlyName&PageSize=2&Page=1&AfterSid=PN{}", "0".repeat(32));
+    assert_eq!(listed(&api, who, &unknown).await, ["+14150000004"]);
 }
 
 async fn a_star_is_one_digit(api: Api) {

@@ -14,8 +14,12 @@ use crate::store::{NumberFilter, NumberRow};
 /// A page has this many numbers unless `page_size` says otherwise.
 const USUAL: u64 = 50;
 
-/// The most numbers of one answer, and how many one request looks at to fill a page.
+/// The most numbers of one answer.
 const MOST: u64 = 10_000;
+
+/// How many numbers one request with filters looks at to fill a page; an answer with fewer numbers than asked
+/// for names the key to go on with.
+const LOOKED_AT: u64 = 2_000;
 
 /// Rows read in one go.
 const BATCH: u64 = 500;
@@ -35,6 +39,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Told, Refusal> {
     let mut numbers = Map::new();
     let mut next = None;
     let mut looked = 0;
+    let looks = if all || filter.is_empty() { MOST } else { LOOKED_AT };
     'pages: loop {
         let rows = call.api.service.store().numbers_from(&held, &at, batch).await?;
         let full = rows.len() as u64 == batch;
@@ -45,7 +50,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Told, Refusal> {
             if !is_shown(&row) || !(filter.is_empty() || filter.keeps(&filtered(&row))) {
                 continue;
             }
-            if numbers.len() as u64 >= size || looked > MOST {
+            if numbers.len() as u64 >= size || looked > looks {
                 next = Some(row.number.clone());
                 break 'pages;
             }
@@ -54,7 +59,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Told, Refusal> {
         if !full {
             break;
         }
-        if looked > MOST {
+        if looked > looks {
             next = Some(at.trim_end_matches('\u{1}').to_owned());
             break;
         }

@@ -1,5 +1,7 @@
 //! `IncomingPhoneNumbers`.
 
+use std::collections::HashMap;
+
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,7 +12,7 @@ use crate::api::error::ApiError;
 use crate::api::reply;
 use crate::api::service::{NewNumber, Principal, ServiceError, Written};
 use crate::api::state::Api;
-use crate::ids::AccountSid;
+use crate::ids::{AccountSid, ApplicationSid};
 use crate::store::{NumberFilter, NumberOrder, NumberRow, NumberState, Page as Rows};
 
 use super::available::Kind;
@@ -51,6 +53,8 @@ pub(super) async fn list(
         kind: kind.wanted,
         order: order(&params)?,
         reverse: params.flag("Reverse")?.unwrap_or(false),
+        // One that is not there counts as none: the page's number holds then.
+        after: params.get("AfterSid").and_then(|text| text.parse().ok()),
         ..NumberFilter::default()
     };
     let rows = Rows { offset: page.offset(), limit: page.size };
@@ -66,9 +70,10 @@ pub(super) async fn list(
         given.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
     let last = listed.rows.last().map(|row| row.id.to_string());
     let position = page.position(listed.total, listed.rows.len() as u64, &uri, &filters, last.as_deref())?;
+    let mut names = Names::default();
     let mut numbers = Vec::with_capacity(listed.rows.len());
     for row in listed.rows {
-        numbers.push(print(&api, row, &base).await?);
+        numbers.push(names.print(&api, row, &base).await?);
     }
     let mut response = show("IncomingPhoneNumbers", &List { position, numbers });
     reply::warn(&mut response, &params.warnings);
@@ -230,11 +235,31 @@ async fn answer(
 }
 
 async fn print(api: &Api, row: NumberRow, base: &str) -> Result<Printed, ApiError> {
-    let names = ApplicationNames {
-        voice: api.service.application_name(row.voice_application_id).await?,
-        sms: api.service.application_name(row.sms_application_id).await?,
-        ussd: api.service.application_name(row.ussd_application_id).await?,
-        refer: api.service.application_name(row.refer_application_id).await?,
-    };
-    Ok(number::print(row, names, base))
+    Names::default().print(api, row, base).await
+}
+
+/// The names of applications, each looked up once for an answer.
+#[derive(Default)]
+struct Names(HashMap<ApplicationSid, Option<String>>);
+
+impl Names {
+    async fn print(&mut self, api: &Api, row: NumberRow, base: &str) -> Result<Printed, ApiError> {
+        let names = ApplicationNames {
+            voice: self.of(api, row.voice_application_id).await?,
+            sms: self.of(api, row.sms_application_id).await?,
+            ussd: self.of(api, row.ussd_application_id).await?,
+            refer: self.of(api, row.refer_application_id).await?,
+        };
+        Ok(number::print(row, names, base))
+    }
+
+    async fn of(&mut self, api: &Api, sid: Option<ApplicationSid>) -> Result<Option<String>, ApiError> {
+        let Some(sid) = sid else { return Ok(None) };
+        if let Some(name) = self.0.get(&sid) {
+            return Ok(name.clone());
+        }
+        let name = api.service.application_name(Some(sid)).await?;
+        self.0.insert(sid, name.clone());
+        Ok(name)
+    }
 }
