@@ -62,9 +62,10 @@ reasons! {
     NoGateway = "no_gateway", 500, "The document dials a Number and there is no gateway in its group: add one.";
     NoRegistrar = "no_registrar", 500, "The document dials a Client and the organization has no registrar: set one.";
     CallerIdRefused = "caller_id_refused", 500, "callerId is neither the caller's number nor one of the account's.";
-    NoAck = "no-ack", 0, "The caller's ACK never came within 64*T1.";
+    PrivacyUnavailable = "privacy_unavailable", 500, "The caller asks for Privacy: session;critical, and the target is not trusted to give it.";
+    NoAck = "no_ack", 0, "The caller's ACK never came within 64*T1.";
     NoPrack = "no_prack", 500, "The caller's PRACK of a reliable provisional response never came within 64*T1.";
-    PeerLost = "peer-lost", 0, "A side no longer answers or no longer knows the dialog.";
+    PeerLost = "peer_lost", 0, "A side no longer answers or no longer knows the dialog.";
     // The application's side.
     WebhookTimeout = "webhook_timeout", 500, "No URL of the application answered within the budget.";
     WebhookUnreachable = "webhook_unreachable", 500, "The application's host could not be resolved or connected to.";

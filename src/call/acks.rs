@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::compose;
 use crate::call::desk::{Desk, What};
+use crate::call::passage;
 use crate::call::record::Change;
 use crate::call::state::{Answering, Call, Side, StoredAck};
 use crate::sip::{Message, Method, Name};
@@ -89,7 +90,7 @@ impl Call {
         let credentials = self.dialog_credentials(desk, (pair, side), Method::Ack);
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
-        let (known, trusted) = (self.flow.local, self.trusted(pair, side));
+        let known = self.flow.local;
         let dialog = self.pairs[pair].dialog(side);
         let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
@@ -97,7 +98,7 @@ impl Call {
         match ack {
             Some(ack) => {
                 compose::hops(&mut writer, ack);
-                compose::request_headers(&mut writer, ack, trusted, &[]);
+                passage::request_headers(&mut writer, ack, &self.passage(pair, side, ack), &[]);
                 writer.body(ack.body());
             }
             None => {

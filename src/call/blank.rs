@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::call::desk::CallKey;
 use crate::call::facts::CallFacts;
+use crate::call::history::Origin;
 use crate::call::mint::{Chain, Tag};
 use crate::call::program::Program;
 use crate::call::state::{Call, Leg, LegState, Pair, Phase};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::ids::{CallSid, VirtualShard};
-use crate::routing::model::Trunk;
+use crate::routing::model::{HeaderRules, Trunk};
 
 impl Call {
     /// A call without an INVITE to answer.
@@ -86,6 +87,9 @@ impl Leg {
             branch: None,
             request_uri: nothing,
             trusted: false,
+            rules: HeaderRules::default(),
+            origin: Origin::Document,
+            ended: 0,
             timer_c: None,
             session: None,
             least_session: 0,

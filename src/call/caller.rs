@@ -8,6 +8,7 @@ use crate::call::compose;
 use crate::call::desk::{Desk, What};
 use crate::call::mint::Tag;
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
+use crate::call::passage;
 use crate::call::program::Failure;
 use crate::call::record::{CallerSide, Change, DialogState, Event, Record};
 use crate::call::reliable::Source;
@@ -134,7 +135,7 @@ impl Call {
         desk.respond(server, 487);
         desk.trace_sent(self.facts.call, None);
         let mut reasons = Vec::new();
-        compose::reasons(&mut Writer::append(&mut reasons), cancel);
+        passage::reasons(&mut Writer::append(&mut reasons), cancel);
         self.cancel_reason = reasons;
         self.finish_unanswered(desk, failure, HangupSource::Caller);
     }
@@ -251,8 +252,8 @@ impl Call {
         match relayed {
             Some((leg, response)) => {
                 // What an untrusted target asserts is no one's identity to a trusted trunk (RFC 3325 5).
-                let trusted = self.trunk.trusted && self.legs[leg].trusted;
-                compose::response_headers(&mut writer, response, trusted);
+                let passage = self.passage_of(leg, Side::A, response);
+                passage::response_headers(&mut writer, response, &passage);
                 if code >= 200 {
                     let agreed = session::agreed(&request, self.legs[leg].session, response);
                     session::tell(&mut writer, &request, agreed);
@@ -261,6 +262,7 @@ impl Call {
             }
             None => {
                 self.write_facts(&mut writer, code, reason);
+                passage::own_headers(&mut writer, &self.trunk.header_rules);
                 writer.finish();
             }
         }

@@ -4,16 +4,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::call::capabilities;
 use crate::call::config::EngineConfig;
-use crate::call::headers::{self, Fate};
+use crate::call::history;
 use crate::call::mint::{Branch, Tag};
+use crate::call::passage::{self, Passage};
 use crate::call::phrases::phrase;
 use crate::call::session;
 use crate::call::target;
 use crate::dialog::Dialog;
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
+use crate::routing::model::ForwardedAs;
 use crate::sip::{Message, Method, Name, NameAddr, Scheme, Uri, Writer};
 use crate::transport::response::stamp;
 
@@ -37,8 +38,10 @@ pub(super) struct Invite<'a> {
     pub credentials: &'a [u8],
     /// Max-Breadth: its share of the caller's.
     pub breadth: u32,
-    /// Both sides are trusted with identity (RFC 3325).
-    pub trusted: bool,
+    /// What of the caller's headers passes.
+    pub passage: &'a Passage<'a>,
+    /// What the target is told of whom the call was for before.
+    pub before: Before<'a>,
     /// Option tags that are not offered to this target.
     pub without: &'static [&'static [u8]],
     /// The shortest session it takes, in seconds.
@@ -61,14 +64,43 @@ pub(super) fn invite(
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known, is_sips(parts.request_uri));
     writer.bytes(parts.credentials);
-    request_headers(&mut writer, caller, parts.trusted, parts.without);
+    let host = own_host(config, parts.flow, parts.known);
+    parts.before.diversion(&mut writer, parts.passage, &host);
+    passage::request_headers(&mut writer, caller, parts.passage, parts.without);
+    parts.before.history(&mut writer, caller, parts.passage, &host);
     let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
     let asked = session::ask(&mut writer, caller, insert, parts.least_session);
-    for (name, value) in parts.headers {
-        writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();
-    }
+    parts.passage.added(&mut writer, parts.headers);
     writer.body(caller.body());
     asked
+}
+
+/// Whom a call was for before it came to a target.
+pub(super) struct Before<'a> {
+    /// How the target hears of it.
+    pub told: ForwardedAs,
+    /// The number that was dialled.
+    pub dialled: &'a str,
+    /// The call's legs so far, this one last.
+    pub steps: Vec<history::Step<'a>>,
+}
+
+impl Before<'_> {
+    fn diversion(&self, writer: &mut Writer<'_>, passage: &Passage<'_>, host: &[u8]) {
+        let is_told = self.told == ForwardedAs::Diversion && !passage.privacy.hides(Name::Diversion);
+        if is_told && !passage.drops(Name::Diversion) {
+            let before = self.steps.iter().rev().nth(1).map_or(0, |step| step.code);
+            history::diversion(writer, self.dialled.as_bytes(), host, before);
+        }
+    }
+
+    /// Where the caller's side keeps a history it is gone on with.
+    fn history(&self, writer: &mut Writer<'_>, caller: &Message<'_>, passage: &Passage<'_>, host: &[u8]) {
+        let is_told = self.told == ForwardedAs::HistoryInfo || caller.header(Name::HistoryInfo).is_some();
+        if is_told && !passage.drops(Name::HistoryInfo) {
+            history::added(writer, caller, host, &self.steps, passage.privacy.hides_history());
+        }
+    }
 }
 
 /// The parts of a request inside a dialog.
@@ -200,83 +232,6 @@ fn max_forwards(writer: &mut Writer<'_>, request: &Message<'_>) {
     writer.numeric(Name::MaxForwards, left.into());
 }
 
-/// The headers of a request that pass, in order.
-/// `without`: option tags that this one leaves out.
-pub(super) fn request_headers(
-    writer: &mut Writer<'_>,
-    request: &Message<'_>,
-    trusted: bool,
-    without: &[&[u8]],
-) {
-    for header in request.headers() {
-        match headers::request(header.name, header.text) {
-            Fate::Pass => {
-                writer.bytes(header.line);
-            }
-            Fate::ByTrust if trusted => {
-                writer.bytes(header.line);
-            }
-            Fate::EndHere | Fate::ByTrust | Fate::Translate => {}
-        }
-    }
-    for name in [Name::Supported, Name::Require, Name::ProxyRequire] {
-        capabilities::options(writer, request, name, without);
-    }
-    capabilities::allow(writer, request, request.method() == Some(Method::Invite));
-    reasons(writer, request);
-}
-
-/// The headers of a response that pass, in order.
-pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, trusted: bool) {
-    for header in response.headers() {
-        match headers::response(header.name, header.text) {
-            Fate::Pass => {
-                writer.bytes(header.line);
-            }
-            Fate::ByTrust if trusted => {
-                writer.bytes(header.line);
-            }
-            Fate::EndHere | Fate::ByTrust | Fate::Translate => {}
-        }
-    }
-    capabilities::options(writer, response, Name::Supported, &[]);
-    // Whether a response is reliable, or binds a session, is said where it is made so.
-    capabilities::options(writer, response, Name::Require, &[b"100rel", b"timer"]);
-    let code = response.code().unwrap_or(500);
-    let accepts = (200..300).contains(&code) && response.cseq().method == Method::Invite;
-    capabilities::allow(writer, response, accepts || code == 405);
-    reasons(writer, response);
-    if code == 420 {
-        for header in response.all(Name::Unsupported) {
-            writer.bytes(header.line);
-        }
-    }
-}
-
-/// The Reason values that pass across BYE, CANCEL and responses (RFC 3326).
-pub(super) fn reasons(writer: &mut Writer<'_>, message: &Message<'_>) {
-    for value in message.values(Name::Reason).filter(|value| headers::reason_passes(value)) {
-        writer.header(Name::Reason, &[value]);
-    }
-}
-
-/// The header lines that say what the body is, for messages that carry another's body.
-pub(super) fn body_headers(writer: &mut Writer<'_>, message: &Message<'_>) {
-    for header in message.headers() {
-        let describes = matches!(
-            header.name,
-            Name::ContentType
-                | Name::ContentDisposition
-                | Name::ContentEncoding
-                | Name::ContentLanguage
-                | Name::MimeVersion
-        );
-        if describes {
-            writer.bytes(header.line);
-        }
-    }
-}
-
 /// Begins a response to a request that came through `flow`.
 #[must_use]
 pub fn response<'b>(
@@ -328,14 +283,27 @@ pub fn own_reason(writer: &mut Writer<'_>, reason: Option<Reason>) {
 }
 
 /// From toward a target: the caller's user and display name (or `caller_id` as the user), our host,
-/// our tag. `anonymous.invalid` stays.
-pub(super) fn from_value(caller: &NameAddr<'_>, caller_id: Option<&str>, host: &[u8], tag: Tag) -> Arc<[u8]> {
+/// our tag. `anonymous.invalid` stays; it is all that is said where who calls is withheld.
+pub(super) fn from_value(
+    caller: &NameAddr<'_>,
+    caller_id: Option<&str>,
+    host: &[u8],
+    tag: Tag,
+    is_withheld: bool,
+) -> Arc<[u8]> {
     let mut out = Vec::with_capacity(96);
     let mut writer = Writer::append(&mut out);
-    identity(&mut writer, caller, caller_id, host);
+    if caller_id == Some("anonymous") || (caller_id.is_none() && is_withheld) {
+        writer.bytes(ANONYMOUS);
+    } else {
+        identity(&mut writer, caller, caller_id, host);
+    }
     writer.bytes(b";tag=").bytes(tag.as_bytes());
     out.into()
 }
+
+/// RFC 3323 4.1.1.3.
+pub(super) const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 /// To toward a target: the dialled user and display name, our host.
 pub(super) fn to_value(dialled: &NameAddr<'_>, host: &[u8]) -> Arc<[u8]> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::call::mint::ShardKey;
 use crate::flow::{ListenerId, Transport};
-use crate::routing::model::Prefix;
+use crate::routing::model::{Follow, Prefix};
 
 /// Everything the engine needs to know that is not in the directory.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct EngineConfig {
     pub timers: Timers,
     /// `first-response`: a target that gave no response at all within it is left.
     pub first_response: Duration,
+    /// Which Contacts of a 3xx are followed where no gateway says it.
+    pub follow_redirects: Follow,
     /// How long a target that was silent, unreachable or answered 503 is tried last; zero: not at all.
     pub dead_target: Duration,
     /// Liveness: in-dialog OPTIONS to both sides this often where nothing else refreshes the session.
@@ -90,6 +92,7 @@ impl Default for EngineConfig {
             unknown_source: UnknownSource::default(),
             timers: Timers::default(),
             first_response: Duration::from_secs(3),
+            follow_redirects: Follow::No,
             dead_target: Duration::from_secs(30),
             liveness: Duration::from_secs(900),
             session_expires: 1800,

@@ -9,18 +9,21 @@ use crate::call::auth::Auth;
 use crate::call::callerid;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
+use crate::call::history::Origin;
 use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::leg_events;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource};
+use crate::call::passage::{self, Passage};
+use crate::call::privacy::Privacy;
 use crate::call::program::{self, Failure, Step};
 use crate::call::record::{Change, InvitedLeg};
-use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run};
+use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run, Side};
 use crate::call::target;
 use crate::call::trace::TraceItem;
 use crate::flow::{Destination, Transport};
 use crate::ids::CallSid;
 use crate::reason::Reason;
-use crate::routing::model::Gateway;
+use crate::routing::model::{ForwardedAs, Gateway};
 use crate::sip::{Message, Method, Uri, Writer};
 use crate::transport::next_hop::{self, Unresolved};
 
@@ -130,6 +133,8 @@ impl Call {
             call_id,
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
+            rules: plan.rules.clone(),
+            origin: plan.origin,
             told: leg_events::facts(plan, sid, &self.facts.from),
             auth: plan.credentials.clone().map(|credentials| Box::new(Auth::new(credentials))),
             ..Leg::blank(sid, tag, flow)
@@ -183,12 +188,20 @@ impl Call {
         let Some(fork) = run.forks.iter().find(|fork| fork.leg == Some(leg)) else { return };
         let plan = &fork.plan;
         let caller = kept.message();
+        let target = passage::Target {
+            trusted: plan.trusted,
+            rules: &plan.rules,
+            // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
+            helps: self.emergency.is_some(),
+        };
+        let passage = Passage::new(&self.trunk, target, Side::B, &caller);
+        let steps = self.legs[..=leg].iter().map(Leg::step).collect();
+        let before = compose::Before { told: plan.told, dialled: &self.facts.to, steps };
         let host = compose::own_host(&desk.config, &flow, self.flow.local);
-        let to = &mut self.legs[leg];
-        to.flow = flow;
-        to.branch = Some(branch);
-        to.local = compose::from_value(&caller.from(), plan.caller_id.as_deref(), &host, to.tag);
-        to.remote = compose::to_value(&caller.to(), &host);
+        let to = &self.legs[leg];
+        let withheld = passage.privacy.withholds_caller();
+        let local = compose::from_value(&caller.from(), plan.caller_id.as_deref(), &host, to.tag, withheld);
+        let remote = compose::to_value(&caller.to(), &host);
         let parts = compose::Invite {
             request_uri: &plan.request_uri,
             branch,
@@ -196,13 +209,13 @@ impl Call {
             known: self.flow.local,
             call_id: &to.call_id,
             cseq: to.cseq,
-            local: &to.local,
-            remote: &to.remote,
+            local: &local,
+            remote: &remote,
             headers: &plan.headers,
             credentials: &credentials,
             breadth: fork.breadth,
-            // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
-            trusted: self.emergency.is_some() || (plan.trusted && self.trunk.trusted),
+            passage: &passage,
+            before,
             least_session: to.least_session,
             // One early dialog leaves no room for reliable responses of several.
             without: if self.trunk.single_early_dialog { &[b"100rel"] } else { &[] },
@@ -210,7 +223,8 @@ impl Call {
         let mut paper = std::mem::take(&mut desk.paper);
         let session = compose::invite(&mut paper, &desk.config, &caller, &parts);
         desk.paper = paper;
-        to.session = session;
+        let to = &mut self.legs[leg];
+        (to.flow, to.branch, to.local, to.remote, to.session) = (flow, Some(branch), local, remote, session);
     }
 
     /// Sends the INVITE on the paper.
@@ -282,6 +296,7 @@ impl Call {
             return;
         }
         self.legs[leg].state = LegState::Abandoned;
+        self.legs[leg].ended = code;
         self.silence_early(desk, leg);
         // Its early dialogs are over for the caller, whatever it still says in them.
         for pair in self.pairs.iter_mut().filter(|pair| pair.leg == leg) {
@@ -393,14 +408,17 @@ impl Call {
         {
             return Err(Reason::CallerIdRefused);
         }
-        let mut trusted = false;
+        let (mut trusted, mut rules, mut told) = Default::default();
+        let mut follow = desk.config.follow_redirects;
         let mut caller_id = dial.caller_id.clone();
         let mut transport = None;
         let uri: Arc<[u8]> = match &noun.target {
             Target::Sip(uri) => uri.as_bytes().into(),
             Target::Number(number) => {
                 let gateway = gateway.ok_or(Reason::NoGateway)?;
-                trusted = gateway.trusted;
+                (trusted, follow) = (gateway.trusted, gateway.follow_redirects);
+                rules = gateway.header_rules.clone();
+                told = if self.emergency.is_some() { ForwardedAs::None } else { gateway.forwarded_as };
                 transport = gateway.transport;
                 caller_id = match self.emergency {
                     Some(_) => callerid::for_help(&self.facts, &self.trunk, gateway),
@@ -417,11 +435,14 @@ impl Call {
                     .ok_or(Reason::NoRegistrar)?
             }
         };
-        let hop = Uri::parse(&uri).and_then(|uri| Hop::of(&uri)).ok_or(Reason::TargetInvalid)?;
+        if !trusted && self.emergency.is_none() && !self.redirects() && self.is_beyond_us() {
+            return Err(Reason::PrivacyUnavailable);
+        }
+        let (host, named) = Uri::parse(&uri).and_then(|uri| hop_of(&uri)).ok_or(Reason::TargetInvalid)?;
         let uri = self.emergency_service().unwrap_or(uri);
         let headers = noun.headers.iter().filter(|(name, _)| is_extension(name)).cloned().collect();
-        let transport = hop.transport.or(transport);
-        let host = match hop.host {
+        let transport = named.or(transport);
+        let host = match host {
             Host::At(at) => Host::At(Destination { transport: transport.unwrap_or(at.transport), ..at }),
             Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
         };
@@ -431,9 +452,28 @@ impl Call {
             Some(gateway) => gateway.credentials.clone(),
             None => noun.credentials.clone(),
         };
-        let plan =
-            Plan { request_uri: uri, transport, caller_id, headers, trusted, credentials, to, callback };
+        let (request_uri, depth, origin) = (uri, 0, Origin::Document);
+        let plan = Plan {
+            request_uri,
+            transport,
+            caller_id,
+            headers,
+            trusted,
+            rules,
+            told,
+            follow,
+            depth,
+            origin,
+            credentials,
+            to,
+            callback,
+        };
         Ok((plan, host))
+    }
+
+    /// Whether the caller asks for a privacy that only a trusted peer could give it.
+    fn is_beyond_us(&self) -> bool {
+        self.invite.as_ref().is_some_and(|kept| Privacy::of(&kept.message()).is_beyond_us())
     }
 
     /// The service URN of an emergency call: it stays the Request-URI, so that what lies behind the
@@ -457,24 +497,17 @@ pub(super) enum Host {
     Name(Unresolved),
 }
 
-/// A next hop before DNS, and the transport its URI insists on.
-struct Hop {
-    host: Host,
-    transport: Option<Transport>,
-}
-
-impl Hop {
-    fn of(uri: &Uri<'_>) -> Option<Self> {
-        let hop = next_hop::next_hop(uri).ok()?;
-        let host = match hop.address {
-            Some(address) => {
-                let address = SocketAddr::new(address, hop.port);
-                Host::At(Destination { transport: hop.transport, address })
-            }
-            None => Host::Name(hop.unresolved()?),
-        };
-        Some(Self { host, transport: hop.is_explicit.then_some(hop.transport) })
-    }
+/// A next hop before DNS, and the transport that its URI insists on.
+pub(super) fn hop_of(uri: &Uri<'_>) -> Option<(Host, Option<Transport>)> {
+    let hop = next_hop::next_hop(uri).ok()?;
+    let host = match hop.address {
+        Some(address) => {
+            let address = SocketAddr::new(address, hop.port);
+            Host::At(Destination { transport: hop.transport, address })
+        }
+        None => Host::Name(hop.unresolved()?),
+    };
+    Some((host, hop.is_explicit.then_some(hop.transport)))
 }
 
 /// `X-` headers only, ours excepted.

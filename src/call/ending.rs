@@ -6,6 +6,7 @@ use crate::call::ask::Purpose;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::outcome::{CallStatus, HangupSource, Terminal};
+use crate::call::passage;
 use crate::call::program::Failure;
 use crate::call::state::{Call, Phase, Side};
 use crate::flow::Flow;
@@ -43,8 +44,8 @@ impl Call {
         }
         let mut extra = Vec::new();
         let mut writer = Writer::append(&mut extra);
-        compose::reasons(&mut writer, bye);
-        compose::body_headers(&mut writer, bye);
+        passage::reasons(&mut writer, bye);
+        passage::body_headers(&mut writer, bye);
         let source = if side == Side::A { HangupSource::Caller } else { HangupSource::Callee };
         self.pairs[pair].alive[side as usize] = false;
         self.bye(desk, pair, side.other(), &extra, bye.body());

@@ -35,6 +35,7 @@ impl Call {
                         more: more.collect(),
                         resolving: None,
                         leg: None,
+                        tried: Vec::new(),
                     });
                     hosts.push(host);
                 }
@@ -134,6 +135,10 @@ impl Call {
     /// Puts a gateway whose only place did not answer lately behind the others, once. False: there is
     /// no other, or it answered.
     fn comes_last(&mut self, desk: &mut Desk, fork: usize, hop: Destination) -> bool {
+        // Contacts of a 3xx keep the order their server gave them.
+        if self.dial.as_ref().is_some_and(|run| run.forks[fork].plan.depth > 0) {
+            return false;
+        }
         let is_dead = desk.dead.has(desk.now, &hop);
         let others = self.dial.as_ref().is_some_and(|run| {
             let alive = |host: &Host| !matches!(host, Host::At(hop) if desk.dead.has(desk.now, hop));
@@ -160,9 +165,17 @@ impl Call {
             self.stop_forks(desk, 487, b"");
             return self.dial_failed(desk, failure, Some(leg));
         }
-        // Where the noun is reached elsewhere, what is said there is its answer.
-        if !(elsewhere && self.next_hop(desk, fork)) {
-            self.note_failure(failure, Some(leg));
+        // A Contact's refusal stands beside those of the others (16.7); else, where the noun is reached
+        // elsewhere, what is said there is its answer.
+        let redirected = self.dial.as_ref().is_some_and(|run| run.forks[fork].is_redirected());
+        if redirected && !elsewhere {
+            if failure.status >= 400 {
+                self.note_failure(failure, Some(leg));
+            }
+            self.at_fork(fork, |fork| fork.hops.clear());
+        }
+        if !((elsewhere || redirected) && self.next_hop(desk, fork)) {
+            self.note_failure(as_refusal(failure), Some(leg));
         }
         self.unless_all_failed(desk);
     }
@@ -221,6 +234,11 @@ impl Call {
             note(&mut run.best, failure, leg);
         }
     }
+}
+
+/// A 3xx that led nowhere, as the caller hears it.
+fn as_refusal(failure: Failure) -> Failure {
+    Failure { status: if failure.status < 400 { 480 } else { failure.status }, ..failure }
 }
 
 /// Remembers the better of two failures, with its leg.

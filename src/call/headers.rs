@@ -95,9 +95,12 @@ pub fn reason_passes(value: &[u8]) -> bool {
 
 fn identity(name: Name, text: &[u8]) -> Fate {
     match name {
-        Name::PAssertedIdentity | Name::PPreferredIdentity | Name::RemotePartyId => Fate::ByTrust,
-        Name::PChargingVector | Name::PAccessNetworkInfo | Name::Privacy | Name::Identity => Fate::ByTrust,
-        Name::IdentityInfo => Fate::ByTrust,
+        // Meant for the first trusted hop, which is here (RFC 3325 9.2).
+        Name::PPreferredIdentity => Fate::EndHere,
+        // Written by what of it was done here.
+        Name::Privacy => Fate::Translate,
+        Name::PAssertedIdentity | Name::RemotePartyId | Name::PChargingVector => Fate::ByTrust,
+        Name::PAccessNetworkInfo | Name::PEarlyMedia | Name::Identity | Name::IdentityInfo => Fate::ByTrust,
         Name::Other if text.eq_ignore_ascii_case(b"P-Charging-Function-Addresses") => Fate::ByTrust,
         _ => Fate::Pass,
     }
@@ -125,6 +128,8 @@ mod tests {
         assert_eq!(request(Name::Other, b"x-callgate-reason"), Fate::EndHere);
         assert_eq!(request(Name::ContentType, b"Content-Type"), Fate::Pass);
         assert_eq!(request(Name::PAssertedIdentity, b"P-Asserted-Identity"), Fate::ByTrust);
+        assert_eq!(request(Name::PPreferredIdentity, b"P-Preferred-Identity"), Fate::EndHere);
+        assert_eq!(response(Name::PEarlyMedia, b"P-Early-Media"), Fate::ByTrust);
         assert_eq!(response(Name::RetryAfter, b"Retry-After"), Fate::EndHere);
         assert_eq!(response(Name::Server, b"Server"), Fate::Pass);
     }

@@ -12,11 +12,13 @@
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
 //! - `recover`: what the journal says of a call of an earlier life; `resume`: how that goes on or ends,
 //!   `revive`: what of it is put back.
-//! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs.
+//! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs. `following`: a
+//!   target's 3xx.
 //!   `transfer`: REFER.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
 //! - `auth`, `digest`: credentials toward a target.
-//! - `headers`: what passes from one side to the other. `capabilities`: what each hears of the
+//! - `headers`: what passes from one side to the other, `passage`: by trust and the peers' rules.
+//!   `privacy`: what is kept from whom. `history`: whom a call was for before. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
 //!   `target`: the way to a peer. `dead`: targets that did not answer lately. `ladder`: a message as a line of the trace.
 
@@ -37,17 +39,21 @@ mod early;
 mod ending;
 pub mod events;
 pub mod facts;
+mod following;
 mod fork;
 mod gateways;
 pub mod generator;
 pub mod headers;
+pub mod history;
 pub mod instructions;
 mod ladder;
 mod leg_events;
 mod liveness;
 pub mod mint;
 pub mod outcome;
+mod passage;
 pub mod phrases;
+pub mod privacy;
 pub mod program;
 pub mod record;
 pub mod recover;

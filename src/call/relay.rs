@@ -4,6 +4,7 @@
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::outcome::HangupSource;
+use crate::call::passage::{self, Passage};
 use crate::call::reliable::Source;
 use crate::call::session;
 use crate::call::state::{Call, Relay, Side};
@@ -207,7 +208,7 @@ impl Call {
         let credentials = self.dialog_credentials(desk, (pair, far), method);
         let branch = desk.mint_branch(self.shard);
         let far_cseq = self.pairs[pair].dialog_mut(far).next_cseq();
-        let (known, trusted) = (self.flow.local, self.trusted(pair, far));
+        let known = self.flow.local;
         let dialog = self.pairs[pair].dialog(far);
         let mut paper = std::mem::take(&mut desk.paper);
         let parts = compose::InDialog { method, dialog, branch, known, cseq: far_cseq };
@@ -221,7 +222,8 @@ impl Call {
             writer.begin(Name::RAck).number(of.rseq.into()).bytes(b" ").number(of.cseq.into());
             writer.bytes(b" INVITE").end();
         }
-        compose::request_headers(&mut writer, request, trusted, if invite { RELIABLY } else { &[] });
+        let without = if invite { RELIABLY } else { &[] };
+        passage::request_headers(&mut writer, request, &self.passage(pair, far, request), without);
         let insert = self.session.as_ref().map(|session| session.interval);
         let session = if refreshes { session::ask(&mut writer, request, insert, 0) } else { None };
         writer.body(request.body());
@@ -314,10 +316,17 @@ impl Call {
         (side == Side::B).then(|| self.legs[self.pairs[pair].leg].sid)
     }
 
-    /// Whether identity headers pass toward this side of a pair. Toward an emergency gateway all do.
-    pub(super) fn trusted(&self, pair: usize, toward: Side) -> bool {
-        let helps = self.emergency.is_some() && toward == Side::B;
-        helps || (self.trunk.trusted && self.legs[self.pairs[pair].leg].trusted)
+    /// The way of a message toward this side of a pair.
+    pub(super) fn passage(&self, pair: usize, toward: Side, message: &Message<'_>) -> Passage<'_> {
+        self.passage_of(self.pairs[pair].leg, toward, message)
+    }
+
+    /// The way of a message of a leg, or toward it.
+    pub(super) fn passage_of(&self, leg: usize, toward: Side, message: &Message<'_>) -> Passage<'_> {
+        let leg = &self.legs[leg];
+        let helps = self.emergency.is_some();
+        let target = passage::Target { trusted: leg.trusted, rules: &leg.rules, helps };
+        Passage::new(&self.trunk, target, toward, message)
     }
 
     /// A side no longer answers, or no longer knows the dialog: both legs end. An early dialog, or

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::call::compose;
 use crate::call::desk::Desk;
+use crate::call::passage;
 use crate::call::session;
 use crate::call::state::{Call, Relay, Side};
 use crate::sip::{Message, Method, Name};
@@ -72,7 +73,8 @@ impl Call {
             let dialog = self.pairs[relay.pair].dialog(relay.from);
             compose::contact(&mut writer, &desk.config, &dialog.flow, self.flow.local, dialog.is_sips());
         }
-        compose::response_headers(&mut writer, response, self.trusted(relay.pair, relay.from));
+        let passage = self.passage(relay.pair, relay.from, response);
+        passage::response_headers(&mut writer, response, &passage);
         if relay.refreshes && (200..300).contains(&code) {
             session::tell(&mut writer, &request, session::agreed(&request, relay.session, response));
         }

@@ -9,6 +9,7 @@ use crate::call::auth::Auth;
 use crate::call::desk::CallKey;
 use crate::call::dialling::Host;
 use crate::call::facts::CallFacts;
+use crate::call::history::{self, Origin};
 use crate::call::instructions::{Credentials, Dial, NounCallback};
 use crate::call::mint::{Branch, Chain, Tag};
 use crate::call::program::{Failure, Program};
@@ -19,7 +20,7 @@ use crate::call::transfer::{Joined, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
-use crate::routing::model::{Gateway, Trunk};
+use crate::routing::model::{Follow, ForwardedAs, Gateway, HeaderRules, Trunk};
 use crate::sip::{Kept, Uri};
 use crate::time::Instant;
 use crate::timers::TimerId;
@@ -156,6 +157,8 @@ pub(super) struct Fork {
     pub resolving: Option<AskId>,
     /// The leg that is ringing.
     pub leg: Option<usize>,
+    /// The addresses it had so far, where it is redirected: none is tried twice.
+    pub tried: Vec<Box<[u8]>>,
 }
 
 impl Fork {
@@ -173,6 +176,11 @@ impl Fork {
     pub const fn is_over(&self) -> bool {
         self.leg.is_none() && self.resolving.is_none()
     }
+
+    /// What is tried next is a Contact of a 3xx: it is tried whatever the one before it said.
+    pub fn is_redirected(&self) -> bool {
+        self.more.front().is_some_and(|(plan, _)| plan.depth > 0)
+    }
 }
 
 /// A noun made ready to be invited.
@@ -186,6 +194,15 @@ pub(super) struct Plan {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Identity headers may be told.
     pub trusted: bool,
+    /// Its gateway's header rules.
+    pub rules: HeaderRules,
+    /// How it hears that the call was for another number first.
+    pub told: ForwardedAs,
+    /// Which Contacts of its 3xx are followed, and how many redirections led to it.
+    pub follow: Follow,
+    pub depth: u8,
+    /// How we came to it.
+    pub origin: Origin,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
     /// The noun's text: `To` of the leg.
@@ -226,6 +243,11 @@ pub(super) struct Leg {
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
     pub trusted: bool,
+    /// Its gateway's header rules.
+    pub rules: HeaderRules,
+    /// How we came to it, and its final response where one came or stood for it (0: none).
+    pub origin: Origin,
+    pub ended: u16,
     /// Rings until then without another word.
     pub timer_c: Option<TimerId>,
     /// The session interval its INVITE asked for, and the shortest it takes, in seconds.
@@ -241,6 +263,13 @@ pub(super) struct Leg {
     pub auth: Option<Box<Auth>>,
     /// 2xx of this INVITE that lost.
     pub losers: Vec<Loser>,
+}
+
+impl Leg {
+    /// As its History-Info entry shows it.
+    pub fn step(&self) -> history::Step<'_> {
+        history::Step { uri: &self.request_uri, origin: self.origin, code: self.ended }
+    }
 }
 
 /// A 2xx that lost: its tag, the ACK that its repetitions get again, and the dialog its BYE goes in.

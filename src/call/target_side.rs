@@ -238,6 +238,11 @@ impl Call {
         if matches!(code, 401 | 407) && self.authenticate(desk, leg, response) {
             return;
         }
+        self.legs[leg].ended = code;
+        if self.follow(desk, leg, code, response) {
+            let failure = Failure { status: code, reason: Reason::TargetRefused };
+            return self.leg_failed(desk, leg, failure, true);
+        }
         let told = self.invite.as_ref().map(|kept| capabilities::refusal(code, response, &kept.message()));
         let status = toward_caller(told.as_ref().map_or(code, |(status, _)| *status));
         self.legs[leg].refusal = told;
@@ -264,7 +269,9 @@ impl Call {
         if was != LegState::Ringing {
             return;
         }
-        let sid = self.legs[leg].sid;
+        let of = &mut self.legs[leg];
+        of.ended = if of.ended == 0 { failure.status } else { of.ended };
+        let sid = of.sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: failure.status }, None);
         // Who rang is the one that was meant: its refusal is the noun's.
         let elsewhere = elsewhere && (!self.legs[leg].progressed || self.emergency.is_some());

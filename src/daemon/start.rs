@@ -45,12 +45,13 @@ use crate::engine::door::Recovered;
 use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError, Replay};
 use crate::net::{
-    BadListener, BindError, Bound, ConnectionLimits, Connections, Owner, ShardSockets, SourceWord,
-    StreamLimits, Tls, TlsError, bind_all,
+    BadListener, BindError, Bound, ConnectionLimits, Connections, FollowWord, Owner, ShardSockets,
+    SourceWord, StreamLimits, Tls, TlsError, bind_all,
 };
 use crate::outbound::{self, AllowPrivate, Client, Providers, SetupError, Urls};
 use crate::routing::Directory;
 use crate::routing::limits::Limits;
+use crate::routing::model::Follow;
 use crate::store::{SecretError, Store, StoreError, random_id};
 use crate::telemetry::{Calls, Health, Metrics};
 use crate::webhook;
@@ -401,9 +402,15 @@ fn engine_config(
         SourceWord::Drop => UnknownSource::Drop,
         SourceWord::DefaultOrganization => UnknownSource::DefaultOrganization,
     };
+    let follow_redirects = match sip.follow_redirects {
+        FollowWord::No => Follow::No,
+        FollowWord::Known => Follow::Known,
+        FollowWord::Any => Follow::Any,
+    };
     Ok(EngineConfig {
         listeners: for_engine(bound)?,
         unknown_source,
+        follow_redirects,
         timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
         first_response: Duration::from_millis(sip.first_response_ms),
         dead_target: Duration::from_secs(sip.dead_target_seconds),

@@ -338,5 +338,6 @@ pub(super) fn stand_in() -> Arc<Trunk> {
         max_calls_per_second: None,
         limit_code: 486,
         webhook_failure_status: None,
+        header_rules: Default::default(),
     })
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::facts::CallFacts;
+use crate::call::history::{self, Diverted};
+use crate::call::privacy::Privacy;
 use crate::ids::{AccountSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
 use crate::routing::model::{CallerFrom, Trunk, VoiceProfile};
 use crate::sip::{Message, Name, NameAddr, Uri};
@@ -62,27 +64,12 @@ fn caller(message: &Message<'_>, trunk: Option<&Trunk>) -> (Arc<str>, Arc<str>) 
         CallerFrom::RemotePartyId => message.addresses(Name::RemotePartyId).next(),
     };
     let shown = asserted.unwrap_or(from);
-    let withheld = message.lists_privacy() || is_anonymous(&shown);
+    let withheld = Privacy::of(message).withholds_caller() || is_anonymous(&shown);
     if withheld {
         return ("anonymous".into(), "".into());
     }
     let number = shown.parsed_uri().map_or_else(|| "".into(), |uri| user(&uri));
     (number, text(&shown.display_text()))
-}
-
-/// Whether a Privacy header asks for `id` (RFC 3323, RFC 3325 9.3).
-trait Privacy {
-    fn lists_privacy(&self) -> bool;
-}
-
-impl Privacy for Message<'_> {
-    fn lists_privacy(&self) -> bool {
-        let of = |value: &[u8]| {
-            let mut parts = value.split(|&byte| byte == b';').map(crate::sip::trim);
-            parts.any(|part| part.eq_ignore_ascii_case(b"id") || part.eq_ignore_ascii_case(b"user"))
-        };
-        self.values(Name::Privacy).any(of)
-    }
 }
 
 fn is_anonymous(address: &NameAddr<'_>) -> bool {
@@ -91,16 +78,13 @@ fn is_anonymous(address: &NameAddr<'_>) -> bool {
     uri.host.eq_ignore_ascii_case(b"anonymous.invalid") || user.eq_ignore_ascii_case(b"anonymous")
 }
 
-/// The topmost Diversion, else the first of several History-Info entries.
+/// Who diverted the call last; `anonymous` where that one keeps it private.
 fn forwarded_from(message: &Message<'_>) -> Arc<str> {
-    let diversion = message.addresses(Name::Diversion).next();
-    let history = || {
-        let mut entries = message.addresses(Name::HistoryInfo);
-        let first = entries.next();
-        entries.next().and(first)
-    };
-    let uri = diversion.or_else(history).and_then(|address| address.parsed_uri());
-    uri.map_or_else(|| "".into(), |uri| user(&uri))
+    match history::diverted(message) {
+        Some(Diverted::By(uri)) => user(&uri),
+        Some(Diverted::Withheld) => "anonymous".into(),
+        None => "".into(),
+    }
 }
 
 /// `X-` headers and Diversion.

@@ -28,6 +28,9 @@ pub struct SipConfig {
     pub first_response_ms: u64,
     /// A target that was silent, unreachable or answered 503 is tried last for this many seconds; 0 as ever.
     pub dead_target_seconds: u64,
+    /// Which Contacts of a `<Sip>` or `<Client>` target's 3xx are followed: no, known (its own host, and the
+    /// organization's gateways) or any. A gateway says it for itself (`follow_redirects`).
+    pub follow_redirects: FollowWord,
     /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never. A side that does
     /// not answer, or cannot be reached at two looks in a row, ends its call.
     pub liveness_seconds: u64,
@@ -74,6 +77,7 @@ impl Default for SipConfig {
             t1_ms: 500,
             first_response_ms: 3000,
             dead_target_seconds: 30,
+            follow_redirects: FollowWord::default(),
             liveness_seconds: 900,
             session_expires_seconds: 1800,
             tcp_idle_seconds: 120,
@@ -92,6 +96,19 @@ impl Default for SipConfig {
             tls_handshake_ms: 5000,
         }
     }
+}
+
+/// `sip.follow-redirects`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FollowWord {
+    /// A 3xx is a refusal.
+    #[default]
+    No,
+    /// To the host that answered, and to the organization's gateways.
+    Known,
+    /// Wherever it says.
+    Any,
 }
 
 /// One `[[sip.listener]]`.

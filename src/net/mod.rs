@@ -22,7 +22,7 @@ mod tls;
 mod udp;
 
 pub use address::{BadListener, ListenerSpec};
-pub use config::{ListenerTable, Planned, SipConfig, SourceWord};
+pub use config::{FollowWord, ListenerTable, Planned, SipConfig, SourceWord};
 pub use connections::{Arrival, ConnectionLimits, Connections, Delivery, Owner};
 pub use keepalive::is_keepalive;
 pub use listener::{BindError, Bound, ShardSockets, bind_all};

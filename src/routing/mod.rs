@@ -8,6 +8,7 @@
 //! - `table`, `side`, `slab`, `profiles`, `mains`, `frame`: what it is made of.
 //! - `pattern`: one pattern. `patterns`, `trie`: those of an organization, indexed. `lint`: what looks
 //!   wrong among them, judged by `samples`.
+//! - `peer_policy`: header rules of trunks and gateways, and what else is done as one of them wants.
 //! - `text`: a short text held inline.
 
 pub mod decide;
@@ -22,6 +23,7 @@ mod mains;
 pub mod model;
 pub mod pattern;
 pub mod patterns;
+pub mod peer_policy;
 mod profiles;
 mod samples;
 mod side;

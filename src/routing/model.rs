@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::flow::Transport;
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 
+pub use super::peer_policy::{Follow, ForwardedAs, HeaderAction, HeaderRule, HeaderRules, Way};
+
 /// How an organization's patterns are matched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MatchMode {
@@ -340,6 +342,8 @@ pub struct Trunk {
     pub limit_code: u16,
     /// The answer when no URL gave a document; overrides 500, 404 and the static target.
     pub webhook_failure_status: Option<u16>,
+    /// What of headers is passed, dropped and set in what it sends and is sent.
+    pub header_rules: HeaderRules,
 }
 
 /// Where `<Number>` and emergency calls leave.
@@ -377,6 +381,12 @@ pub struct Gateway {
     pub media: bool,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
+    /// What of headers is passed, dropped and set in what it is sent and sends.
+    pub header_rules: HeaderRules,
+    /// Which Contacts of its 3xx are followed.
+    pub follow_redirects: Follow,
+    /// How it hears that a call was for another number first.
+    pub forwarded_as: ForwardedAs,
 }
 
 impl Gateway {
@@ -400,6 +410,9 @@ impl Gateway {
             group: DEFAULT_GROUP.into(),
             media: false,
             credentials: None,
+            header_rules: HeaderRules::default(),
+            follow_redirects: Follow::No,
+            forwarded_as: ForwardedAs::None,
         }
     }
 }

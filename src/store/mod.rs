@@ -4,7 +4,7 @@
 //! PostgreSQL both are groups of tables of one database. Every statement is written once.
 //!
 //! - `sql`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
-//! - `column`, `words`, `table`: how values stand in columns, and what a table is.
+//! - `column`, `words`, `header_rules`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
@@ -25,6 +25,7 @@ mod column;
 mod config;
 mod entity;
 mod error;
+mod header_rules;
 mod idempotency;
 mod inventory;
 mod keys;
@@ -56,6 +57,7 @@ pub use column::Word;
 pub use config::{RetentionSection, SecretsSection, StoreSection};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
+pub use header_rules::header_rules;
 pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret};
 pub use lists::{Listed, Named, Naming, Page};

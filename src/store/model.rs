@@ -111,6 +111,7 @@ pub(crate) fn trunk(row: TrunkRow) -> Trunk {
         max_calls_per_second: row.max_calls_per_second,
         limit_code: row.limit_code,
         webhook_failure_status: row.webhook_failure_status,
+        header_rules: row.header_rules,
     }
 }
 
@@ -140,6 +141,9 @@ pub(crate) fn gateway(row: GatewayRow, vault: &Vault) -> Result<Gateway, BadRow>
         group: row.group_name.into(),
         media: row.media,
         credentials: credentials.map(Arc::new),
+        header_rules: row.header_rules,
+        follow_redirects: row.follow_redirects,
+        forwarded_as: row.forwarded_as,
     })
 }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::flow::Transport;
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::routing::model::{
-    CallerFrom, CallerIdFormat, DEFAULT_GROUP, DialledFrom, MatchMode, Method, Nat, NumberProfile,
-    NumberRule, Prefix, Status, TrunkMode,
+    CallerFrom, CallerIdFormat, DEFAULT_GROUP, DialledFrom, Follow, ForwardedAs, HeaderRules, MatchMode,
+    Method, Nat, NumberProfile, NumberRule, Prefix, Status, TrunkMode,
 };
 use crate::store::secrets::Sealed;
 use crate::store::table::table;
@@ -294,10 +294,12 @@ table! {
         28 limit_code: u16,
         /// The answer when no URL gave a document.
         29 webhook_failure_status: Option<u16>,
+        /// JSON: what of headers is passed, dropped and set.
+        30 header_rules: HeaderRules,
         /// When it was made.
-        30 created_at: Timestamp,
+        31 created_at: Timestamp,
         /// When it was last changed.
-        31 updated_at: Timestamp,
+        32 updated_at: Timestamp,
     }
 }
 
@@ -340,10 +342,16 @@ table! {
         17 password: Option<Sealed>,
         /// The only realm they are for; NULL: the first it names.
         18 realm: Option<String>,
+        /// JSON: what of headers is passed, dropped and set.
+        19 header_rules: HeaderRules,
+        /// `no`, `known` or `any`.
+        20 follow_redirects: Follow,
+        /// `none`, `diversion` or `history-info`.
+        21 forwarded_as: ForwardedAs,
         /// When it was made.
-        19 created_at: Timestamp,
+        22 created_at: Timestamp,
         /// When it was last changed.
-        20 updated_at: Timestamp,
+        23 updated_at: Timestamp,
     }
 }
 
@@ -572,6 +580,7 @@ impl TrunkRow {
             max_calls_per_second: None,
             limit_code: 486,
             webhook_failure_status: None,
+            header_rules: HeaderRules::default(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -601,6 +610,9 @@ impl GatewayRow {
             username: None,
             password: None,
             realm: None,
+            header_rules: HeaderRules::default(),
+            follow_redirects: Follow::No,
+            forwarded_as: ForwardedAs::None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

@@ -14,7 +14,8 @@ use crate::ids::{
 };
 use crate::reason::Reason;
 use crate::routing::model::{
-    CallerFrom, CallerIdFormat, DialledFrom, MatchMode, Method, Nat, NumberRule, Prefix, Status, TrunkMode,
+    CallerFrom, CallerIdFormat, DialledFrom, Follow, ForwardedAs, MatchMode, Method, Nat, NumberRule, Prefix,
+    Status, TrunkMode,
 };
 use crate::store::column::Word;
 use crate::store::inventory::NumberKind;
@@ -46,6 +47,9 @@ words! {
         From = "from", PAssertedIdentity = "p-asserted-identity", RemotePartyId = "remote-party-id";
     Nat, "auto, on or off": Auto = "auto", On = "on", Off = "off";
     TrunkMode, "call or redirect": Call = "call", Redirect = "redirect";
+    Follow, "no, known or any": No = "no", Known = "known", Any = "any";
+    ForwardedAs, "none, diversion or history-info":
+        None = "none", Diversion = "diversion", HistoryInfo = "history-info";
     Transport, "udp, tcp or tls": Udp = "udp", Tcp = "tcp", Tls = "tls";
     CallerIdFormat, "+e164, e164 or national": PlusE164 = "+e164", E164 = "e164", National = "national";
     Role, "super-admin, admin or developer":

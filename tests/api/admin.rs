@@ -20,6 +20,7 @@ crate::on_both_servers!(
     trunks_come_and_go,
     gateways_come_and_go,
     a_gateways_password_is_sealed_and_never_shown,
+    header_rules_name_what_they_may_not,
     numbers_of_any_account,
     a_write_becomes_live,
     explain_says_who_won,
@@ -129,6 +130,37 @@ async fn a_gateways_password_is_sealed_and_never_shown(api: Api) {
     );
     let changed = api.json(Method::PATCH, path, json!({"username": "", "password": "", "realm": ""})).await;
     assert_eq!(changed.expect(200).json()["password"], json!(null));
+}
+
+async fn header_rules_name_what_they_may_not(api: Api) {
+    let rules = json!([{"header": "X-Site", "direction": "out", "action": "set", "value": "7"}]);
+    let body = json!({"name": "out", "host": "198.51.100.20", "header_rules": rules,
+        "follow_redirects": "known", "forwarded_as": "diversion"});
+    let made = api.json(Method::POST, "/admin/v1/gateways", body).await.expect(201).json();
+    assert_eq!(made["header_rules"], rules);
+    assert_eq!((&made["follow_redirects"], &made["forwarded_as"]), (&json!("known"), &json!("diversion")));
+    api.catch_up().await;
+    assert_eq!(api.handles.directory.load().gateways()[0].header_rules.as_slice().len(), 1);
+    let rule = |header: &str, value: &str| json!([{"header": header, "direction": "in", "action": "set", "value": value}]);
+    // As the command line gives them.
+    let text =
+        json!({"name": "in", "sources": "192.0.2.1", "header_rules": rule("Subject", "x").to_string()});
+    api.json(Method::POST, "/admin/v1/trunks", text).await.expect(201);
+    for (rules, expected) in [
+        (rule("Via", "x"), "header_rules has a rule that may not be used: Via belongs to the dialog"),
+        (rule("m", "x"), "header_rules has a rule that may not be used: m belongs to the dialog"),
+        (rule("X-A", "a\r\nVia: b"), "header_rules has a rule that may not be used: the value of X-A"),
+        (json!([{"header": "X-A", "action": "drop"}]), "header_rules is no list of rules"),
+        (json!({"header": "X-A"}), "header_rules is "),
+    ] {
+        for path in ["/admin/v1/trunks/in", "/admin/v1/gateways/out"] {
+            let error =
+                api.json(Method::PATCH, path, json!({"header_rules": rules})).await.expect(400).json();
+            assert!(error["message"].as_str().unwrap().starts_with(expected), "{error}");
+        }
+    }
+    let cleared = api.json(Method::PATCH, "/admin/v1/gateways/out", json!({"header_rules": []})).await;
+    assert_eq!(cleared.expect(200).json()["header_rules"], json!([]));
 }
 
 async fn numbers_of_any_account(api: Api) {

@@ -46,8 +46,8 @@ dialogues! {
     capabilities
     dial_durations
     dial_timeout
-    digest_invite
     digest_inside
+    digest_invite
     digest_loser
     digest_refused
     early_bye_of_target
@@ -57,6 +57,13 @@ dialogues! {
     emergency_gateways
     emergency_identity
     emergency_service
+    follow_302
+    follow_302_answered
+    follow_302_by_gateway
+    follow_302_in_fork
+    follow_302_known
+    follow_302_loop
+    follow_302_silent
     force_rport
     fork_bad_nouns
     fork_best_response
@@ -77,13 +84,16 @@ dialogues! {
     gateway_groups
     hangup_from_outside
     hangup_while_held
+    header_rules
+    header_rules_of_noun
     held_bye_meets_bye
+    history_info
     hold_and_resume
     hold_bye_until_ack
     hops_inside_dialog
+    identity_of_targets
     in_dialog_notify
     in_dialog_requests
-    identity_of_targets
     invite_expires
     ipv6
     large_invite
@@ -93,10 +103,10 @@ dialogues! {
     loser_after_prack
     lost_ack
     merged_invite
+    merged_late
     message
     message_refused
     message_tcp
-    merged_late
     name_not_found_inside_dialog
     names_inside_dialogs
     nat_auto_private
@@ -120,6 +130,9 @@ dialogues! {
     prack_never
     prack_required
     prack_single_early_dialog
+    privacy_of_untrusted_trunk
+    privacy_trusted
+    privacy_untrusted
     private_contact
     record_route
     redirect_mode
@@ -162,9 +175,9 @@ dialogues! {
     strict_route_of_target
     target_302
     target_407
-    target_facts
     target_503
     target_dead
+    target_facts
     target_rang_then_503
     target_srv
     targets_of_many
@@ -175,6 +188,8 @@ dialogues! {
     tcp_response_not_sent
     time_limit
     timer_c
+    told_of_diversion
+    told_of_history
     two_successes
     unknown_source
     unknown_source_by_default

@@ -231,6 +231,16 @@ impl World {
                 "gateway" => self.gateways.push(Arc::new(gateway(value, self.gateways.len()))),
                 "group" => self.group = Some(value.into()),
                 "main" => self.main = Some(value.into()),
+                // Of the gateway named last.
+                "gateway-trusted" => self.last_gateway().trusted = on(value),
+                "gateway-follow" => self.last_gateway().follow_redirects = follow(value),
+                "gateway-rules" => self.last_gateway().header_rules = rules(value),
+                "told" => {
+                    self.last_gateway().forwarded_as =
+                        if value == "diversion" { ForwardedAs::Diversion } else { ForwardedAs::HistoryInfo }
+                }
+                "follow" => self.config.follow_redirects = follow(value),
+                "rules" => self.trunk.header_rules = rules(value),
                 "advertise" => {
                     for listener in &mut self.config.listeners {
                         listener.advertise = Some((value.into(), 5060));
@@ -245,6 +255,10 @@ impl World {
                 other => panic!("no setting: {other}"),
             }
         }
+    }
+
+    fn last_gateway(&mut self) -> &mut Gateway {
+        Arc::make_mut(self.gateways.last_mut().expect("a gateway comes first"))
     }
 
     fn directory(&self) -> Directory {
@@ -490,7 +504,14 @@ impl World {
     fn expect_ask(&mut self, words: &[String]) {
         let ask = self.asks.pop_front().expect("an ask");
         match (&ask.question, words[0].as_str()) {
-            (Question::Webhook(question), "voice") => assert_eq!(question.purpose, Purpose::Voice),
+            (Question::Webhook(question), "voice") => {
+                assert_eq!(question.purpose, Purpose::Voice);
+                for (name, is) in
+                    [("from", &question.facts.from), ("forwarded", &question.facts.forwarded_from)]
+                {
+                    assert_eq!(option(words, name).unwrap_or(is), &**is, "{name}");
+                }
+            }
             (Question::Webhook(question), "message") => {
                 let Purpose::Message(text, hook) = &question.purpose else {
                     panic!("{:?}", question.purpose)
@@ -728,6 +749,31 @@ fn noun(word: &str, words: &[String]) -> Option<Noun> {
     })
 }
 
+fn follow(word: &str) -> Follow {
+    match word {
+        "known" => Follow::Known,
+        "any" => Follow::Any,
+        _ => Follow::No,
+    }
+}
+
+/// `in:drop:Subject,out:set:X-Site:7`.
+fn rules(text: &str) -> HeaderRules {
+    let rule = |text: &str| {
+        let parts: Vec<&str> = text.split(':').collect();
+        let way = if parts[0] == "in" { Way::In } else { Way::Out };
+        let action = match parts[1] {
+            "pass" => HeaderAction::Pass,
+            "drop" => HeaderAction::Drop,
+            _ => HeaderAction::Set(parts[3].into()),
+        };
+        HeaderRule::new(parts[2], way, action)
+    };
+    let rules = HeaderRules::new(text.split(',').map(rule).collect());
+    rules.check().expect("rules that may be used");
+    rules
+}
+
 fn hook(url: &str) -> Hook {
     Hook { url: url.into(), method: Method::Post }
 }
@@ -801,5 +847,6 @@ fn trunk() -> Trunk {
         max_calls_per_second: None,
         limit_code: 486,
         webhook_failure_status: None,
+        header_rules: HeaderRules::default(),
     }
 }

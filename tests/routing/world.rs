@@ -103,6 +103,7 @@ pub fn trunk() -> Trunk {
         max_calls_per_second: None,
         limit_code: 486,
         webhook_failure_status: None,
+        header_rules: HeaderRules::default(),
     }
 }
 

@@ -104,5 +104,6 @@ fn trunk() -> Trunk {
         max_calls_per_second: None,
         limit_code: 486,
         webhook_failure_status: None,
+        header_rules: Default::default(),
     }
 }

@@ -83,5 +83,5 @@ fn a_call_whose_both_ends_vanish_ends() {
     uas.success();
     assert_eq!(ended(&app), "completed");
     let last = app.told().pop().expect("told");
-    assert_eq!(last.get("ReasonCode"), "peer-lost");
+    assert_eq!(last.get("ReasonCode"), "peer_lost");
 }

@@ -12,9 +12,11 @@ use crate::api::restcomm::params::shown;
 use crate::flow::Transport;
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::routing::model::{
-    CallerFrom, CallerIdFormat, DialledFrom, MatchMode, Method, Nat, NumberRule, Prefix, Status, TrunkMode,
+    CallerFrom, CallerIdFormat, DialledFrom, Follow, ForwardedAs, HeaderRules, MatchMode, Method, Nat,
+    NumberRule, Prefix, Status, TrunkMode,
 };
-use crate::store::{NumberState, Role, Sealed, Word};
+use crate::routing::peer_policy::MOST_RULES;
+use crate::store::{NumberState, Role, Sealed, Word, header_rules};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -200,7 +202,20 @@ macro_rules! words {
     )*};
 }
 
-words!(CallerFrom, CallerIdFormat, MatchMode, Method, Nat, NumberState, Role, Status, Transport, TrunkMode);
+words!(
+    CallerFrom,
+    CallerIdFormat,
+    Follow,
+    ForwardedAs,
+    MatchMode,
+    Method,
+    Nat,
+    NumberState,
+    Role,
+    Status,
+    Transport,
+    TrunkMode
+);
 
 impl Cell for DialledFrom {
     fn printed() -> Value {
@@ -290,6 +305,38 @@ impl Cell for Vec<NumberRule> {
             _ => None,
         };
         read.map_or_else(|| not(name, value, Self::EXPECTED), Ok)
+    }
+}
+
+impl Cell for HeaderRules {
+    fn printed() -> Value {
+        let rule = json!({
+            "type": "object",
+            "properties": {
+                "header": { "type": "string" }, "direction": { "enum": ["in", "out"] },
+                "action": { "enum": ["pass", "drop", "set"] }, "value": { "type": "string" },
+            },
+            "required": ["header", "direction", "action"],
+            "additionalProperties": false,
+        });
+        json!({ "type": "array", "items": rule, "maxItems": MOST_RULES })
+    }
+
+    fn taken() -> Value {
+        json!({ "anyOf": [Self::printed(), { "type": "string", "contentMediaType": "application/json" }] })
+    }
+
+    fn print(&self) -> Value {
+        serde_json::from_str(&self.word()).unwrap_or(Value::Null)
+    }
+
+    fn read(name: &str, value: &Value) -> Result<Self> {
+        let text = match value {
+            Value::Array(_) => value.to_string(),
+            Value::String(text) => text.clone(),
+            _ => return not(name, value, Self::EXPECTED),
+        };
+        header_rules(&text).map_err(|why| ApiError::bad(format!("{name} {why}")))
     }
 }
 

@@ -14,7 +14,8 @@ columns! { TrunkRow:
     name, status, organization_sid = organization_id, sources, listener, source_port, request_host, tgrp,
     trunk_context, tls_name, dialled_from, caller_from, country_code, international_prefix, national_prefix,
     number_rules, short_codes, mode, ring_at_once, single_early_dialog, force_rport, nat, trusted,
-    emergency_numbers, max_calls, max_calls_per_second, limit_code, webhook_failure_status;
+    emergency_numbers, max_calls, max_calls_per_second, limit_code, webhook_failure_status,
+    header_rules;
     created = created_at, updated = updated_at
 }
 
@@ -25,7 +26,8 @@ impl Resource for GatewayRow {
 columns! { GatewayRow:
     sid = id;
     name, status, organization_sid = organization_id, host, port, transport, emergency, trusted,
-    caller_id_format, own_caller_id, priority, weight, group_name, media, username, password, realm;
+    caller_id_format, own_caller_id, priority, weight, group_name, media, username, password, realm,
+    header_rules, follow_redirects, forwarded_as;
     created = created_at, updated = updated_at
 }
 

@@ -90,6 +90,7 @@ impl Call {
             branch: Some(branch),
             request_uri: plan.request_uri.clone(),
             trusted: plan.trusted,
+            rules: plan.rules.clone(),
             told: leg_events::facts(plan, sid, &shown),
             ..Leg::blank(sid, tag, flow)
         });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::outcome::CallStatus;
+use crate::call::passage;
 use crate::call::record::Change;
 use crate::call::state::{Call, LegState, Pair, Side, StoredAck};
 use crate::call::target;
@@ -54,7 +55,7 @@ impl Call {
         writer.numeric(Name::MaxForwards, 70);
         compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         writer.header(Name::Allow, &[compose::ALLOW]);
-        compose::body_headers(&mut writer, response);
+        passage::body_headers(&mut writer, response);
         writer.body(response.body());
         let flow = dialog.flow;
         desk.paper = paper;
@@ -134,7 +135,7 @@ impl Call {
         let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
         writer.numeric(Name::MaxForwards, 70);
-        compose::body_headers(&mut writer, answer);
+        passage::body_headers(&mut writer, answer);
         writer.body(answer.body());
         let flow = dialog.flow;
         desk.paper = paper;

@@ -262,6 +262,8 @@ CREATE TABLE trunks (
                 CONSTRAINT trunks_limit_code_is_a_final_failure CHECK (limit_code BETWEEN 400 AND 699),
     webhook_failure_status BIGINT
                 CONSTRAINT trunks_webhook_failure_status_is_a_final_failure CHECK (webhook_failure_status BETWEEN 400 AND 699),
+    header_rules TEXT NOT NULL DEFAULT '[]'
+                CONSTRAINT trunks_header_rules_is_a_json_list CHECK (header_rules LIKE '[%]'),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT trunks_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
@@ -298,6 +300,13 @@ CREATE TABLE gateways (
     username    TEXT CONSTRAINT gateways_username_is_not_empty CHECK (username <> ''),
     password    TEXT CONSTRAINT gateways_password_is_sealed_by_callgate CHECK (password LIKE 'v1.%'),
     realm       TEXT CONSTRAINT gateways_realm_is_not_empty CHECK (realm <> ''),
+    header_rules TEXT NOT NULL DEFAULT '[]'
+                CONSTRAINT gateways_header_rules_is_a_json_list CHECK (header_rules LIKE '[%]'),
+    follow_redirects TEXT NOT NULL DEFAULT 'no'
+                CONSTRAINT gateways_follow_redirects_is_no_known_or_any CHECK (follow_redirects IN ('no', 'known', 'any')),
+    forwarded_as TEXT NOT NULL DEFAULT 'none'
+                CONSTRAINT gateways_forwarded_as_is_none_diversion_or_history_info
+                CHECK (forwarded_as IN ('none', 'diversion', 'history-info')),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT gateways_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
