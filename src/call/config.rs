@@ -35,6 +35,8 @@ pub struct EngineConfig {
     pub udp_size_limit: usize,
     /// `Server` and `User-Agent`.
     pub product: Arc<str>,
+    /// Wall time since 1970 of the engine's zero: what a CallSid begins with.
+    pub epoch: Duration,
     /// The key of the node's virtual shards, the same for all its engines.
     pub shard_key: ShardKey,
 }
@@ -100,6 +102,7 @@ impl Default for EngineConfig {
             ask_limit: Duration::from_secs(16),
             udp_size_limit: 1300,
             product: concat!("callgate/", env!("CARGO_PKG_VERSION")).into(),
+            epoch: Duration::ZERO,
             shard_key: ShardKey::default(),
         }
     }

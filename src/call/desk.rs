@@ -14,7 +14,7 @@ use crate::call::config::EngineConfig;
 use crate::call::dead::Dead;
 use crate::call::facts::CallFacts;
 use crate::call::generator::Generator;
-use crate::call::mint::{Branch, Tag};
+use crate::call::mint::{self, Branch, Tag};
 use crate::call::record::Record;
 use crate::call::trace::TraceItem;
 use crate::flow::{ConnectionId, Flow, Transport};
@@ -240,6 +240,12 @@ impl Desk {
         let tag = Tag::mint(shard, &mut self.generator);
         self.tags.insert(tag, call);
         tag
+    }
+
+    /// The sid of a call or a leg that begins now.
+    pub fn mint_sid(&mut self) -> CallSid {
+        let since = self.config.epoch + self.now.since(Instant::ZERO);
+        mint::call_sid(since, &mut self.generator)
     }
 
     /// A branch.

@@ -21,7 +21,6 @@ use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run, Side};
 use crate::call::target;
 use crate::call::trace::TraceItem;
 use crate::flow::{Destination, Transport};
-use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::routing::model::{ForwardedAs, Gateway};
 use crate::sip::{Message, Method, Uri, Writer};
@@ -125,7 +124,7 @@ impl Call {
         let near = &self.flow;
         let Some(mut flow) = target::flow_to(&desk.config, near, hop.transport, peer) else { return false };
         let open = plan.transport.is_none() && hop.transport == Transport::Udp;
-        let sid = CallSid(desk.generator.next_u128());
+        let sid = desk.mint_sid();
         let tag = desk.mint_tag(self.shard, self.key);
         let call_id: Arc<[u8]> =
             self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();

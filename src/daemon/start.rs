@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -200,7 +200,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let allowance = webhook::Allowance::from(config.webhook.budget());
     let heritage = Heritage {
         clock,
-        engine: Arc::new(engine_config(config, &bound, key, sockets.len())?),
+        engine: Arc::new(engine_config(config, &bound, &clock, key, sockets.len())?),
         admission: Limits::default(),
         directory: directory.clone(),
         calls: calls.clone(),
@@ -393,6 +393,7 @@ async fn bind_http(config: &Config) -> Result<TcpListener, StartError> {
 fn engine_config(
     config: &Config,
     bound: &[Bound],
+    clock: &Clock,
     shard_key: ShardKey,
     shards: usize,
 ) -> Result<EngineConfig, BadAdvertise> {
@@ -418,6 +419,7 @@ fn engine_config(
         session_expires: sip.session_expires_seconds,
         max_calls: config.limits.per_shard(shards),
         udp_size_limit: sip.udp_size_limit,
+        epoch: clock.origin_wall().duration_since(UNIX_EPOCH).unwrap_or_default(),
         shard_key,
         ..EngineConfig::default()
     })

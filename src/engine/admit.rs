@@ -15,7 +15,7 @@ use crate::engine::config::UnknownSource;
 use crate::engine::core::Engine;
 use crate::engine::facts::{self, Found};
 use crate::flow::{Flow, Transport};
-use crate::ids::{AccountSid, CallSid, OrganizationSid};
+use crate::ids::{AccountSid, OrganizationSid};
 use crate::reason::Reason;
 use crate::routing::decide::{Decision, Inbound, decide};
 use crate::routing::limits::Permit;
@@ -182,7 +182,7 @@ impl Engine {
                         .into();
                 let base = chosen.organization.base_url.clone();
                 let found = Found {
-                    call: CallSid(self.desk.generator.next_u128()),
+                    call: self.desk.mint_sid(),
                     account: chosen.account.sid,
                     organization: chosen.organization.sid,
                     number: Some(chosen.number.sid()),
@@ -272,7 +272,7 @@ impl Engine {
 
     fn emergency(&mut self, flow: &Flow, trunk: Option<&Trunk>, generation: u64, dialled: &str) -> Found {
         Found {
-            call: CallSid(self.desk.generator.next_u128()),
+            call: self.desk.mint_sid(),
             account: AccountSid(0),
             organization: trunk.and_then(|trunk| trunk.organization).unwrap_or(OrganizationSid(0)),
             number: None,

@@ -20,7 +20,6 @@ use crate::engine::config::UnknownSource;
 use crate::engine::core::Engine;
 use crate::engine::facts::{self, Found};
 use crate::flow::{Flow, Transport};
-use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::routing::decide::{Inbound, decide_message};
 use crate::routing::limits::Permit;
@@ -143,7 +142,7 @@ impl Engine {
         let permit = self.limits.admit(self.desk.now, trunk, chosen.account).map_err(limit)?;
         let base = chosen.organization.base_url.clone();
         let found = Found {
-            call: CallSid(self.desk.generator.next_u128()),
+            call: self.desk.mint_sid(),
             account: chosen.account.sid,
             organization: chosen.organization.sid,
             number: Some(chosen.number.sid()),

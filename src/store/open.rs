@@ -143,6 +143,13 @@ fn sqlite(path: &Path, config: &StoreConfig) -> Database {
     )
 }
 
+/// SQLite's page cache per connection, in KiB (negative) as its pragma has it: the upper levels of
+/// every index of some million rows.
+const CACHE: &str = "-16384";
+/// Pages in the write-ahead log before they are carried over: the end of an index is written to many
+/// times before it is.
+const CHECKPOINT: &str = "4096";
+
 /// NORMAL in WAL mode: a power cut may lose the last commits, never the file.
 pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -150,6 +157,8 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
+        .pragma("cache_size", CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
         .busy_timeout(PATIENCE)
         .row_buffer_size(1024)
 }
