@@ -27,7 +27,7 @@ fields! {
     Hook { url, method }
     VoiceProfile {
         voice, voice_fallback, status_callback, fallback_target, application, name_lookup, name_prefix,
-        sms, sms_fallback, sms_application, refer,
+        sms, sms_fallback, sms_application, refer, refer_application,
     }
     CallFacts {
         call, account, organization, number, number_text, trunk, profile, base_url, post_query_in_body, from,

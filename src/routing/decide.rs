@@ -7,7 +7,8 @@ use super::dialled::{Address, Dialled};
 use super::directory::NumberView;
 use super::forms::{FormKind, Forms};
 use super::model::{
-    Account, Application, DialledFrom, Gateway, NumberProfile, Organization, Status, Trunk, VoiceProfile,
+    Account, Application, DialledFrom, Gateway, Hook, NumberProfile, Organization, Status, Trunk,
+    VoiceProfile,
 };
 use super::patterns::Entry;
 use super::text::Text;
@@ -60,6 +61,8 @@ pub struct Chosen<'d> {
     pub organization: &'d Arc<Organization>,
     /// The application whose URLs come first, where there is one.
     pub application: Option<&'d Arc<Application>>,
+    /// The application whose `ReferUrl` comes before that one's, where there is one.
+    pub refer_application: Option<&'d Arc<Application>>,
     /// The user part that routing used: `To` for the application.
     pub dialled: Text,
     /// The form that led to the row.
@@ -72,17 +75,28 @@ impl Chosen<'_> {
     #[must_use]
     pub fn profile(&self) -> Arc<VoiceProfile> {
         let own = self.number.profile();
-        let Some(application) = self.application else { return Arc::clone(own) };
-        Arc::new(VoiceProfile {
-            voice: application.voice.clone().or_else(|| own.voice.clone()),
-            voice_fallback: application.voice_fallback.clone().or_else(|| own.voice_fallback.clone()),
-            status_callback: application.status_callback.clone().or_else(|| own.status_callback.clone()),
-            fallback_target: own.fallback_target.clone(),
-            application: Some(application.sid),
-            name_lookup: own.name_lookup || application.name_lookup,
-            refer: application.refer.clone().or_else(|| own.refer.clone()),
-            ..VoiceProfile::clone(own)
-        })
+        if self.application.is_none() && self.refer_application.is_none() {
+            return Arc::clone(own);
+        }
+        let mut profile = VoiceProfile { refer: self.refer(own), ..VoiceProfile::clone(own) };
+        if let Some(application) = self.application {
+            profile.voice = application.voice.clone().or(profile.voice);
+            profile.voice_fallback = application.voice_fallback.clone().or(profile.voice_fallback);
+            profile.status_callback = application.status_callback.clone().or(profile.status_callback);
+            profile.application = Some(application.sid);
+            profile.name_lookup |= application.name_lookup;
+        }
+        Arc::new(profile)
+    }
+
+    /// Who is asked about a REFER: the application that is named for it, then that of the call, then the number;
+    /// one that has a `RcmlUrl` alone is asked there.
+    fn refer(&self, own: &VoiceProfile) -> Option<Hook> {
+        let named = self.refer_application;
+        let of_calls = self.application.and_then(|application| application.refer.as_ref());
+        let asked = named.and_then(|application| application.refer.as_ref()).or(of_calls);
+        let asked = asked.or(own.refer.as_ref());
+        asked.or_else(|| named.and_then(|application| application.voice.as_ref())).cloned()
     }
 }
 
@@ -176,13 +190,15 @@ pub fn decide_message<'d>(
     let application = own.sms_application.and_then(|sid| directory.application(sid));
     let mut profile = VoiceProfile::clone(own);
     if let Some(application) = application {
-        profile.sms = application.sms.clone().or(profile.sms);
+        // One that has a `RcmlUrl` alone is asked there.
+        profile.sms = application.sms.clone().or(profile.sms).or_else(|| application.voice.clone());
         profile.sms_fallback = application.sms_fallback.clone().or(profile.sms_fallback);
     }
     if profile.sms.is_none() {
         return Err(Reason::NumberWithoutApplication);
     }
-    let chosen = Chosen { number, account, organization, application, dialled: dialled.number, form };
+    let (dialled, refer_application) = (dialled.number, None);
+    let chosen = Chosen { number, account, organization, application, refer_application, dialled, form };
     Ok((chosen, Arc::new(profile)))
 }
 
@@ -317,7 +333,16 @@ fn conclude<'d>(directory: &'d Directory, number: NumberView<'d>, dialled: Text,
     if !answers && application.is_none() {
         return Decision::Refused(Reason::NumberWithoutApplication);
     }
-    Decision::Application(Chosen { number, account, organization, application, dialled, form })
+    let refer_application = own.refer_application.and_then(|sid| directory.application(sid));
+    Decision::Application(Chosen {
+        number,
+        account,
+        organization,
+        application,
+        refer_application,
+        dialled,
+        form,
+    })
 }
 
 /// The owners of a number in service, when they are active.

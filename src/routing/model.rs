@@ -166,6 +166,8 @@ pub struct VoiceProfile {
     pub sms_application: Option<ApplicationSid>,
     /// Asked what a REFER inside a call shall lead to.
     pub refer: Option<Hook>,
+    /// The application of its transfers, where it names one.
+    pub refer_application: Option<ApplicationSid>,
 }
 
 /// One number: an exact one, a pattern or the catch-all.

@@ -56,6 +56,7 @@ impl Out {
         self.optional(profile.sms.as_ref(), Self::hook);
         self.optional(profile.sms_fallback.as_ref(), Self::hook);
         self.optional(profile.sms_application, |out, sid| out.u128(sid.0));
+        self.optional(profile.refer_application, |out, sid| out.u128(sid.0));
     }
 
     /// Numbers, the profiles they share written once before them.
@@ -151,6 +152,7 @@ impl<'a> In<'a> {
             sms: self.optional(Self::hook)?,
             sms_fallback: self.optional(Self::hook)?,
             sms_application: self.optional(|input| input.u128().map(ApplicationSid))?,
+            refer_application: self.optional(|input| input.u128().map(ApplicationSid))?,
         })
     }
 

@@ -62,8 +62,11 @@ pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow
     })
 }
 
-/// An application as routing knows it.
+/// An application as routing knows it. One for messages is asked about them at its `RcmlUrl`, where it has no
+/// other URL.
 pub(crate) fn application(row: &ApplicationRow) -> Application {
+    let messages = hook(row.sms_url.as_deref(), row.sms_method);
+    let at_rcml = || hook(row.voice_url.as_deref(), row.voice_method).filter(|_| row.kind == "sms");
     Application {
         sid: row.id,
         account: row.account_id,
@@ -71,7 +74,7 @@ pub(crate) fn application(row: &ApplicationRow) -> Application {
         voice_fallback: hook(row.voice_fallback_url.as_deref(), row.voice_fallback_method),
         status_callback: hook(row.status_callback.as_deref(), row.status_callback_method),
         name_lookup: row.voice_caller_id_lookup,
-        sms: hook(row.sms_url.as_deref(), row.sms_method),
+        sms: messages.or_else(at_rcml),
         sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
         refer: hook(row.refer_url.as_deref(), row.refer_method),
     }
@@ -196,13 +199,15 @@ table! {
         22 refer_url: Option<String>,
         /// How.
         23 refer_method: Method,
+        /// The application of its transfers.
+        24 refer_application_id: Option<ApplicationSid>,
         /// Whether it stands for its account.
-        24 main: bool,
+        25 main: bool,
     }
 }
 
 /// The columns of [`RoutedRow`] that make the profile.
-const PROFILE: std::ops::Range<usize> = 6..23;
+const PROFILE: std::ops::Range<usize> = 6..24;
 
 /// The one among them that is no text.
 const LOOKUP: usize = 14;
@@ -229,7 +234,7 @@ impl NumberReader {
             text: text.into(),
             is_sip: cell::<RoutedRow, bool>(row, 4)? || is_pattern(text),
             in_service: routes(cell::<RoutedRow, NumberState>(row, 5)?),
-            main: cell::<RoutedRow, bool>(row, 23)?,
+            main: cell::<RoutedRow, bool>(row, 24)?,
             profile: self.profile(row)?,
         })
     }
@@ -275,5 +280,27 @@ fn profile(row: &RoutedRow) -> VoiceProfile {
         sms_fallback: hook(row.sms_fallback_url.as_deref(), row.sms_fallback_method),
         sms_application: row.sms_application_id,
         refer: hook(row.refer_url.as_deref(), row.refer_method),
+        refer_application: row.refer_application_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_for_messages_is_asked_about_them_at_its_rcml_url() {
+        for (kind, sms_url, asked) in [
+            ("voice", None, None),
+            ("sms", None, Some("https://rcml.example/")),
+            ("sms", Some("https://sms.example/"), Some("https://sms.example/")),
+        ] {
+            let mut row = ApplicationRow::new(AccountSid(1), "Shop");
+            row.kind = kind.into();
+            row.voice_url = Some("https://rcml.example/".into());
+            row.sms_url = sms_url.map(str::to_owned);
+            let sms = application(&row).sms;
+            assert_eq!(sms.as_ref().map(|hook| &*hook.url), asked, "{kind}");
+        }
     }
 }

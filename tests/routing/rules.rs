@@ -229,6 +229,99 @@ fn application(sid: u128, voice: Option<Hook>) -> Arc<Application> {
 }
 
 #[test]
+fn a_transfer_asks_the_application_that_is_named_for_it() {
+    let mut frame = world::frame(MatchMode::Full);
+    let with_refer = |sid, url| {
+        let of_calls = application(sid, hook("https://rcml.test/"));
+        Arc::new(Application { refer: hook(url), ..Application::clone(&of_calls) })
+    };
+    frame.applications = vec![
+        with_refer(1, "https://calls.test/"),
+        with_refer(2, "https://transfers.test/"),
+        application(3, hook("https://three.test/")),
+    ];
+    let number = |sid, text, refer: Option<Hook>, application: u128, transfers: u128| Number {
+        profile: Arc::new(VoiceProfile {
+            voice: hook("https://own.test/"),
+            refer,
+            application: (application > 0).then_some(ApplicationSid(application)),
+            refer_application: (transfers > 0).then_some(ApplicationSid(transfers)),
+            ..VoiceProfile::default()
+        }),
+        ..world::number(sid, "A", text, true)
+    };
+    let own = hook("https://own-refer.test/");
+    let numbers = [
+        number(1, "1", own.clone(), 1, 2),
+        number(2, "2", own.clone(), 1, 3),
+        number(3, "3", own.clone(), 0, 2),
+        number(4, "4", own.clone(), 0, 3),
+        number(5, "5", None, 0, 3),
+        number(6, "6", own, 0, 0),
+        number(7, "7", None, 3, 0),
+    ];
+    let directory = with(frame, &numbers);
+    for (user, url) in [
+        ("1", Some("https://transfers.test/")),
+        ("2", Some("https://calls.test/")),
+        ("3", Some("https://transfers.test/")),
+        ("4", Some("https://own-refer.test/")),
+        // As with one that has a RcmlUrl alone.
+        ("5", Some("https://three.test/")),
+        ("6", Some("https://own-refer.test/")),
+        ("7", None),
+    ] {
+        let Decision::Application(chosen) = world::dial(&directory, &world::trunk(), user, "-", "A") else {
+            panic!("{user} is refused");
+        };
+        let profile = chosen.profile();
+        assert_eq!(profile.refer.as_ref().map(|hook| &*hook.url), url, "{user}");
+    }
+}
+
+#[test]
+fn a_message_asks_the_application_that_is_named_for_it() {
+    let mut frame = world::frame(MatchMode::Full);
+    let sms = application(1, hook("https://rcml.test/"));
+    frame.applications = vec![
+        Arc::new(Application { sms: hook("https://sms.test/"), ..Application::clone(&sms) }),
+        application(2, hook("https://rcml.test/")),
+    ];
+    let number = |sid, text, own: Option<&str>, application: u128| Number {
+        profile: Arc::new(VoiceProfile {
+            sms: own.and_then(hook),
+            sms_application: (application > 0).then_some(ApplicationSid(application)),
+            ..VoiceProfile::default()
+        }),
+        ..world::number(sid, "A", text, true)
+    };
+    let own = Some("https://own.test/");
+    let numbers = [
+        number(1, "1", own, 1),
+        number(2, "2", own, 2),
+        number(3, "3", None, 2),
+        number(4, "4", own, 0),
+        number(5, "5", None, 0),
+    ];
+    let directory = with(frame, &numbers);
+    for (user, url) in [
+        ("1", Some("https://sms.test/")),
+        ("2", Some("https://own.test/")),
+        // As with one that has a RcmlUrl alone.
+        ("3", Some("https://rcml.test/")),
+        ("4", Some("https://own.test/")),
+        ("5", None),
+    ] {
+        let trunk = world::trunk();
+        let host = world::host("A");
+        let request = Address { user: user.as_bytes(), host: host.as_bytes(), ..Address::default() };
+        let asked = decide::decide_message(&directory, &world::inbound(&trunk, request)).ok();
+        let asked = asked.and_then(|(_, profile)| profile.sms.as_ref().map(|hook| hook.url.to_string()));
+        assert_eq!(asked.as_deref(), url, "{user}");
+    }
+}
+
+#[test]
 fn the_applications_urls_lie_over_the_numbers() {
     let mut frame = world::frame(MatchMode::Full);
     frame.applications = vec![

@@ -111,13 +111,17 @@ pub fn trunk() -> Trunk {
 pub fn dial<'d>(directory: &'d Directory, trunk: &Trunk, user: &str, from: &str, to: &str) -> Decision<'d> {
     let (from, to) = (host(from), host(to));
     let request = Address { user: user.as_bytes(), host: to.as_bytes(), ..Address::default() };
-    let inbound = Inbound {
+    decide(directory, &Inbound { from_host: from.as_bytes(), ..inbound(trunk, request) })
+}
+
+/// A request from nowhere over a trunk.
+pub fn inbound<'a>(trunk: &'a Trunk, request: Address<'a>) -> Inbound<'a> {
+    Inbound {
         trunk: Some(trunk),
         unknown_organization: None,
         request,
         to: Address { user: b"else", host: b"192.0.2.9", ..Address::default() },
-        from_host: from.as_bytes(),
+        from_host: b"",
         header: None,
-    };
-    decide(directory, &inbound)
+    }
 }

@@ -86,6 +86,7 @@ fn facts(call: u128, told: bool) -> Arc<CallFacts> {
         sms_fallback: None,
         sms_application: Some(ApplicationSid(8)),
         refer: None,
+        refer_application: Some(ApplicationSid(9)),
     };
     Arc::new(CallFacts {
         call: CallSid(call),
