@@ -11,6 +11,7 @@ use crate::ids::{AccountSid, CallSid};
 use crate::outbound::Providers;
 use crate::routing::Directory;
 use crate::routing::model::Hook;
+use crate::store::calls::{AttemptRow, DeliveryRow};
 use crate::telemetry::{Calls, Health, Metrics};
 
 /// A future that may move between threads.
@@ -75,6 +76,18 @@ pub trait Receivers: Send + Sync {
 
     /// Sends to `url` again, for this account or for all it is disabled for; answers which.
     fn enable(&self, account: Option<AccountSid>, url: &str) -> Vec<AccountSid>;
+
+    /// Sends a delivery once more, now, whatever became of it; keeping what came of it is the caller's.
+    fn send_again(&self, delivery: DeliveryRow) -> BoxFuture<'_, SentAgain>;
+}
+
+/// What came of a delivery that was sent once more.
+#[derive(Clone, Debug)]
+pub struct SentAgain {
+    /// The try, counted behind those there were.
+    pub attempt: AttemptRow,
+    /// The receiver took it.
+    pub taken: bool,
 }
 
 /// How to reload.

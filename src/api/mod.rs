@@ -31,7 +31,7 @@ pub use config::{HttpConfig, InventoryConfig, KazooConfig};
 pub use error::ApiError;
 pub use handles::{
     BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions,
-    ReloadReport,
+    ReloadReport, SentAgain,
 };
 pub use router::router;
 pub use server::{Peer, bind_unix, serve_tcp, serve_unix};

@@ -10,6 +10,7 @@
 //! - [`Callbacks`] runs it on the control thread: what fell due within 10 ms leaves together, over a
 //!   few lanes per receiver, each lane one connection at a time.
 //! - [`Outcomes`] hears what became of each delivery; the journal keeps it.
+//! - [`replay`] tries one of long ago once more, when somebody asks for it.
 //! - The [`Backlog`] gives back, when there is room again, what a receiver had no room for in memory.
 
 mod config;
@@ -19,12 +20,14 @@ mod notice;
 mod outcomes;
 mod queue;
 mod receiver;
+mod replay;
 mod request;
 
 pub use config::Config;
 pub use deliver::{Callbacks, Feed, Setup};
 pub use notice::Notice;
 pub use outcomes::{Attempt, Backlog, BacklogFuture, Dead, Delivery, Outcomes};
+pub use replay::{Replay, Replayed, replay};
 pub use request::body;
 
 #[cfg(test)]

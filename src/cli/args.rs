@@ -158,6 +158,34 @@ pub(crate) enum Deliveries {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// One delivery with its parameters and its tries
+    Show {
+        /// Its id, as `list --json` and `calls show` have it
+        id: String,
+        /// Telephone numbers whole
+        #[arg(long)]
+        show_numbers: bool,
+    },
+    /// Send dead letters once more, now, the oldest first
+    Replay {
+        /// Their ids; none: all that the options leave
+        ids: Vec<String>,
+        /// Only those of this URL, as its row has it
+        #[arg(long)]
+        url: Option<String>,
+        /// Only those of this call
+        #[arg(long, value_name = "CA…")]
+        call: Option<String>,
+        /// Only those of this account
+        #[arg(long, value_name = "AC…")]
+        account: Option<String>,
+        /// Only those that held up a terminal event (superseded), or only the others (dead)
+        #[arg(long, value_parser = ["dead", "superseded"])]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
     /// Receivers that answered 410 and get nothing
     Disabled,
     /// Send to a URL again that answered 410

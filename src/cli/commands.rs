@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::args::{Calls, Deliveries, Explain, Numbers, Reload, Rows};
-use super::client::{ClientError, Reply, request};
+use super::client::{ClientError, Connection, Reply, request};
 use super::print;
 
 /// What a command printed, in both forms.
@@ -89,6 +89,13 @@ pub(crate) fn calls(socket: &Path, args: &Calls) -> Result<Printed> {
 pub(crate) fn deliveries(socket: &Path, args: &Deliveries) -> Result<Printed> {
     let (pending, limit) = match args {
         Deliveries::List { pending, limit } => (pending, limit),
+        Deliveries::Show { id, show_numbers } => {
+            let path = format!("/admin/v1/deliveries/{}", segment(id));
+            let reply = get(socket, &path, &[("numbers", bool_word(*show_numbers))])?;
+            let text = print::fields(&reply.body, 0);
+            return Ok(Printed { reply, text });
+        }
+        Deliveries::Replay { .. } => return replay(socket, args),
         Deliveries::Disabled => {
             let reply = get(socket, "/admin/v1/deliveries/disabled", &[])?;
             let text = print::table(items(&reply.body, "disabled"), &["account_sid", "url"]);
@@ -105,9 +112,37 @@ pub(crate) fn deliveries(socket: &Path, args: &Deliveries) -> Result<Printed> {
     let limit = limit.to_string();
     let state = if *pending { "pending" } else { "dead" };
     let reply = get(socket, "/admin/v1/deliveries", &[("state", state), ("limit", &limit)])?;
-    let columns = ["call_sid", "sequence", "status", "state", "attempts", "url", "last_error"];
+    let columns = ["id", "status", "state", "attempts", "url", "last_error"];
     let text = print::table(items(&reply.body, "deliveries"), &columns);
     Ok(Printed { reply, text })
+}
+
+/// Sends dead letters once more, one after the other, so that those of a call keep their order.
+fn replay(socket: &Path, args: &Deliveries) -> Result<Printed> {
+    let Deliveries::Replay { ids, url, call, account, state, limit } = args else {
+        unreachable!("it is called for a replay")
+    };
+    let mut ids = ids.clone();
+    if ids.is_empty() {
+        let limit = limit.to_string();
+        let mut query = vec![("state", "dead"), ("limit", limit.as_str())];
+        let given = [("url", url), ("call", call), ("account", account)];
+        query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
+        let found = get(socket, "/admin/v1/deliveries", &query)?;
+        let rows = items(&found.body, "deliveries").iter().rev();
+        let meant = rows.filter(|row| state.as_deref().is_none_or(|state| row["state"] == state));
+        ids = meant.filter_map(|row| Some(row["id"].as_str()?.to_owned())).collect();
+    }
+    let mut connection = Connection::open(socket)?;
+    let mut sent = Vec::new();
+    for id in &ids {
+        let path = format!("/admin/v1/deliveries/{}/replay", segment(id));
+        sent.push(connection.request(Method::POST, &path, None)?.body);
+    }
+    let delivered = sent.iter().filter(|one| one["delivered"] == true).count();
+    let text = print::table(&sent, &["id", "delivered", "http_status", "error", "took_ms"]);
+    let body = json!({ "delivered": delivered, "failed": sent.len() - delivered, "replayed": sent });
+    Ok(Printed { reply: Reply { body, warnings: Vec::new(), generation: None }, text })
 }
 
 pub(crate) fn numbers(socket: &Path, args: &Numbers) -> Result<Printed> {

@@ -233,6 +233,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     tasks.spawn_local(async move { written.write().await });
     let backlog = Arc::new(Unread::new(journal.archive()));
     let urls = client.urls().clone();
+    let again = client.clone();
     let (feed, callbacks) = Callbacks::new(callback::Setup {
         config: callback::Config::default(),
         instance,
@@ -243,7 +244,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     });
     restore(replay, &feed);
     tasks.spawn_local(callbacks.run());
-    let receivers = Arc::new(Receivers::new(feed.clone(), deliveries));
+    let receivers = Arc::new(Receivers::new(feed.clone(), deliveries, again, directory.clone()));
     let written = receivers.clone();
     following.tell(Box::new(move |delta, before, after| written.written(delta, before, after)));
     tasks.spawn_local(following.run());

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use callgate::api::{
     Api as State, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig, KazooConfig,
-    Receivers, ReloadError, ReloadOptions, ReloadReport, Service, bind_unix, router, serve_tcp, serve_unix,
+    Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, bind_unix, router, serve_tcp,
+    serve_unix,
 };
 use callgate::ids::{AccountSid, CallSid};
 use callgate::outbound::{
@@ -16,6 +17,7 @@ use callgate::outbound::{
 };
 use callgate::routing::model::Hook;
 use callgate::routing::{Builder, Directory};
+use callgate::store::calls::{AttemptRow, DeliveryRow};
 use callgate::store::{AccountRow, OrganizationRow, Role, Store};
 use callgate::telemetry::{Calls, Health, Metrics};
 use hyper::Method;
@@ -255,6 +257,16 @@ impl Receivers for Gone {
         let mut gone = self.0.lock().unwrap();
         let enabled = gone.extract_if(.., |(of, gone)| **gone == *url && account.is_none_or(|a| a == *of));
         enabled.map(|(account, _)| account).collect()
+    }
+
+    /// Whoever is named here takes nothing.
+    fn send_again(&self, delivery: DeliveryRow) -> BoxFuture<'_, SentAgain> {
+        let taken = !self.0.lock().unwrap().iter().any(|(_, url)| **url == *delivery.url);
+        let (http_status, error) = if taken { (200, None) } else { (410, Some("HTTP 410".to_owned())) };
+        let (http_status, at, took_ms) = (Some(http_status), jiff::Timestamp::now(), 7);
+        let attempt = delivery.attempts + 1;
+        let attempt = AttemptRow { delivery_id: delivery.id, attempt, at, http_status, error, took_ms };
+        Box::pin(async move { SentAgain { attempt, taken } })
     }
 }
 

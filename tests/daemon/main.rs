@@ -4,6 +4,7 @@ mod away;
 mod backup;
 mod by_hand;
 mod commands;
+mod deliveries;
 mod killed;
 mod lifecycle;
 mod listeners;

@@ -18,7 +18,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Looks until it is right; says what was not.
-fn until_right(what: &str, mut so: impl FnMut() -> Result<(), String>) {
+pub fn until_right(what: &str, mut so: impl FnMut() -> Result<(), String>) {
     let end = Instant::now() + PATIENCE;
     while let Err(wrong) = so() {
         assert!(Instant::now() < end, "{what}: {wrong}");
@@ -27,7 +27,7 @@ fn until_right(what: &str, mut so: impl FnMut() -> Result<(), String>) {
 }
 
 /// The command line in the node's folder: standard output and error, and the exit code.
-fn cli(node: &Node, words: &[&str]) -> (String, Option<i32>) {
+pub fn cli(node: &Node, words: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
     let output = command.args(words).current_dir(&node.folder).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -35,7 +35,7 @@ fn cli(node: &Node, words: &[&str]) -> (String, Option<i32>) {
 }
 
 /// A whole call; its CallSid.
-fn call(node: &Node, receiver: &Receiver) -> String {
+pub fn call(node: &Node, receiver: &Receiver) -> String {
     let mut phone = caller(Wire::udp(loopback()).unwrap());
     let mut dialog = phone.call(node.sip[0], NUMBER, PATIENCE).unwrap();
     assert_eq!(phone.hang_up(&mut dialog, PATIENCE).unwrap(), 200);

@@ -152,18 +152,8 @@ async fn deliveries(api: &Api, sid: CallSid) -> Result<Vec<Value>, ApiError> {
     let listed = store.deliveries(&filter, Page::first(MOST)).await.map_err(ServiceError::from)?;
     let mut printed = Vec::with_capacity(listed.rows.len());
     for row in listed.rows.iter().rev() {
-        let attempts = store.attempts(&row.id).await.map_err(ServiceError::from)?;
-        let attempts = attempts.iter().map(|attempt| {
-            json!({
-                "attempt": attempt.attempt,
-                "at": attempt.at.word(),
-                "http_status": attempt.http_status,
-                "error": attempt.error,
-                "took_ms": attempt.took_ms,
-            })
-        });
         let mut value = super::deliveries::print(row);
-        value["tries"] = attempts.collect();
+        value["tries"] = super::deliveries::tries(api, row).await?;
         printed.push(value);
     }
     Ok(printed)

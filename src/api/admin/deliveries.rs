@@ -1,6 +1,7 @@
 //! Status callbacks: pending ones and dead letters.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ use crate::store::{Page, Word};
 
 use super::MOST;
 use super::fields::Fields;
+use super::redact;
 
 const KNOWN: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
 
@@ -54,6 +56,73 @@ pub(super) async fn list(
     let mut response = reply::json(&json!({ "total": listed.total, "deliveries": rows }));
     reply::warn(&mut response, &params.warnings);
     Ok(response)
+}
+
+/// One delivery with its parameters and its tries.
+pub(super) async fn show(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
+    let whole = params.get("numbers") == Some("true");
+    let row = known(&api, &id).await?;
+    let told = form_urlencoded::parse(row.body.as_bytes()).map(|(name, value)| {
+        let value = if whole { value.into_owned() } else { redact::numbers(&value) };
+        (name.into_owned(), Value::from(value))
+    });
+    let mut value = print(&row);
+    value["parameters"] = Value::Object(told.collect());
+    value["tries"] = tries(&api, &row).await?;
+    let mut response = reply::json(&value);
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
+}
+
+/// Sends a dead letter, or one that was delivered, once more, now; its `webhook-id` is the one it had.
+pub(super) async fn replay(
+    State(api): State<Api>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let row = known(&api, &id).await?;
+    if row.state == DeliveryState::Pending {
+        return Err(ApiError::new(StatusCode::CONFLICT, "it is still tried: nothing is to be sent again"));
+    }
+    let sent = api.handles.receivers.send_again(row).await;
+    let store = api.service.store();
+    store.tried_again(&sent.attempt, sent.taken).await.map_err(ServiceError::from)?;
+    Ok(reply::json(&json!({
+        "id": id,
+        "delivered": sent.taken,
+        "attempt": sent.attempt.attempt,
+        "http_status": sent.attempt.http_status,
+        "error": sent.attempt.error,
+        "took_ms": sent.attempt.took_ms,
+    })))
+}
+
+async fn known(api: &Api, id: &str) -> Result<DeliveryRow, ApiError> {
+    let found = api.service.store().delivery(id).await.map_err(ServiceError::from)?;
+    found.ok_or_else(|| {
+        ApiError::not_found(format!("`{}` is no delivery; `callgate deliveries list` has ids", shown(id)))
+    })
+}
+
+/// The tries of a delivery, in order.
+pub(super) async fn tries(api: &Api, row: &DeliveryRow) -> Result<Value, ApiError> {
+    let attempts = api.service.store().attempts(&row.id).await.map_err(ServiceError::from)?;
+    let tries = attempts.iter().map(|attempt| {
+        json!({
+            "attempt": attempt.attempt,
+            "at": attempt.at.word(),
+            "http_status": attempt.http_status,
+            "error": attempt.error,
+            "took_ms": attempt.took_ms,
+        })
+    });
+    Ok(tries.collect())
 }
 
 /// Receivers that answered 410 and get nothing.

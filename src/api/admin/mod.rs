@@ -58,6 +58,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/disabled", get(deliveries::disabled))
         .route("/deliveries/enable", post(deliveries::enable))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/replay", post(deliveries::replay))
         .route("/audit", get(audit::list))
         .route("/numbers", get(numbers::list).post(numbers::create).patch(sweep::update))
         .route("/numbers/bulk", post(bulk::upsert))

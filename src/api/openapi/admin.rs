@@ -43,6 +43,8 @@ pub(super) const ADMIN: &[Operation] = &[
     ),
     ("get", "/deliveries/disabled", "Receivers that answered 410 and get nothing", Nothing, 200),
     ("post", "/deliveries/enable", "Send to a URL again that answered 410", Json(ENABLE_FIELDS), 200),
+    ("get", "/deliveries/{id}", "One delivery with its parameters and its tries", Query(&["numbers"]), 200),
+    ("post", "/deliveries/{id}/replay", "Send a dead letter once more, now", Nothing, 200),
     ("get", "/numbers", "Numbers of any account", Query(NUMBER_FILTERS), 200),
     ("post", "/numbers", "Create a number or pattern", Json(NumberRow::KNOWN), 201),
     ("get", "/audit", "Who changed what, the newest first", Query(AUDIT_FILTERS), 200),

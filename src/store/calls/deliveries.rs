@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::InstanceSid;
-use crate::store::calls::rows::DeliveryRow;
+use crate::store::calls::rows::{AttemptRow, DeliveryRow};
 use crate::store::column::{Column, Word};
 use crate::store::error::Result;
 use crate::store::lists::readable;
@@ -101,6 +101,34 @@ impl Store {
             .await?;
         tx.commit().await?;
         Ok(changed > 0)
+    }
+
+    /// Keeps a try that was asked for: where it was taken, the delivery is delivered; else it stays what
+    /// it is.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn tried_again(&self, attempt: &AttemptRow, taken: bool) -> Result<()> {
+        let mut tx = self.calls.begin(Purpose::Write).await?;
+        let (id, number) = (attempt.delivery_id.bind(), u64::from(attempt.attempt).bind());
+        if taken {
+            tx.execute(
+                "UPDATE deliveries SET state = 'delivered', finished_at = $3, next_attempt_at = NULL, \
+                 last_error = NULL, attempts = $2, revision = revision + 1 WHERE id = $1",
+                &[id, number, attempt.at.bind()],
+            )
+            .await?;
+        } else {
+            tx.execute(
+                "UPDATE deliveries SET last_error = $3, attempts = $2, revision = revision + 1 WHERE id = $1",
+                &[id, number, attempt.error.bind()],
+            )
+            .await?;
+        }
+        let values = attempt.values();
+        tx.insert(AttemptRow::INSERT_INTO, AttemptRow::COLUMNS.len(), values, " ON CONFLICT DO NOTHING")
+            .await?;
+        tx.commit().await
     }
 
     /// One delivery.
