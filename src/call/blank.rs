@@ -97,6 +97,7 @@ impl Leg {
             told: None,
             rang: false,
             auth: None,
+            said: 0,
             losers: Vec::new(),
         }
     }

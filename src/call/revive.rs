@@ -49,12 +49,14 @@ impl Call {
         let tag = scanned.as_ref().and_then(|invite| Tag::parse(invite.from().tag()?));
         let tag = tag.unwrap_or_else(|| Tag::mint(self.shard, &mut desk.generator));
         desk.tags.insert(tag, self.key);
+        let cseq = scanned.as_ref().map_or(1, |invite| invite.cseq().number);
         let raw = |value: Option<&[u8]>| Arc::from(value.unwrap_or_default());
         let leg = Leg {
             call_id: raw(scanned.as_ref().map(Message::call_id)),
             local: raw(scanned.as_ref().map(|invite| invite.from().raw)),
             remote: raw(scanned.as_ref().map(|invite| invite.to().raw)),
-            cseq: scanned.as_ref().map_or(1, |invite| invite.cseq().number),
+            cseq,
+            said: cseq + CSEQ_STEP,
             branch: scanned.as_ref().and_then(|invite| Branch::parse(invite.top_via().branch()?)),
             request_uri: invited.request_uri.clone(),
             told: from.told.clone(),

@@ -261,6 +261,8 @@ pub(super) struct Leg {
     pub rang: bool,
     /// Who we are to it, where it may ask.
     pub auth: Option<Box<Auth>>,
+    /// Our last number in its dialogs that nothing else here knows of: an earlier life used some.
+    pub said: u32,
     /// 2xx of this INVITE that lost.
     pub losers: Vec<Loser>,
 }

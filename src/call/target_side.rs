@@ -227,7 +227,9 @@ impl Call {
     /// Our last number in an early dialog of a leg: PRACK and UPDATE may have been said in it.
     fn used_in(&self, leg: usize, remote_tag: &[u8]) -> u32 {
         let mut pairs = self.pairs.iter().filter(|pair| pair.leg == leg);
-        pairs.find(|pair| &*pair.b.remote_tag == remote_tag).map_or(0, |pair| pair.b.local_cseq)
+        pairs
+            .find(|pair| &*pair.b.remote_tag == remote_tag)
+            .map_or(self.legs[leg].said, |pair| pair.b.local_cseq)
     }
 
     /// A final refusal.

@@ -329,6 +329,64 @@ fn a_receiver_that_is_down_is_tried_by_one_at_a_time_and_drains_when_it_is_back(
     assert_eq!((world.delivered.len(), world.dead.len()), (300, 0));
 }
 
+/// 50 events a second for a receiver that does not answer for ten minutes, beside one that does. What has
+/// no room waits in the journal, which gives the oldest that nobody took.
+#[test]
+fn ten_minutes_of_silence_at_50_events_a_second() {
+    const SILENT: u64 = 600;
+    let mut world = World::new(Config::default());
+    let calls = |second: u64| (u128::from(second) * 17)..(u128::from(second) * 17 + 17);
+    let own = |call: u128| call < 1_000_000;
+    let (mut second, mut slowest) = (0, Duration::ZERO);
+    loop {
+        if second < SILENT {
+            for call in calls(second) {
+                world.call("/down", call, 3);
+            }
+            world.call("/up", 1_000_000 + u128::from(second), 3);
+        }
+        let begun = world.now - Instant::ZERO;
+        let known = world.delivered.len();
+        second += 1;
+        let down = second <= SILENT;
+        world.run(secs(second), |tried, _| match &*tried.receiver.url {
+            "/down" if down => DOWN,
+            _ => Result::Taken,
+        });
+        let other =
+            world.tried.iter().rev().take_while(|tried| tried.2 >= begun).filter(|tried| !own(tried.0));
+        slowest = other.map(|tried| tried.2 - begun).chain([slowest]).max().unwrap();
+        let is_dry = world.delivered.len() == known && world.queue.size() == (0, 0);
+        if second > SILENT && is_dry {
+            break;
+        }
+        assert!(second < 3 * HOUR, "{:?} are left", world.queue.size());
+        refill(&mut world, &calls, second.min(SILENT));
+    }
+    let all = u128::from(SILENT) * 17;
+    let ends = world.delivered.iter().filter(|(call, sequence)| own(*call) && *sequence == 2).count();
+    assert_eq!(ends as u128, all, "every terminal event");
+    let mut seen: Vec<_> = world.delivered.iter().copied().filter(|(call, _)| own(*call)).collect();
+    seen.extend(world.superseded.iter().map(|(call, sequence, _)| (*call, *sequence)));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!((seen.len() as u128, world.dead.len()), (all * 3, 0), "each earlier one too, or superseded");
+    assert!(slowest < secs(1), "another receiver waited {slowest:?}");
+    println!("{all} calls: {} superseded, done after {second} s", world.superseded.len());
+}
+
+/// The backlog: the events of calls so far that nobody took and nobody gave up, the oldest first.
+fn refill(world: &mut World, calls: &dyn Fn(u64) -> std::ops::Range<u128>, seconds: u64) {
+    for (receiver, room) in world.queue.thirsty() {
+        let ended = world.superseded.iter().map(|(call, sequence, _)| (*call, *sequence));
+        let done: std::collections::HashSet<_> = world.delivered.iter().copied().chain(ended).collect();
+        let open = (0..seconds).flat_map(calls).flat_map(|call| (0..3).map(move |s| (call, s)));
+        let open = open.filter(|key| !done.contains(key)).take(room);
+        let notices = open.map(|(call, s)| notice("/down", call, s, status(s, 2))).collect();
+        world.queue.refill(&receiver, notices, world.now);
+    }
+}
+
 #[test]
 fn what_finds_no_room_waits_in_the_backlog_and_keeps_its_order() {
     let config = Config { in_memory: 10, ..Config::default() };

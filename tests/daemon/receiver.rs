@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use callgate::cli::demo::http::Message;
@@ -22,6 +22,8 @@ struct Shared {
     /// What callbacks are answered.
     status: AtomicU16,
     heard: Mutex<Vec<Heard>>,
+    /// Questions and callbacks, counted.
+    counts: [AtomicUsize; 2],
 }
 
 /// One request.
@@ -45,7 +47,12 @@ impl Receiver {
         let dial = |target| format!("<Response><Dial><Sip>sip:t@{target}</Sip></Dial></Response>");
         let documents =
             targets.iter().map(|(number, target)| ((*number).to_owned(), dial(*target))).collect();
-        let shared = Arc::new(Shared { documents, status: AtomicU16::new(200), heard: Mutex::default() });
+        let shared = Arc::new(Shared {
+            documents,
+            status: AtomicU16::new(200),
+            heard: Mutex::default(),
+            counts: Default::default(),
+        });
         let receiver = Self { at, shared: shared.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -75,6 +82,12 @@ impl Receiver {
         heard.map(|heard| heard.status).collect()
     }
 
+    /// How many questions and how many callbacks came so far.
+    pub fn counts(&self) -> (usize, usize) {
+        let [asked, told] = &self.shared.counts;
+        (asked.load(Ordering::SeqCst), told.load(Ordering::SeqCst))
+    }
+
     /// The calls it was asked about, in order.
     pub fn asked(&self) -> Vec<String> {
         self.heard().into_iter().filter(|heard| heard.voice).map(|heard| heard.call).collect()
@@ -96,6 +109,7 @@ impl Shared {
                 status: get("CallStatus"),
             };
             self.heard.lock().unwrap().push(heard);
+            self.counts[usize::from(!voice)].fetch_add(1, Ordering::SeqCst);
             let (status, body) = if voice {
                 let reject = || "<Response><Reject/></Response>".to_owned();
                 (200, self.documents.get(&get("To")).cloned().unwrap_or_else(reject))

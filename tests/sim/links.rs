@@ -10,6 +10,7 @@ use callgate::flow::{ConnectionId, Flow, ListenerId, Transport};
 
 use crate::dirty;
 use crate::phone::MS;
+use crate::restart::Life;
 use crate::world::{Event, ROUTER, World};
 
 /// The TCP connections between the router and telephones.
@@ -39,6 +40,11 @@ impl Streams {
 
     fn is_open(&self, id: u64) -> bool {
         self.all.get(&id).is_some_and(|stream| stream.open)
+    }
+
+    /// Nobody is there any more who held them.
+    pub fn break_all(&mut self) {
+        self.all.values_mut().for_each(|stream| stream.open = false);
     }
 
     fn flow(&self, id: u64) -> Flow {
@@ -152,7 +158,7 @@ impl World {
         stream: Option<u64>,
         bytes: &[u8],
     ) {
-        if stream.is_some_and(|id| !self.streams.is_open(id)) {
+        if stream.is_some_and(|id| !self.streams.is_open(id)) || to == ROUTER && self.life == Life::Down {
             return self.evidence.dropped(wire);
         }
         self.evidence.delivered(wire);

@@ -5,7 +5,8 @@
 //! `CALLGATE_SEED=17` replays one and prints its transcript.
 //!
 //! `world`: time, events, the engines. `links`: datagrams and streams. `people`, `phone`, `proxy`,
-//! `application`: who lives there. `operator`, `strays`, `dirty`: what comes from outside. `evidence`,
+//! `application`: who lives there. `operator`, `strays`, `dirty`: what comes from outside. `restart`: the
+//! router dies and comes back. `evidence`,
 //! `transcript`, `truths`: what was seen, and what must hold of it. `tamper`, `sabotage`: that each
 //! truth can fail.
 
@@ -18,6 +19,7 @@ mod people;
 mod phone;
 mod provision;
 mod proxy;
+mod restart;
 mod rng;
 mod sabotage;
 mod strays;
@@ -47,7 +49,7 @@ fn count(few: u64) -> u64 {
 }
 
 /// Lives worlds one after the other; the first few broken ones are told with their seeds.
-fn live(test: &str, seeds: u64, options: &Options) {
+fn live(test: &str, seeds: u64, options: &Options, truths: Option<&[&str]>) {
     let one = number("CALLGATE_SEED");
     let seeds = one.map_or(0..count(seeds), |seed| seed..seed + 1);
     let (began, count) = (Instant::now(), seeds.end - seeds.start);
@@ -57,7 +59,7 @@ fn live(test: &str, seeds: u64, options: &Options) {
         if one.is_some() {
             println!("{}", evidence.transcript());
         }
-        let broken = truths::broken(&evidence, (options.dirty > 0).then_some(truths::DIRTY));
+        let broken = truths::broken(&evidence, truths);
         for (name, _) in &broken {
             *by_truth.entry(*name).or_insert(0_u32) += 1;
         }
@@ -78,26 +80,24 @@ fn live(test: &str, seeds: u64, options: &Options) {
 
 #[test]
 fn truths_hold_in_a_lossy_world() {
-    live("truths_hold_in_a_lossy_world", 200, &Options::default());
+    live("truths_hold_in_a_lossy_world", 200, &Options::default(), None);
 }
 
 #[test]
 fn truths_hold_on_a_clean_network() {
-    live("truths_hold_on_a_clean_network", 100, &Options { loss: 0, doubled: 0, ..Options::default() });
+    let options = Options { loss: 0, doubled: 0, ..Options::default() };
+    live("truths_hold_on_a_clean_network", 100, &options, None);
 }
 
 #[test]
 fn truths_hold_over_three_shards() {
-    live("truths_hold_over_three_shards", 100, &Options { shards: 3, ..Options::default() });
+    live("truths_hold_over_three_shards", 100, &Options { shards: 3, ..Options::default() }, None);
 }
 
 #[test]
 fn damaged_messages_break_nothing_for_good() {
-    live(
-        "damaged_messages_break_nothing_for_good",
-        100,
-        &Options { dirty: 8, loss: 5, ..Options::default() },
-    );
+    let options = Options { dirty: 8, loss: 5, ..Options::default() };
+    live("damaged_messages_break_nothing_for_good", 100, &options, Some(truths::DIRTY));
 }
 
 /// Whatever strangers throw at the router in between, the world goes on as if they were not there.

@@ -6,6 +6,7 @@ use callgate::ids::CallSid;
 use crate::evidence::What;
 use crate::phone::MS;
 use crate::provision;
+use crate::restart::Life;
 use crate::world::{Event, World};
 
 /// What an operator does.
@@ -19,6 +20,11 @@ pub enum Act {
     Drain(bool),
     JournalFull(bool),
     Hangup(CallSid),
+    /// `kill -9`, and the next life.
+    Kill,
+    Start,
+    /// A record that was not written any more.
+    Lost,
 }
 
 /// What an operator means to do.
@@ -61,6 +67,9 @@ impl World {
     }
 
     pub fn operate(&mut self, intent: Intent) {
+        if self.life == Life::Down {
+            return;
+        }
         let act = match intent {
             Intent::Directory { number } => {
                 self.generation += 1;
@@ -90,6 +99,7 @@ impl World {
                     Act::Drain(on) => Input::Drain(on),
                     Act::JournalFull(full) => Input::JournalFull(full),
                     Act::Hangup(call) => Input::Hangup { call },
+                    Act::Kill | Act::Start | Act::Lost => unreachable!("nobody means to"),
                 },
             );
         }

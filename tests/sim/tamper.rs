@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::call::record::{Change, Record};
+use callgate::call::recover::Recovered;
 use callgate::engine::door::{Ask, Counter, Purpose, Question};
 
 use crate::evidence::{Evidence, What};
 use crate::operator::Act;
+use crate::restart;
 use crate::text::Text;
 use crate::truths::fork::WHY;
 
@@ -65,6 +67,10 @@ pub enum Tamper {
     BindNobody,
     TalkForEver,
     LoseLegEnd,
+    ForgetCalls,
+    ForgetEnds,
+    ForgetAnswers,
+    ForgetLegs,
 }
 
 /// What one sabotage remembers.
@@ -164,6 +170,11 @@ impl Tampering {
                 | (Some(Tamper::ForgetReload), Act::Directory { number: false, .. })
                 | (Some(Tamper::ForgetHangup), Act::Hangup(_))
         )
+    }
+
+    /// What a start finds of a call by its records.
+    pub fn recovered(&self, records: Vec<Record>) -> Option<Recovered> {
+        restart::found(records, self.kind)
     }
 
     /// What is asked instead.

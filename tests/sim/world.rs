@@ -20,6 +20,7 @@ use crate::operator::Intent;
 use crate::phone::{Hands, Mood, Phone};
 use crate::provision;
 use crate::proxy::Proxy;
+use crate::restart::Life;
 use crate::rng::Rng;
 use crate::strays::{self, Strays};
 use crate::tamper::{Tamper, Tampering};
@@ -52,6 +53,10 @@ pub struct Options {
     pub vanish: u64,
     /// Strangers throw things at the router in between.
     pub strays: bool,
+    /// How often the router dies by `kill -9`.
+    pub kills: u64,
+    /// It may die between a message and its record.
+    pub torn: bool,
 }
 
 impl Default for Options {
@@ -68,6 +73,8 @@ impl Default for Options {
             plain: false,
             vanish: 8,
             strays: false,
+            kills: 0,
+            torn: false,
         }
     }
 }
@@ -83,6 +90,8 @@ pub enum Event {
     Cut(u64),
     Operate(Intent),
     Stray,
+    Kill,
+    Start,
 }
 
 pub struct World {
@@ -92,8 +101,8 @@ pub struct World {
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
-    config: Arc<EngineConfig>,
-    engines: Vec<Engine>,
+    pub config: Arc<EngineConfig>,
+    pub engines: Vec<Engine>,
     waits: Vec<Option<u64>>,
     pub phones: BTreeMap<SocketAddr, Phone>,
     pub proxies: BTreeMap<SocketAddr, Proxy>,
@@ -103,6 +112,7 @@ pub struct World {
     application: Application,
     pub tampering: Tampering,
     pub evidence: Evidence,
+    pub life: Life,
 }
 
 /// Lives the world of `seed` to its end.
@@ -151,6 +161,7 @@ impl World {
             application,
             tampering,
             evidence: Evidence::new(),
+            life: Life::Up,
         }
     }
 
@@ -173,6 +184,7 @@ impl World {
         self.people();
         self.operators();
         self.strangers();
+        self.killers();
         while let Some(Reverse((at, order))) = self.queue.pop() {
             self.now = at;
             self.evidence.now = at;
@@ -213,6 +225,8 @@ impl World {
             Event::Cut(id) => self.cut(id),
             Event::Operate(intent) => self.operate(intent),
             Event::Stray => self.stray(),
+            Event::Kill => self.kill(),
+            Event::Start => self.start_again(),
         }
     }
 
@@ -233,6 +247,10 @@ impl World {
 
     /// One input, and all that comes of it.
     pub fn drive(&mut self, shard: usize, input: Input<'_>) {
+        if self.life == Life::Down {
+            return;
+        }
+        let begun = self.evidence.log.len();
         self.engines[shard].handle(Instant::from_nanos(self.now), input);
         let (mut sends, mut asks) = (Vec::new(), Vec::new());
         loop {
@@ -272,11 +290,25 @@ impl World {
                 }
             }
         }
+        // A question leaves only when what stands before it is written.
+        if self.life == Life::Dying && asks.is_empty() {
+            return self.die_in_the_middle(begun);
+        }
         for ask in asks {
             self.ask(shard, ask);
         }
         for token in failed {
             self.drive(shard, Input::SendFailed(token));
+        }
+    }
+
+    /// What the engines waited for comes to nobody any more.
+    pub fn forget_engines(&mut self) {
+        self.waits.fill(None);
+        for event in self.events.values_mut() {
+            if matches!(event, Event::Answer { .. } | Event::Failed { .. }) {
+                *event = Event::Timeout { shard: 0 };
+            }
         }
     }
 

@@ -10,22 +10,7 @@ use crate::world::ROUTER;
 
 /// Whoever answered is hung up on, or hangs up, or is known to be gone.
 pub fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
-    let ended = |call: &str, peer: &str| {
-        let ours = e.out().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.to_tag() == peer);
-        let theirs = e
-            .toward_router()
-            .any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.tag_of_from() == peer);
-        // 481 or 408 to a request inside the dialog, or none at all: the peer has lost it.
-        let lost = e.out().any(|(w, t)| {
-            let inside = t.is_request() && t.method() != "ACK" && t.call_id() == call && t.to_tag() == peer;
-            inside
-                && !e.toward_router().any(|(_, r)| {
-                    r.branch() == t.branch() && r.code().is_some_and(|c| c >= 200 && c != 481 && c != 408)
-                })
-                && w.to != ROUTER
-        });
-        ours || theirs || lost
-    };
+    let ended = |call: &str, peer: &str| is_over(e, call, peer);
     for (_, text, code) in heard(e) {
         let opens = invite_of(e, text.branch()).is_some_and(|(_, invite)| invite.to_tag().is_empty());
         if (200..300).contains(&code) && opens && !ended(text.call_id(), text.to_tag()) {
@@ -39,6 +24,23 @@ pub fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether somebody said BYE in the dialog of this Call-ID and peer's tag, or the peer has lost it.
+pub fn is_over(e: &Evidence, call: &str, peer: &str) -> bool {
+    let ours = e.out().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.to_tag() == peer);
+    let theirs =
+        e.toward_router().any(|(_, t)| t.method() == "BYE" && t.call_id() == call && t.tag_of_from() == peer);
+    // 481 or 408 to a request inside the dialog, or none at all: the peer has lost it.
+    let lost = e.out().any(|(w, t)| {
+        let inside = t.is_request() && t.method() != "ACK" && t.call_id() == call && t.to_tag() == peer;
+        inside
+            && !e.toward_router().any(|(_, r)| {
+                r.branch() == t.branch() && r.code().is_some_and(|c| c >= 200 && c != 481 && c != 408)
+            })
+            && w.to != ROUTER
+    });
+    ours || theirs || lost
 }
 
 /// The way of a dialog by what its peer said: its Contact, its routes, and where its message came from.

@@ -3,7 +3,7 @@
 //!
 //! `invites`: INVITEs and their ends. `dialogs`: inside a call. `messages`: each message by itself.
 //! `fork`: targets that ring
-//! together. `reliable`: 18x and PRACK. `sessions`: timers, and calls that fell silent. `journal`: records, events and questions. `operators`: what is done from outside.
+//! together. `reliable`: 18x and PRACK. `sessions`: timers, and calls that fell silent. `journal`: records, events and questions. `operators`: what is done from outside. `restarts`: after `kill -9`.
 
 mod dialogs;
 pub mod fork;
@@ -12,6 +12,7 @@ mod journal;
 mod messages;
 mod operators;
 mod reliable;
+mod restarts;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -67,6 +68,10 @@ pub const ALL: &[(&str, Truth)] = &[
     ("a full journal takes nothing new", operators::a_full_journal_takes_nothing_new),
     ("the directory of the moment decides", operators::the_directory_of_the_moment_decides),
     ("a hang-up ends the call", operators::a_hangup_ends_the_call),
+    ("an answered call goes on after a kill", restarts::an_answered_call_goes_on),
+    ("a call that was not answered ends at the start", restarts::an_unanswered_call_ends),
+    ("whoever rang is cancelled after a kill", restarts::whoever_rang_is_cancelled),
+    ("a call that goes on ends on both sides", restarts::both_sides_end),
 ];
 
 /// What holds even where messages are damaged on their way.
