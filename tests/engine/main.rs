@@ -1,11 +1,13 @@
 //! Scripted dialogues with the engine: what comes in, what must go out, and why.
 //!
 //! - `script`: reads a dialogue. `world`: plays it against an engine. `peer`: whoever talks to it.
-//! - `many`: dialogues too long to write down.
+//! - `many`: dialogues too long to write down. `whole_call`: one call and its cost, `allocations` of it.
 
+mod allocations;
 mod many;
 mod peer;
 mod script;
+mod whole_call;
 mod world;
 
 macro_rules! dialogues {
