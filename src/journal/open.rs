@@ -80,8 +80,8 @@ impl Journal {
     pub fn open_on(config: &Config, disk: Box<dyn Allocate>) -> Result<(Self, Replay), JournalError> {
         let origin = micros(config.origin);
         let spares = u32::try_from(config.reserve.div_ceil(config.segment_size)).unwrap_or(u32::MAX);
-        let folder =
-            Folder::open(&config.path, config.segment_size, spares, disk).map_err(JournalError::Write)?;
+        let folder = Folder::open(&config.path, config.segment_size, spares, Arc::from(disk))
+            .map_err(JournalError::Write)?;
         let scan = Scan::of(&config.path, origin)?;
         // A journal that was taken away begins behind every position it may have had.
         let start = if scan.segments.is_empty() { now() } else { scan.end };
@@ -258,9 +258,11 @@ impl Gauge {
 }
 
 fn start_threads(shared: &Arc<Shared>, writer: Writer) -> io::Result<Vec<JoinHandle<()>>> {
+    let disk = Arc::clone(&writer.folder.disk);
     let writing = std::thread::Builder::new().name("journal".into()).spawn(move || writer.run())?;
     let shared = Arc::clone(shared);
-    let syncing = std::thread::Builder::new().name("journal-sync".into()).spawn(move || sync(&shared))?;
+    let syncing =
+        std::thread::Builder::new().name("journal-sync".into()).spawn(move || sync(&shared, &*disk))?;
     Ok(vec![writing, syncing])
 }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::frame::VERSION;
 
@@ -12,13 +13,23 @@ use super::frame::VERSION;
 pub(super) const HEADER: u64 = 16;
 const MAGIC: &[u8; 8] = b"callgate";
 
-/// Allocates room in a file; tests bring a disk that is full.
-pub trait Allocate: Send {
+/// Allocates room in a file, and makes what was written there last; tests bring a disk that is full, or
+/// one that fails.
+pub trait Allocate: Send + Sync {
     /// Makes the first `size` bytes of `file` writable without further room.
     ///
     /// # Errors
     /// The disk is full, or broken.
     fn allocate(&self, file: &File, size: u64) -> io::Result<()>;
+
+    /// Puts on the disk what was written to `file`.
+    ///
+    /// # Errors
+    /// The disk did not keep it, and the kernel may have forgotten it since: another try says nothing of
+    /// what was written before.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
 }
 
 /// `posix_fallocate`.
@@ -37,11 +48,12 @@ pub(super) struct Folder {
     pub path: PathBuf,
     pub size: u64,
     spares: u32,
-    disk: Box<dyn Allocate>,
+    /// Who allocates and syncs.
+    pub disk: Arc<dyn Allocate>,
 }
 
 impl Folder {
-    pub fn open(path: &Path, size: u64, spares: u32, disk: Box<dyn Allocate>) -> io::Result<Self> {
+    pub fn open(path: &Path, size: u64, spares: u32, disk: Arc<dyn Allocate>) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self { path: path.into(), size, spares, disk })
     }
@@ -101,6 +113,16 @@ impl Folder {
         // The name is as much part of it as the bytes.
         File::open(&self.path)?.sync_all()?;
         Ok(file)
+    }
+
+    /// Whether the disk keeps what it is given now, found out in a small file of its own.
+    pub fn probe(&self) -> io::Result<()> {
+        let path = self.path.join("probe");
+        let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+        file.write_all_at(MAGIC, 0)?;
+        let synced = self.disk.sync(&file);
+        fs::remove_file(&path)?;
+        synced
     }
 
     /// Takes a segment away for good.

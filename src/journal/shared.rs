@@ -108,6 +108,10 @@ pub(super) enum What {
 
 #[derive(Default)]
 pub(super) struct Unsynced {
+    /// A sync failed: what it was for is to be written again.
+    pub failed: bool,
+    /// Everything that is not synced stands again from this position on.
+    pub again: Option<u64>,
     /// Files with the position they are written up to.
     pub files: Vec<(Arc<File>, u64)>,
     /// The syncer waits to be woken.

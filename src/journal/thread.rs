@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::entry::Entry;
 use super::frame;
 use super::pen::now;
-use super::segment::{Folder, HEADER};
+use super::segment::{Allocate, Folder, HEADER};
 use super::shared::{Mark, Note, Shared, What, Work, lock};
 use super::track::Track;
 use crate::ids::{AccountSid, CallSid};
@@ -219,6 +219,7 @@ impl Writer {
 
     /// Lets go of segments nobody needs, and gets back the reserve when there is room again.
     fn look_after(&mut self) {
+        self.write_unsynced_again();
         self.track.projected(self.shared.projected.load(Ordering::Relaxed));
         self.shared.reserved.store(self.track.reserved(), Ordering::Relaxed);
         if self.say_done() {
@@ -257,11 +258,53 @@ impl Writer {
         if !self.write(bytes, &notes) {
             return false;
         }
-        let synced = self.file.sync_data();
+        let synced = self.folder.disk.sync(&self.file);
         if let Err(error) = &synced {
             tracing::error!(%error, "journal sync failed");
+            lock(&self.shared.unsynced).failed = true;
         }
         synced.is_ok()
+    }
+
+    /// A sync failed. What the kernel could not keep it may have forgotten, and the next sync of the same
+    /// file would say nothing of it: all that is not synced is written again, in a new segment.
+    fn write_unsynced_again(&mut self) {
+        if !lock(&self.shared.unsynced).failed || self.folder.probe().is_err() {
+            return;
+        }
+        lock(&self.shared.unsynced).failed = false;
+        let from = self.shared.synced.load(Ordering::Acquire);
+        let segments = lock(&self.shared.segments).clone();
+        let first = segments.partition_point(|base| *base <= from).saturating_sub(1);
+        let (mut carried, mut count) = (Vec::new(), 0);
+        for base in &segments[first..] {
+            let bytes = match std::fs::read(self.folder.segment_path(*base)) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::error!(%error, "what was not synced cannot be read; a power cut may lose it");
+                    continue;
+                }
+            };
+            let begin = usize::try_from(from.saturating_sub(*base).max(HEADER)).unwrap_or(usize::MAX);
+            let mut rest = bytes.get(begin..).unwrap_or_default();
+            while let Some(frame) = frame::first(rest) {
+                rest = &rest[frame.len()..];
+                frame::carry(&mut carried, frame);
+                count += 1;
+                let entry = frame::read(frame, self.shared.origin).map(|framed| framed.entry);
+                if let Some(call) = entry.and_then(|entry| entry.call()) {
+                    self.track.moved(call);
+                }
+            }
+        }
+        if !self.begin_segment() {
+            return;
+        }
+        let again = self.base;
+        let notes = vec![Note { call: CallSid(0), what: What::Other }; count];
+        if self.carry_receivers() && self.write(&carried, &notes) {
+            lock(&self.shared.unsynced).again = Some(again);
+        }
     }
 
     fn retire(&mut self) {
@@ -322,7 +365,9 @@ fn frame_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Syncs what is written, until told to stop.
-pub(super) fn sync(shared: &Shared) {
+pub(super) fn sync(shared: &Shared, disk: &dyn Allocate) {
+    // From a failed sync until what it was for stands elsewhere, no sync says anything.
+    let mut broken = false;
     loop {
         let mut unsynced = lock(&shared.unsynced);
         while unsynced.files.is_empty() && !unsynced.stop {
@@ -340,22 +385,36 @@ pub(super) fn sync(shared: &Shared) {
             return;
         }
         for (file, until) in files {
-            let began = Instant::now();
-            match file.sync_data() {
-                Ok(()) => {
-                    shared.took(Work::Sync, began);
-                    shared.synced.store(until, Ordering::Release);
-                    shared.sick.store(false, Ordering::Relaxed);
-                }
-                // What the kernel could not keep it may have forgotten: it is never said to be
-                // synced, and nothing is admitted until a later sync succeeds.
-                Err(error) => {
-                    tracing::error!(%error, "journal sync failed; a power cut may lose records");
-                    shared.failures.fetch_add(1, Ordering::Relaxed);
-                    shared.sick.store(true, Ordering::Relaxed);
-                }
-            }
+            broken = sync_one(shared, disk, &file, until, broken);
         }
         shared.grown.notify_waiters();
+    }
+}
+
+/// Syncs one file up to `until`; whether the journal is broken then.
+fn sync_one(shared: &Shared, disk: &dyn Allocate, file: &File, until: u64, broken: bool) -> bool {
+    let began = Instant::now();
+    match disk.sync(file) {
+        Ok(()) => {
+            shared.took(Work::Sync, began);
+            let again = lock(&shared.unsynced).again;
+            if broken && again.is_none_or(|again| until <= again) {
+                return true;
+            }
+            shared.synced.store(until, Ordering::Release);
+            shared.sick.store(false, Ordering::Relaxed);
+            false
+        }
+        // It is never said to be synced, and nothing is admitted until it stands elsewhere.
+        Err(error) => {
+            tracing::error!(%error, "journal sync failed; what was not synced is written again");
+            shared.failures.fetch_add(1, Ordering::Relaxed);
+            shared.sick.store(true, Ordering::Relaxed);
+            let mut unsynced = lock(&shared.unsynced);
+            (unsynced.failed, unsynced.again) = (true, None);
+            drop(unsynced);
+            shared.wake.notify_one();
+            true
+        }
     }
 }

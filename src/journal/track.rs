@@ -124,6 +124,13 @@ impl Track {
         }
     }
 
+    /// Something of this call was written again in the newest segment.
+    pub fn moved(&mut self, call: CallSid) {
+        if let Some(pinned) = self.calls.get_mut(&call) {
+            pinned.moved = true;
+        }
+    }
+
     /// Calls that must be said to be done before a segment goes; given once.
     pub fn take_done(&mut self) -> Vec<CallSid> {
         std::mem::take(&mut self.done)

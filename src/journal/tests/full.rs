@@ -77,3 +77,52 @@ fn calls_are_admitted_only_while_the_reserve_has_room_for_all_their_records() {
     pen.write(&mut vec![end]);
     wait_for(|| !gauge.is_full());
 }
+
+/// A disk whose syncs fail while it is told so.
+#[derive(Clone, Default)]
+struct Failing(Arc<AtomicBool>);
+
+impl Allocate for Failing {
+    fn allocate(&self, file: &File, size: u64) -> io::Result<()> {
+        file.set_len(size)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(io::Error::other("the disk did not keep it")),
+            false => file.sync_data(),
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_sync_nothing_counts_as_synced_until_it_stands_elsewhere() {
+    let folder = Folder::new();
+    let failing = Failing::default();
+    let (journal, _) = Journal::open_on(&config(&folder), Box::new(failing.clone())).unwrap();
+    let gauge = journal.gauge();
+    let mut pen = journal.pen();
+    pen.write(&mut call(10, true));
+    settle(&pen, 9);
+    wait_for(|| gauge.synced() == gauge.written());
+    let kept = gauge.synced();
+    failing.0.store(true, Ordering::SeqCst);
+    pen.write(&mut call(20, true));
+    settle(&pen, 18);
+    wait_for(|| gauge.failures() > 0);
+    assert!(gauge.is_full(), "no call is admitted");
+    assert_eq!(gauge.synced(), kept);
+    let before = crate::journal::segment::segments(&folder.0).unwrap();
+    failing.0.store(false, Ordering::SeqCst);
+    wait_for(|| gauge.synced() == gauge.written() && !gauge.is_full());
+    // All of it stands in segments that were begun since, so that the old one is not relied upon.
+    for base in before {
+        fs::remove_file(folder.0.join(format!("{base:016x}.log"))).unwrap();
+    }
+    assert_eq!(all(&mut journal.feed_from(gauge.written())).len(), 0, "a feed does not get it twice");
+    drop((pen, journal));
+    let (_journal, replay) = Journal::open(&config(&folder)).unwrap();
+    let open: Vec<_> = replay.undelivered.iter().map(|one| one.record.call.0).collect();
+    assert_eq!(open, [20, 20, 20], "what was not synced when it failed");
+    assert_eq!(replay.unfinished, []);
+}
