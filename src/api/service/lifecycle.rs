@@ -6,46 +6,12 @@ use crate::routing::model::Status;
 use crate::routing::pattern;
 use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page};
 
+use super::heritage::keep_capabilities;
 use super::numbers::{aged, may_be_taken, release};
-use super::{NewNumber, Principal, Service, ServiceError, Written};
+use super::{NewNumber, Principal, Refused, Service, ServiceError, Written};
 
 /// One text has at most one row an organization, and one that is a provider's.
 const MOST_OF_ONE_TEXT: u64 = 1_000;
-
-/// Why a number does not go where it was to go.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// There is none, or the asker is not to know of it.
-    #[error("the number could not be found")]
-    NotFound,
-    /// Somebody has it.
-    #[error("the number already exists")]
-    Exists,
-    /// The asker may not add numbers.
-    #[error("the account may not add numbers")]
-    MayNotAdd,
-    /// The asker may not do this, for the reason.
-    #[error("{0}")]
-    Forbidden(String),
-    /// It is so already.
-    #[error("no change required")]
-    Unchanged,
-    /// Its state does not lead there.
-    #[error("invalid state transition from {0:?} to {1:?}")]
-    Transition(NumberState, NumberState),
-    /// Somebody changed it at the same moment.
-    #[error("the number changed meanwhile")]
-    Conflict,
-    /// The service.
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-}
-
-impl From<crate::store::StoreError> for Refused {
-    fn from(error: crate::store::StoreError) -> Self {
-        Self::Service(error.into())
-    }
-}
 
 /// What lookups say of a number that is somebody's or nobody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -405,23 +371,4 @@ impl Service {
         };
         Ok(Written { value: written.row, generation: written.generation, warnings: Vec::new() })
     }
-}
-
-/// What a number keeps when somebody takes it: its carrier, whose it was, and what it can, unless it is one that
-/// somebody gave back.
-pub(super) fn inherit(waiting: &NumberRow, row: &mut NumberRow) {
-    row.carrier.clone_from(&waiting.carrier);
-    if waiting.state == NumberState::Available {
-        row.previous_account_id = waiting.previous_account_id;
-        keep_capabilities(waiting, row);
-    } else {
-        row.previous_account_id = Some(waiting.account_id).filter(|former| *former != row.account_id);
-    }
-}
-
-fn keep_capabilities(from: &NumberRow, to: &mut NumberRow) {
-    to.voice_capable = from.voice_capable;
-    to.sms_capable = from.sms_capable;
-    to.mms_capable = from.mms_capable;
-    to.fax_capable = from.fax_capable;
 }

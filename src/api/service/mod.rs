@@ -5,9 +5,9 @@
 //! - `numbers`, `applications`, `organizations`, `accounts`: one resource each.
 //! - `rows`: tables that operators edit row by row; `trunks`, `gateways`: what each may hold.
 //! - `many`: numbers as a tenant has them. `bulk`: many in one request. `sweeps`: all that match. `caps`: how many one account may have.
-//! - `lifecycle`: a number's states. `sessions`: tokens given for a while.
+//! - `lifecycle`: a number's states. `heritage`: what stays with one that comes to somebody else. `sessions`: tokens given for a while.
 //! - `inventory`, `offers`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
-//! - `urls`: what a stored URL may be. `error`: why the service refused.
+//! - `urls`: what a stored URL may be. `error`: why the service refused; `refused`: why a number does not move.
 
 mod access;
 mod accounts;
@@ -16,6 +16,7 @@ mod bulk;
 mod caps;
 mod error;
 mod gateways;
+mod heritage;
 mod inventory;
 mod lifecycle;
 mod many;
@@ -24,6 +25,7 @@ mod numbers;
 mod offers;
 mod organizations;
 mod principal;
+mod refused;
 mod rows;
 mod sessions;
 mod sweeps;
@@ -40,10 +42,11 @@ use crate::store::{Entity, Store};
 
 pub use bulk::{Bulk, BulkNumber, Existing};
 pub use error::ServiceError;
-pub use lifecycle::{Lookup, Refused};
+pub use lifecycle::Lookup;
 pub use many::Made;
 pub use numbers::NewNumber;
 pub use principal::Principal;
+pub use refused::Refused;
 pub use rows::Operated;
 pub use sessions::{Claim, Hashed};
 pub use sweeps::Sweep;

@@ -62,7 +62,7 @@ impl Service {
         row.state = new.state;
         let waiting = self.waiting(&row).await?;
         if let Some(waiting) = &waiting {
-            super::lifecycle::inherit(waiting, &mut row);
+            super::heritage::inherit(waiting, &mut row);
         }
         edit(&mut row)?;
         warnings.extend(self.check_number(&row, &account).await?);
