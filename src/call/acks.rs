@@ -88,6 +88,7 @@ impl Call {
         ack: Option<&Message<'_>>,
     ) {
         let credentials = self.dialog_credentials(desk, (pair, side), Method::Ack);
+        let body = ack.map(|ack| self.body_toward(pair, side, ack)).unwrap_or_default();
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let known = self.flow.local;
@@ -99,7 +100,7 @@ impl Call {
             Some(ack) => {
                 compose::hops(&mut writer, ack);
                 passage::request_headers(&mut writer, ack, &self.passage(pair, side, ack), &[]);
-                writer.body(ack.body());
+                writer.body(&body);
             }
             None => {
                 writer.numeric(Name::MaxForwards, 70);

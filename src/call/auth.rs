@@ -87,16 +87,24 @@ impl Call {
     /// A target wants to know who calls: the same INVITE once more on the same leg, with the next
     /// number (22.2). False: it is not told, or was told already.
     pub(super) fn authenticate(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> bool {
-        let of = &mut self.legs[leg];
-        let Some(auth) = of.auth.as_mut().filter(|_| of.state == LegState::Ringing) else { return false };
-        if self.invite.is_none() || auth.tries >= MOST_TRIES || !auth.take(response, false) {
+        if self.invite.is_none() || !self.may_authenticate(leg, response) {
             return false;
         }
-        auth.tries += 1;
-        let flow = of.flow;
+        let flow = self.legs[leg].flow;
         self.legs[leg].cseq = self.next_invite_cseq(leg);
         self.write_invite(desk, leg, flow);
         self.send_invite(desk, leg, flow);
+        true
+    }
+
+    /// Takes in the challenge to the INVITE of a leg. True: it may leave once more.
+    pub(super) fn may_authenticate(&mut self, leg: usize, response: &Message<'_>) -> bool {
+        let of = &mut self.legs[leg];
+        let Some(auth) = of.auth.as_mut().filter(|_| of.state == LegState::Ringing) else { return false };
+        if auth.tries >= MOST_TRIES || !auth.take(response, false) {
+            return false;
+        }
+        auth.tries += 1;
         true
     }
 
@@ -122,10 +130,8 @@ impl Call {
         (pair, side): (usize, Side),
         method: Method<'_>,
     ) -> Vec<u8> {
-        if side == Side::A {
-            return Vec::new();
-        }
-        let (leg, uri) = (self.pairs[pair].leg, self.pairs[pair].b.target.clone());
+        let Some(leg) = self.pairs[pair].leg_at(side) else { return Vec::new() };
+        let uri = self.pairs[pair].dialog(side).target.clone();
         self.leg_credentials(desk, leg, &uri, method)
     }
 
@@ -153,7 +159,8 @@ impl Call {
 
     /// Takes in the challenge to a request inside a dialog. True: it is to be sent once more.
     pub(super) fn challenged(&mut self, pair: usize, side: Side, response: &Message<'_>) -> bool {
-        side == Side::B && self.leg_challenged(self.pairs[pair].leg, response)
+        let leg = self.pairs[pair].leg_at(side);
+        leg.is_some_and(|leg| self.leg_challenged(leg, response))
     }
 
     /// The same for a dialog of this leg.

@@ -60,6 +60,7 @@ impl Call {
             resolving: Vec::new(),
             next_relay: 0,
             transfer: None,
+            settling: false,
             joined: Vec::new(),
             connections: Vec::new(),
         }
@@ -119,6 +120,9 @@ impl Pair {
             bye_again: false,
             held_bye: None,
             alive: [true; 2],
+            a_leg: None,
+            spoken: [None, None],
+            origins: [None, None],
             stirred: false,
             unreached: [false; 2],
             liveness: None,

@@ -182,6 +182,7 @@ impl Call {
         let far_cseq = self.legs[leg].cseq;
         let answering = self.answering(desk, pair, Side::A, (cseq, far_cseq), flow, bytes.clone());
         self.pairs[pair].answering = Some(answering);
+        self.listen_to_caller(pair);
         self.pairs[pair].confirmed = true;
         let agreed = self
             .invite

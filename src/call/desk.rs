@@ -61,6 +61,8 @@ pub enum Role {
     RelayClient(u32),
     /// Our re-INVITE to the transferee of a transfer.
     Transfer,
+    /// Our re-INVITE to the target of a transfer, which tells it the transferee's last word.
+    Settle,
     /// An OPTIONS that asks whether a side is still there.
     Liveness(usize, bool),
 }
@@ -111,6 +113,8 @@ pub enum What {
     Transfer,
     /// Are both sides of a recovered call still there?
     Probe(usize),
+    /// The transferee's dialog was busy: the offer once more.
+    TransferOffer,
 }
 
 /// What the call wants of the world, in order; the door turns it into outputs.

@@ -42,6 +42,7 @@ impl Call {
         if self.leaves_transfer(pair, side) {
             return self.pairs[pair].alive[side as usize] = false;
         }
+        self.drop_transfer(desk);
         let mut extra = Vec::new();
         let mut writer = Writer::append(&mut extra);
         passage::reasons(&mut writer, bye);
@@ -66,6 +67,7 @@ impl Call {
             (Reason::PeerLost, _) => b"Reason: SIP;cause=408;text=\"Peer lost\"\r\n",
             _ => b"",
         };
+        self.drop_transfer(desk);
         for side in [Side::A, Side::B] {
             self.bye(desk, pair, side, cause, &[]);
         }
@@ -77,6 +79,7 @@ impl Call {
         let Some(answering) = self.pairs[pair].answering.take() else { return };
         self.ensure_ack(desk, pair, answering.side.other(), answering.far_cseq);
         self.release_held_bye(desk, pair);
+        self.drop_transfer(desk);
         for side in [Side::A, Side::B] {
             self.bye(desk, pair, side, b"", &[]);
         }

@@ -73,6 +73,10 @@ impl Call {
             Role::Leg(leg) if self.transfer_responded(desk, leg, response) => {}
             Role::Leg(leg) => self.leg_responded(desk, leg, response),
             Role::Transfer => self.transferee_responded(desk, response),
+            Role::Settle => {
+                self.settling &= code < 200;
+                self.late_success(desk, response);
+            }
             Role::RelayClient(id) => self.relay_responded(desk, id, response),
             Role::Bye(pair, caller) if code >= 200 => {
                 self.bye_answered(desk, pair, side_of(caller), response);
@@ -92,6 +96,9 @@ impl Call {
                 if self.transfer_leg_failed(desk, leg, 408) => {}
             (Kind::ClientInvite, Role::Transfer, Tell::TimedOut(_) | Tell::TransportError) => {
                 self.transferee_silent(desk);
+            }
+            (Kind::ClientInvite, Role::Settle, Tell::TimedOut(_) | Tell::TransportError) => {
+                self.settling = false;
             }
             (Kind::ClientInvite, Role::Leg(leg), Tell::TimedOut(_)) => self.leg_timed_out(desk, leg),
             (Kind::ClientInvite, Role::Leg(leg), Tell::TransportError) => self.leg_unreachable(desk, leg),
@@ -114,7 +121,7 @@ impl Call {
     /// A transaction of this call is over.
     pub fn transaction_over(&mut self, id: TransactionId, kind: Kind, role: Role) {
         match role {
-            Role::RelayClient(_) | Role::Transfer if kind == Kind::ClientInvite => {
+            Role::RelayClient(_) | Role::Transfer | Role::Settle if kind == Kind::ClientInvite => {
                 self.reinvites = self.reinvites.saturating_sub(1)
             }
             Role::Leg(leg) if self.legs[leg].client == Some(id) => {
@@ -155,6 +162,7 @@ impl Call {
             What::TimeLimit => self.time_limit(desk),
             What::Answer(pair) => self.answer_again(desk, pair),
             What::Transfer => self.transfer_timed_out(desk),
+            What::TransferOffer => self.offer_again(desk),
             What::Liveness(pair) => self.check_liveness(desk, pair),
             What::Probe(pair) => self.probe(desk, pair),
         }

@@ -33,6 +33,7 @@ impl Call {
         let method = request.method().unwrap_or(Method::Ack);
         let Some(server) = server else {
             if let Some((pair, side)) = found {
+                self.listen(pair, side, request);
                 self.acknowledged(desk, pair, side, request);
             }
             return;
@@ -45,6 +46,7 @@ impl Call {
             return self.refuse_request(desk, server, flow, request, 500, Some(Reason::BadRequest));
         }
         self.pairs[pair].stirred = true;
+        self.listen(pair, side, request);
         self.pairs[pair].unreached[side as usize] = false;
         self.ride(desk, flow);
         match method {
@@ -206,6 +208,7 @@ impl Call {
         let (invite, refreshes) =
             (method == Method::Invite, matches!(method, Method::Invite | Method::Update));
         let credentials = self.dialog_credentials(desk, (pair, far), method);
+        let body = self.body_toward(pair, far, request);
         let branch = desk.mint_branch(self.shard);
         let far_cseq = self.pairs[pair].dialog_mut(far).next_cseq();
         let known = self.flow.local;
@@ -226,7 +229,7 @@ impl Call {
         passage::request_headers(&mut writer, request, &self.passage(pair, far, request), without);
         let insert = self.session.as_ref().map(|session| session.interval);
         let session = if refreshes { session::ask(&mut writer, request, insert, 0) } else { None };
-        writer.body(request.body());
+        writer.body(&body);
         desk.paper = paper;
         let far_flow = dialog.flow;
         let owner = Owner { call: self.key, role: Role::RelayClient(id) };
@@ -313,7 +316,7 @@ impl Call {
 
     /// The leg of a side, for traces.
     pub(super) fn leg_of(&self, pair: usize, side: Side) -> Option<CallSid> {
-        (side == Side::B).then(|| self.legs[self.pairs[pair].leg].sid)
+        self.pairs[pair].leg_at(side).map(|leg| self.legs[leg].sid)
     }
 
     /// The way of a message toward this side of a pair.

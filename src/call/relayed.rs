@@ -27,6 +27,7 @@ impl Call {
             return self.relay_again(desk, at);
         }
         let lost = matches!(code, 408 | 481);
+        self.listen(pair, from.other(), response);
         self.pass_response(desk, at, response);
         if code < 200 {
             return;
@@ -52,6 +53,7 @@ impl Call {
 
     /// Writes a response of the far side to the sender of the request, and sends it.
     fn pass_response(&mut self, desk: &mut Desk, at: usize, response: &Message<'_>) {
+        let body = self.body_toward(self.relays[at].pair, self.relays[at].from, response);
         let relay = &self.relays[at];
         let Some(server) = relay.server else { return };
         let code = response.code().unwrap_or(500);
@@ -90,7 +92,7 @@ impl Call {
         {
             writer.bytes(after.line);
         }
-        writer.body(response.body());
+        writer.body(&body);
         desk.paper = paper;
         let (pair, from) = (relay.pair, relay.from);
         desk.respond(server, code);

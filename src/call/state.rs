@@ -16,7 +16,7 @@ use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
 use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
-use crate::call::transfer::{Joined, Transfer};
+use crate::call::transfer::{Joined, Origin, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
@@ -85,6 +85,8 @@ pub struct Call {
     pub(super) next_relay: u32,
     /// A REFER that is carried out.
     pub(super) transfer: Option<Box<Transfer>>,
+    /// A re-INVITE tells a target the transferee's last word.
+    pub(super) settling: bool,
     /// Legs that joined by transfer.
     pub(super) joined: Vec<Joined>,
     /// The connections it would send something over.
@@ -338,6 +340,12 @@ pub(super) struct Pair {
     /// A BYE that waits for the ACK of our 2xx toward the same side: all of it behind Max-Forwards.
     pub held_bye: Option<(Side, Vec<u8>)>,
     pub alive: [bool; 2],
+    /// The leg that stands on the caller's side, where it joined by transfer.
+    pub a_leg: Option<usize>,
+    /// What each side described last, where a transfer may need it.
+    pub spoken: [Option<Arc<[u8]>>; 2],
+    /// What descriptions toward a side go on from, where its peer is another one than at first.
+    pub origins: [Option<Box<Origin>>; 2],
     /// Something went on since the last liveness check.
     pub stirred: bool,
     /// The last OPTIONS of a liveness check could not be sent to this side.
@@ -351,6 +359,11 @@ impl Pair {
             Side::A => &self.a,
             Side::B => &self.b,
         }
+    }
+
+    /// The leg that stands on this side.
+    pub fn leg_at(&self, side: Side) -> Option<usize> {
+        if side == Side::B { Some(self.leg) } else { self.a_leg }
     }
 
     pub fn dialog_mut(&mut self, side: Side) -> &mut Dialog {

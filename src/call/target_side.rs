@@ -85,6 +85,7 @@ impl Call {
             return;
         }
         if let Some(pair) = self.pair_of(desk, leg, response) {
+            self.listen(pair, Side::B, response);
             let Ok(source) = self.in_order(pair, response) else { return };
             (tag, of) = (self.pairs[pair].a_tag, source);
         }
@@ -102,6 +103,7 @@ impl Call {
             // Its repetitions get the ACK again as long as its transaction lives.
             return self.legs[leg].state = LegState::Abandoned;
         };
+        self.listen(pair, Side::B, response);
         self.legs[leg].state = LegState::Won;
         desk.stop(&mut self.legs[leg].timer_c);
         // Whatever was said about its early dialog, it is one now.

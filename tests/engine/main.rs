@@ -141,11 +141,18 @@ dialogues! {
     redirect_mode_emergency
     redirects_and_pauses
     refer_by_callee
+    refer_call_ends
+    refer_challenged
+    refer_ends_session
     refer_by_caller
     refer_fails
+    refer_glare
     refer_meets_bye
     refer_out_of_dialog
+    refer_offer_refused
+    refer_origin
     refer_refused
+    refer_two_successes
     refusals
     reinvite_from_both_sides
     reinvite_glare_ends

@@ -26,11 +26,13 @@ pub struct Application {
     dials: Vec<Dialled>,
     count: usize,
     documents: u32,
+    /// It answers a refer question.
+    transfer: bool,
 }
 
 impl Application {
     pub fn new(rng: Rng, plain: bool) -> Self {
-        Self { rng, plain, dials: Vec::new(), count: 0, documents: 0 }
+        Self { rng, plain, dials: Vec::new(), count: 0, documents: 0, transfer: false }
     }
 
     pub fn take_dials(&mut self) -> Vec<Dialled> {
@@ -80,7 +82,9 @@ impl Application {
 
     fn document(&mut self, purpose: &Purpose) -> Option<Answer> {
         self.documents += 1;
+        self.transfer = matches!(purpose, Purpose::Refer(..));
         let choice = match purpose {
+            Purpose::Refer(..) => self.rng.pick(&[0, 0, 0, 0, 0, 1, 1, 3, 5, 6, 7, 13, 13]),
             Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9, 13]),
             _ if self.plain => self.rng.pick(&[0, 13]),
             _ => self
@@ -146,6 +150,7 @@ impl Application {
             user: user.clone(),
             addresses: if by_name { 2 } else { 1 },
             dial: self.count,
+            transfer: self.transfer,
         });
         let mut dial = self.to(format!("sip:{user}@{host}:5060{transport}"));
         dial.action = action.then(|| hook("action"));

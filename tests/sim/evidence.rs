@@ -60,6 +60,8 @@ pub struct Dialled {
     pub addresses: usize,
     /// Targets of one Dial have one number.
     pub dial: usize,
+    /// By a refer application: for who is transferred.
+    pub transfer: bool,
 }
 
 pub struct Evidence {
@@ -161,6 +163,12 @@ impl Evidence {
     pub fn admitted(&self) -> Vec<CallSid> {
         let is_admission = |record: &&Record| matches!(record.change, Change::Admitted { .. });
         self.records().filter(is_admission).map(|record| record.call).collect()
+    }
+
+    /// Whether this INVITE of the router is one of a transfer.
+    pub fn transfers(&self, uri: &str) -> bool {
+        let user = uri.strip_prefix("sip:").and_then(|rest| rest.split('@').next());
+        self.dials.iter().any(|dialled| dialled.transfer && Some(&*dialled.user) == user)
     }
 
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {

@@ -33,6 +33,8 @@ pub fn directory(generation: u64, with_number: bool) -> Arc<Directory> {
         profile: Arc::new(VoiceProfile {
             voice: hook("voice"),
             status_callback: hook("status"),
+            refer: hook("refer"),
+            sms: hook("sms"),
             ..VoiceProfile::default()
         }),
     };

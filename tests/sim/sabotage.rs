@@ -56,6 +56,10 @@ const SABOTAGE: &[(Tamper, &str)] = &[
     (Tamper::ForgetSession, "a session is asked for"),
     (Tamper::BindNobody, "who refreshes is told"),
     (Tamper::TalkForEver, "a quiet call ends"),
+    (Tamper::LoseNotify, "a REFER is told its end"),
+    (Tamper::PraiseFailures, "a transfer connects"),
+    (Tamper::OtherOrigin, "an origin goes on"),
+    (Tamper::EmptyAcks, "a transfer connects"),
 ];
 
 #[test]
@@ -70,7 +74,7 @@ fn every_truth_can_fail() {
     for (tamper, name) in SABOTAGE {
         let (_, truth) = truths::ALL.iter().find(|(own, _)| own == name).expect("a truth of this name");
         let options = Options { tamper: Some(*tamper), ..Options::default() };
-        if !(0..40).any(|seed| truth(&run(seed, &options)).is_err()) {
+        if !(0..150).any(|seed| truth(&run(seed, &options)).is_err()) {
             blind.push(format!("{tamper:?} goes unnoticed by `{name}`"));
         }
     }

@@ -71,6 +71,10 @@ pub enum Tamper {
     ForgetEnds,
     ForgetAnswers,
     ForgetLegs,
+    LoseNotify,
+    PraiseFailures,
+    EmptyAcks,
+    OtherOrigin,
 }
 
 /// What one sabotage remembers.
@@ -157,6 +161,13 @@ impl Tampering {
             Tamper::ForgetReliability if !last => vec![with("Require: 100rel\r\n", "")],
             Tamper::ForgetSession if opening => vec![with("Session-Expires:", "X-Session:")],
             Tamper::BindNobody if last => vec![with("Require: timer\r\n", "")],
+            Tamper::LoseNotify if text.get("subscription-state").starts_with("terminated") => Vec::new(),
+            Tamper::PraiseFailures if text.get("subscription-state").starts_with("terminated") => {
+                let told = String::from_utf8_lossy(&text.body[..11]).into_owned();
+                vec![with(&told, "SIP/2.0 200")]
+            }
+            Tamper::OtherOrigin if text.method() == "INVITE" && !opening => vec![with("\no=-", "\no=x")],
+            Tamper::EmptyAcks if text.method() == "ACK" => vec![without_body(&bytes)],
             _ => vec![bytes.clone()],
         }
     }
@@ -230,6 +241,13 @@ impl Tampering {
             evidence.note(What::Counted(0, Counter::Panic));
         }
     }
+}
+
+fn without_body(bytes: &[u8]) -> Vec<u8> {
+    let whole = String::from_utf8_lossy(bytes);
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap_or((&whole, ""));
+    let length = format!("Content-Length: {}", body.len());
+    format!("{}\r\n\r\n", head.replacen(&length, "Content-Length: 0", 1)).into_bytes()
 }
 
 fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {

@@ -3,81 +3,167 @@
 use std::time::Duration;
 
 use crate::call::compose;
-use crate::call::desk::{Desk, Owner, Role};
+use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::outcome::CallStatus;
 use crate::call::passage;
 use crate::call::record::Change;
 use crate::call::state::{Call, LegState, Pair, Side, StoredAck};
 use crate::call::target;
-use crate::sip::{Message, Method, Name};
+use crate::dialog::Dialog;
+use crate::sip::{Kept, Message, Method, Name};
 
-use super::Joined;
+use super::{Joined, Origin, Transfer};
+
+/// How often the transferee may be busy with another offer.
+const MOST_WAITS: u8 = 4;
 
 impl Call {
-    /// The target answered with its offer: it goes to the transferee.
+    /// The target answered: what it describes goes to the transferee.
     pub(super) fn target_joins(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let Some(transfer) = self.transfer.as_ref() else { return };
-        let (old, by) = (transfer.pair, transfer.by);
-        let waits = self.pairs[old].answering.is_some()
-            || self.relays.iter().any(|relay| relay.invite && relay.pair == old);
-        let dialog = self.target_dialog(leg, response).filter(|_| !response.body().is_empty() && !waits);
+        let (old, by, offered) = (transfer.pair, transfer.by, transfer.offered.is_some());
+        let dialog = self.target_dialog(leg, response).filter(|_| !response.body().is_empty());
         let Some(dialog) = dialog else {
             self.lost(desk, leg, response);
             self.transfer_leg_failed(desk, leg, 488);
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.legs[leg].state = LegState::Won;
-        // Both copies of the transferee's dialog count the re-INVITE.
-        let cseq = self.pairs[old].dialog_mut(by.other()).next_cseq();
-        let mut pair = match by {
-            Side::B => Pair::early(leg, self.pairs[old].a.clone(), dialog, self.pairs[old].a_tag),
-            Side::A => {
-                Pair::early(self.pairs[old].leg, dialog, self.pairs[old].b.clone(), self.legs[leg].tag)
-            }
-        };
-        pair.confirmed = true;
-        self.pairs.push(pair);
-        let made = self.pairs.len() - 1;
+        let made = self.make_pair(old, by, leg, dialog);
         let near = self.legs[leg].flow;
         let unresolved = target::aim(&desk.config, self.pairs[made].dialog_mut(by), &near);
         if unresolved.is_some() {
             self.pairs[made].dialog_mut(by).flow = near;
         }
+        self.listen(made, by, response);
         if let Some(transfer) = self.transfer.as_mut() {
-            transfer.made = Some(made);
+            (transfer.made, transfer.answer) = (Some(made), Some(Kept::new(response)));
         }
+        if offered {
+            self.send_ack(desk, made, by, self.legs[leg].cseq, None);
+        }
+        self.offer_to_transferee(desk);
+    }
+
+    /// The target's dialog beside the transferee's.
+    fn make_pair(&mut self, old: usize, by: Side, leg: usize, dialog: Dialog) -> usize {
+        let of = &self.pairs[old];
+        let mut pair = match by {
+            Side::B => Pair::early(leg, of.a.clone(), dialog, of.a_tag),
+            Side::A => Pair::early(of.leg, dialog, of.b.clone(), self.legs[leg].tag),
+        };
+        let stays = by.other() as usize;
+        pair.a_leg = if by == Side::A { Some(leg) } else { of.a_leg };
+        pair.spoken[stays].clone_from(&of.spoken[stays]);
+        // Who stays knows its peer by what it heard first.
+        let heard = of.spoken[by as usize].as_deref().and_then(Origin::of).map(Box::new);
+        pair.origins[stays] = of.origins[stays].clone().or(heard);
+        pair.confirmed = true;
+        self.pairs.push(pair);
+        self.pairs.len() - 1
+    }
+
+    /// The target's description goes to the transferee, as soon as nothing else is offered there.
+    fn offer_to_transferee(&mut self, desk: &mut Desk) {
+        let Some(mut transfer) = self.transfer.take() else { return };
+        let (old, by) = (transfer.pair, transfer.by);
+        if let (Some(made), Some(answer)) = (transfer.made, transfer.answer.as_ref()) {
+            let is_busy = self.pairs[old].answering.is_some()
+                || self.relays.iter().any(|relay| relay.offers && relay.pair == old);
+            if is_busy {
+                self.wait_to_offer(desk, &mut transfer);
+            } else {
+                // Both copies of the transferee's dialog count the re-INVITE.
+                let cseq = self.pairs[old].dialog_mut(by.other()).next_cseq();
+                self.pairs[made].dialog_mut(by.other()).local_cseq = cseq;
+                self.reinvite(desk, (made, by.other()), Role::Transfer, &answer.message());
+            }
+        }
+        self.transfer = Some(transfer);
+    }
+
+    /// RFC 3261 14.1: who made the Call-ID waits longer.
+    fn wait_to_offer(&self, desk: &mut Desk, transfer: &mut Transfer) {
+        transfer.waits += 1;
+        let least = if transfer.by == Side::A { 2_100 } else { 0 };
+        let wait = Duration::from_millis(least + u64::from(desk.generator.next_u32() % 1_900));
+        transfer.busy = Some(desk.start(wait, self.key, What::TransferOffer));
+    }
+
+    /// The transferee's dialog may be free now.
+    pub(in crate::call) fn offer_again(&mut self, desk: &mut Desk) {
+        let Some(transfer) = self.transfer.as_mut() else { return };
+        transfer.busy = None;
+        match transfer.waits < MOST_WAITS {
+            true => self.offer_to_transferee(desk),
+            false => self.transfer_failed(desk, 491),
+        }
+    }
+
+    /// A re-INVITE of our own with another's description, under the dialog's latest number.
+    fn reinvite(
+        &mut self,
+        desk: &mut Desk,
+        (pair, side): (usize, Side),
+        role: Role,
+        described: &Message<'_>,
+    ) {
+        let credentials = self.dialog_credentials(desk, (pair, side), Method::Invite);
+        let body = self.body_toward(pair, side, described);
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
-        let dialog = self.pairs[made].dialog(by.other());
-        let known = self.flow.local;
+        let dialog = self.pairs[pair].dialog(side);
+        let (known, cseq) = (self.flow.local, dialog.local_cseq);
         let parts = compose::InDialog { method: Method::Invite, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
-        writer.numeric(Name::MaxForwards, 70);
+        writer.bytes(&credentials).numeric(Name::MaxForwards, 70);
         compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         writer.header(Name::Allow, &[compose::ALLOW]);
-        passage::body_headers(&mut writer, response);
-        writer.body(response.body());
+        passage::body_headers(&mut writer, described);
+        writer.body(&body);
         let flow = dialog.flow;
         desk.paper = paper;
-        let owner = Owner { call: self.key, role: Role::Transfer };
-        desk.request(b"INVITE", branch, flow, owner);
-        desk.trace_sent(self.facts.call, self.leg_of(made, by.other()));
+        desk.request(b"INVITE", branch, flow, Owner { call: self.key, role });
+        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
         self.reinvites += 1;
     }
 
-    /// What the transferee says to the target's offer.
+    /// What the transferee says to the target's description.
     pub(in crate::call) fn transferee_responded(&mut self, desk: &mut Desk, response: &Message<'_>) {
         let code = response.code().unwrap_or(500);
         let made = self.transfer.as_ref().and_then(|transfer| Some((transfer.made?, transfer.by)));
-        let Some((made, by)) = made else { return self.late_success(desk, response) };
+        let of_this = |call: &Self, (made, by): (usize, Side)| {
+            call.pairs[made].dialog(by.other()).local_cseq == response.cseq().number
+        };
+        let Some((made, by)) = made.filter(|made| of_this(self, *made)) else {
+            return self.late_success(desk, response);
+        };
         match code {
             100..=199 => {}
             200..=299 => {
                 self.send_ack(desk, made, by.other(), response.cseq().number, None);
-                self.pairs[made].dialog_mut(by.other()).refresh(response);
+                self.listen(made, by.other(), response);
                 self.transferred(desk, made, response);
             }
+            491 => {
+                if let Some(mut transfer) = self.transfer.take() {
+                    self.wait_to_offer(desk, &mut transfer);
+                    self.transfer = Some(transfer);
+                }
+            }
+            401 | 407 if self.challenged(made, by.other(), response) => self.offer_once_more(desk),
             _ => self.transfer_failed(desk, code),
+        }
+    }
+
+    /// The transferee wants to know who offers.
+    fn offer_once_more(&mut self, desk: &mut Desk) {
+        if let Some(transfer) = self.transfer.as_mut() {
+            transfer.waits += 1;
+        }
+        match self.transfer.as_ref().is_some_and(|transfer| transfer.waits < MOST_WAITS) {
+            true => self.offer_to_transferee(desk),
+            false => self.transfer_failed(desk, 403),
         }
     }
 
@@ -91,13 +177,21 @@ impl Call {
         let Some(transfer) = self.transfer.take() else { return };
         let (old, by) = (transfer.pair, transfer.by);
         let Some(leg) = transfer.leg else { return };
-        self.ack_with(desk, made, by, self.legs[leg].cseq, response);
         // What went on meanwhile went on in the old pair.
-        let near = self.pairs[old].dialog(by.other());
-        let (local, remote) = (near.local_cseq, near.remote_cseq);
-        let kept = self.pairs[made].dialog_mut(by.other());
-        kept.local_cseq = kept.local_cseq.max(local);
-        kept.remote_cseq = kept.remote_cseq.max(remote);
+        let mut near = self.pairs[old].dialog(by.other()).clone();
+        near.refresh(response);
+        *self.pairs[made].dialog_mut(by.other()) = near;
+        match &transfer.offered {
+            None => self.ack_with(desk, made, by, self.legs[leg].cseq, response),
+            Some(known) if **known == *response.body() || response.body().is_empty() => {}
+            Some(_) => {
+                self.settling = true;
+                self.pairs[made].dialog_mut(by).next_cseq();
+                self.reinvite(desk, (made, by), Role::Settle, response);
+            }
+        }
+        // Who refreshed the session is gone; the two are asked whether they are still there.
+        self.stop_session(desk);
         self.pairs[old].alive[by.other() as usize] = false;
         self.stop_liveness(desk, old);
         self.winner = Some(made);
@@ -108,8 +202,9 @@ impl Call {
         let change = Change::Transferred { leg: leg_sid, caller: by == Side::A, joined, stayed };
         self.record(desk, change, None);
         self.start_liveness(desk, made);
-        let mut timer = transfer.timer;
+        let (mut timer, mut busy) = (transfer.timer, transfer.busy);
         desk.stop(&mut timer);
+        desk.stop(&mut busy);
         self.notify_of(desk, &transfer, 200);
         self.bye(desk, old, by, b"", &[]);
         if by == Side::B {
@@ -128,13 +223,14 @@ impl Call {
         cseq: u32,
         answer: &Message<'_>,
     ) {
+        let credentials = self.dialog_credentials(desk, (pair, side), Method::Ack);
         let branch = desk.mint_branch(self.shard);
         let mut paper = std::mem::take(&mut desk.paper);
         let dialog = self.pairs[pair].dialog(side);
         let known = self.flow.local;
         let parts = compose::InDialog { method: Method::Ack, dialog, branch, known, cseq };
         let mut writer = compose::in_dialog(&mut paper, &desk.config, &parts);
-        writer.numeric(Name::MaxForwards, 70);
+        writer.bytes(&credentials).numeric(Name::MaxForwards, 70);
         passage::body_headers(&mut writer, answer);
         writer.body(answer.body());
         let flow = dialog.flow;

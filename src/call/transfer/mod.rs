@@ -4,15 +4,21 @@
 //! re-INVITE, the answer back in the ACK. Only then does the transferor's leg end. A transfer that
 //! fails leaves the call as it was, unless the transferor has hung up meanwhile.
 //!
+//! Where the target refuses to make the offer, it gets the transferee's last description as one, its
+//! answer goes to the transferee as an offer, and what that answers to the target, where it is news.
+//!
 //! `request`: the REFER and its question. `invite`: the document's nouns are invited. `join`: the two
-//! who stay are brought together. `notify`: the transferor hears of it.
+//! who stay are brought together. `notify`: the transferor hears of it. `origin`: descriptions of who takes
+//! another's place.
 
 mod invite;
 mod join;
 mod notify;
+mod origin;
 mod request;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::ask::AskId;
@@ -23,7 +29,10 @@ use crate::call::record::Change;
 use crate::call::state::{Call, Plan, Side};
 use crate::flow::Destination;
 use crate::reason::Reason;
+use crate::sip::Kept;
 use crate::timers::TimerId;
+
+pub(super) use origin::Origin;
 
 /// How long a transfer may take: its subscription lasts a little longer, so that the final NOTIFY
 /// comes within it (RFC 3515 2.4.7).
@@ -53,6 +62,13 @@ pub(super) struct Transfer {
     /// The target's dialog and the transferee's, once the target answered.
     made: Option<usize>,
     timer: Option<TimerId>,
+    /// The target was offered the transferee's last description, as it would not make an offer.
+    offered: Option<Arc<[u8]>>,
+    /// The target's 2xx, whose description is for the transferee.
+    answer: Option<Kept>,
+    /// The transferee's dialog was busy: when it gets the offer, and how often it was.
+    busy: Option<TimerId>,
+    waits: u8,
     /// What the last target said.
     code: u16,
 }
@@ -95,16 +111,18 @@ impl Call {
         self.transfer_failed(desk, 408);
     }
 
-    /// The call ends under a transfer: nobody is told any more.
+    /// The call ends under a transfer, which the transferor hears of before its BYE.
     pub(in crate::call) fn drop_transfer(&mut self, desk: &mut Desk) {
         if let Some(transfer) = self.transfer.take() {
+            self.notify_of(desk, &transfer, 487);
             self.undo(desk, &transfer);
         }
     }
 
     pub(super) fn undo(&mut self, desk: &mut Desk, transfer: &Transfer) {
-        let mut timer = transfer.timer;
+        let (mut timer, mut busy) = (transfer.timer, transfer.busy);
         desk.stop(&mut timer);
+        desk.stop(&mut busy);
         if let Some(ask) = transfer.asked {
             desk.abort(ask);
         }
@@ -131,8 +149,8 @@ impl Call {
         leaves
     }
 
-    /// Whether a re-INVITE of ours to the transferee is pending.
+    /// Whether a re-INVITE of ours is pending, or due.
     pub(in crate::call) fn transfers(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| transfer.made.is_some())
+        self.settling || self.transfer.as_ref().is_some_and(|transfer| transfer.made.is_some())
     }
 }

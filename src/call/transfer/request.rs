@@ -62,6 +62,10 @@ impl Call {
             leg: None,
             made: None,
             timer,
+            offered: None,
+            answer: None,
+            busy: None,
+            waits: 0,
             code: 603,
         }));
         self.notify(desk, 100);

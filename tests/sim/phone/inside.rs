@@ -53,7 +53,9 @@ impl Phone {
         let body = if refreshes && session.is_empty() { self.sdp("again") } else { String::new() };
         let contact =
             if refreshes || method == "REFER" { self.contact(self.dialogs[at].tcp) } else { String::new() };
+        let silent = method == "REFER" && hands.rng.chance(20);
         let own = match method {
+            "REFER" if silent => "Refer-To: <sip:other@203.0.113.50>\r\nRefer-Sub: false\r\n",
             "REFER" => "Refer-To: <sip:other@203.0.113.50>\r\n",
             "PRACK" => "RAck: 1 1 INVITE\r\n",
             "NOTIFY" => "Event: talk\r\nSubscription-State: active\r\n",

@@ -185,8 +185,9 @@ impl Phone {
     }
 
     fn sdp(&self, what: &str) -> String {
-        let (port, ip) = (self.place.addr.port(), self.place.addr.ip());
-        format!("v=0\r\no=- {port} 1 IN IP4 {ip}\r\ns={what}\r\nc=IN IP4 {ip}\r\nt=0 0\r\n")
+        // No description is as another one: who got which can be told.
+        let (port, ip, count) = (self.place.addr.port(), self.place.addr.ip(), self.count);
+        format!("v=0\r\no=- {port} {count} IN IP4 {ip}\r\ns={what}\r\nc=IN IP4 {ip}\r\nt=0 0\r\n")
     }
 
     fn contact(&self, tcp: bool) -> String {

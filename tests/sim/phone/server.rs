@@ -157,7 +157,8 @@ impl Phone {
         if first && self.server[at].reliable && (101..200).contains(&code) {
             self.server[at].rseq += 1;
         }
-        let (server, sdp) = (&self.server[at], self.sdp(&format!("from {code}")));
+        let number = self.fresh();
+        let (server, sdp) = (&self.server[at], self.sdp(&format!("from {code} {number}")));
         let contact = self.contact(server.from.tcp);
         let method = server.request.method().to_owned();
         let opens = method == "INVITE" && (200..300).contains(&code);

@@ -125,18 +125,26 @@ fn marked(e: &Evidence) -> Vec<super::Served<'_>> {
         .collect()
 }
 
-/// A request inside a call leaves on the other side as what it was, once.
+/// A request inside a call leaves on the other side as what it was, once. REFER is for the router.
 pub fn a_request_is_relayed_once(e: &Evidence) -> Result<(), String> {
-    for served in marked(e).iter().filter(|served| served.request.method() != "BYE") {
+    for served in marked(e).iter().filter(|served| !["BYE", "REFER"].contains(&served.request.method())) {
         let request = served.request;
         let what = || format!("{} of {}", request.method(), request.call_id());
         let branches: BTreeSet<&str> = relays(e, request.get("x-mark")).map(Text::branch).collect();
         if branches.len() > 1 {
             return Err(format!("{} left {} times", what(), branches.len()));
         }
-        if relays(e, request.get("x-mark")).any(|out| {
-            out.method() != request.method() || out.body != request.body || out.call_id() == request.call_id()
-        }) {
+        let same = |out: &Text| {
+            let origin_apart = || {
+                let apart =
+                    super::journal::originless(&out.body) == super::journal::originless(&request.body);
+                apart && super::transfers::is_transferred(e, out)
+            };
+            out.body == request.body || origin_apart()
+        };
+        if relays(e, request.get("x-mark"))
+            .any(|out| out.method() != request.method() || !same(out) || out.call_id() == request.call_id())
+        {
             return Err(format!("{} changed on its way", what()));
         }
         if branches.is_empty() && served.finals().any(|(_, _, code)| *code < 300) {

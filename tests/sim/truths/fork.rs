@@ -20,7 +20,7 @@ struct Leg {
     ended: Option<usize>,
 }
 
-/// The legs of one call, and when it was answered.
+/// The legs of one call but for those of transfers, and when it was answered.
 #[derive(Default)]
 struct Call {
     legs: BTreeMap<CallSid, Leg>,
@@ -33,7 +33,7 @@ fn calls(e: &Evidence) -> BTreeMap<CallSid, Call> {
         let What::Record(_, record) = what else { continue };
         let call = calls.entry(record.call).or_default();
         match &record.change {
-            Change::Invited(leg) => {
+            Change::Invited(leg) if !e.transfers(&String::from_utf8_lossy(&leg.request_uri)) => {
                 let headers = String::from_utf8_lossy(&leg.headers).into_owned();
                 let branch = headers.split("branch=").nth(1).unwrap_or_default();
                 let branch = branch.split([';', '\r']).next().unwrap_or_default().to_owned();
@@ -126,7 +126,7 @@ pub fn losers_are_cancelled(e: &Evidence) -> Result<(), String> {
 /// The targets of one Dial that need no DNS are invited at the same moment.
 pub fn all_targets_ring(e: &Evidence) -> Result<(), String> {
     let mut moments: BTreeMap<usize, BTreeSet<Option<u64>>> = BTreeMap::new();
-    for dialled in e.dials.iter().filter(|dialled| dialled.addresses == 1) {
+    for dialled in e.dials.iter().filter(|dialled| dialled.addresses == 1 && !dialled.transfer) {
         let wanted = format!("sip:{}@", dialled.user);
         let invite = e.out().find(|(_, t)| t.method() == "INVITE" && t.uri().starts_with(&wanted));
         moments.entry(dialled.dial).or_default().insert(invite.map(|(wire, _)| wire.at));

@@ -40,7 +40,8 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
     let callers = served(e, "INVITE");
     let legs = || {
         e.out().filter(|(_, text)| {
-            text.method() == "INVITE" && text.to_tag().is_empty() && text.uri().starts_with("sip:d")
+            let opens = text.method() == "INVITE" && text.to_tag().is_empty();
+            opens && text.uri().starts_with("sip:d") && !e.transfers(text.uri())
         })
     };
     for (_, leg) in legs() {
@@ -65,13 +66,24 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
         }
     }
     let said: BTreeSet<&[u8]> = e.toward_router().map(|(_, text)| &text.body[..]).collect();
+    let without_origin: BTreeSet<String> = said.iter().map(|body| originless(body)).collect();
     for (wire, text) in e.out() {
         let spiral = wire.to == crate::world::ROUTER;
-        if !spiral && !text.body.is_empty() && !said.contains(&text.body[..]) {
+        // How a transfer goes is the router's own word.
+        let own = text.get("content-type").starts_with("message/sipfrag");
+        if spiral || own || text.body.is_empty() || said.contains(&text.body[..]) {
+            continue;
+        }
+        if !without_origin.contains(&originless(&text.body)) || !super::transfers::is_transferred(e, text) {
             return Err(format!("a body nobody sent left in {}", text.start));
         }
     }
     Ok(())
+}
+
+/// A description without its `o=` line.
+pub fn originless(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).lines().filter(|line| !line.starts_with("o=")).collect()
 }
 
 /// One question, and one call, per INVITE that is no copy.

@@ -3,7 +3,9 @@
 //!
 //! `invites`: INVITEs and their ends. `dialogs`: inside a call. `messages`: each message by itself.
 //! `fork`: targets that ring
-//! together. `reliable`: 18x and PRACK. `sessions`: timers, and calls that fell silent. `journal`: records, events and questions. `operators`: what is done from outside. `restarts`: after `kill -9`.
+//! together. `reliable`: 18x and PRACK. `transfers`: REFER. `texts`: MESSAGE. `sessions`: timers, and calls
+//! that fell silent. `journal`: records, events and questions. `operators`: what is done from outside.
+//! `restarts`: after `kill -9`.
 
 mod dialogs;
 pub mod fork;
@@ -14,6 +16,7 @@ mod operators;
 mod reliable;
 mod restarts;
 mod sessions;
+mod transfers;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +55,9 @@ pub const ALL: &[(&str, Truth)] = &[
     ("a session is asked for", sessions::a_session_is_asked_for),
     ("who refreshes is told", sessions::who_refreshes_is_told),
     ("a quiet call ends", sessions::a_quiet_call_ends),
+    ("a REFER is told its end", transfers::a_refer_is_told_its_end),
+    ("a transfer connects", transfers::a_transfer_connects),
+    ("an origin goes on", transfers::an_origin_goes_on),
     ("one target wins", fork::one_target_wins),
     ("the losers are cancelled", fork::losers_are_cancelled),
     ("all targets of a Dial ring", fork::all_targets_ring),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use callgate::call::record::Change;
+use callgate::ids::CallSid;
 
 use super::served;
 use crate::evidence::Evidence;
@@ -14,10 +15,13 @@ fn interval(session: &str) -> u64 {
     session.split(';').next().unwrap_or_default().trim().parse().unwrap_or(0)
 }
 
-/// Every target is asked for a session: the caller's own wish, or ours.
+/// Every target is asked for a session: the caller's own wish, or ours. A transfer's is not.
 pub fn a_session_is_asked_for(e: &Evidence) -> Result<(), String> {
     let callers = served(e, "INVITE");
     for (_, leg) in e.out().filter(|(_, text)| text.method() == "INVITE" && text.to_tag().is_empty()) {
+        if e.transfers(leg.uri()) {
+            continue;
+        }
         let asked = leg.get("session-expires");
         if interval(asked) < 90 {
             return Err(format!("the INVITE to {} asks for `{asked}`", leg.uri()));
@@ -54,20 +58,30 @@ pub fn who_refreshes_is_told(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// The Call-IDs of all dialogs of a call.
+pub fn ids_of(e: &Evidence, call: CallSid) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    for record in e.records().filter(|record| record.call == call) {
+        match &record.change {
+            Change::Admitted { facts, .. } => drop(ids.insert(facts.sip_call_id.to_string())),
+            Change::Invited(leg) => {
+                let lines = String::from_utf8_lossy(&leg.headers).into_owned();
+                let id = lines.lines().find_map(|line| line.strip_prefix("Call-ID: ")).map(str::to_owned);
+                ids.extend(id);
+            }
+            _ => {}
+        }
+    }
+    ids
+}
+
 /// An answered call ends soon after the last word in it, if nobody says anything any more.
 pub fn a_quiet_call_ends(e: &Evidence) -> Result<(), String> {
     for call in e.admitted() {
-        let records: Vec<_> = e.records().filter(|record| record.call == call).collect();
-        let mut ids = BTreeSet::new();
+        let ids = ids_of(e, call);
         let (mut answered, mut ended) = (None, None);
-        for record in &records {
+        for record in e.records().filter(|record| record.call == call) {
             match &record.change {
-                Change::Admitted { facts, .. } => drop(ids.insert(facts.sip_call_id.to_string())),
-                Change::Invited(leg) => {
-                    let lines = String::from_utf8_lossy(&leg.headers).into_owned();
-                    let id = lines.lines().find_map(|line| line.strip_prefix("Call-ID: ")).map(str::to_owned);
-                    ids.extend(id);
-                }
                 Change::Answered { .. } => answered = Some(record.at.as_nanos()),
                 Change::Ended(_) => ended = Some(record.at.as_nanos()),
                 _ => {}

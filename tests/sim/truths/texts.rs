@@ -1,0 +1,40 @@
+//! The truths about MESSAGEs outside calls (RFC 3428).
+
+use std::collections::BTreeSet;
+
+use callgate::engine::door::{Purpose, Question};
+
+use super::served;
+use crate::evidence::{Evidence, What};
+
+/// A MESSAGE is asked about once however often it is repeated, answered once, and accepted only when its
+/// application has said something.
+pub fn a_message_is_taken_once(e: &Evidence) -> Result<(), String> {
+    for served in served(e, "MESSAGE").iter().filter(|served| served.opens()) {
+        let id = served.request.call_id();
+        let mut asks = BTreeSet::new();
+        let mut count = 0;
+        for (_, what) in &e.log {
+            if let What::Asked(shard, ask) = what
+                && let Question::Webhook(question) = &ask.question
+                && let Purpose::Message(_, hook) = &question.purpose
+                && &*question.facts.sip_call_id == id
+            {
+                asks.insert((*shard, ask.id.0));
+                count += usize::from(hook.is_none());
+            }
+        }
+        let finals: BTreeSet<&[u8]> = served.finals().map(|(wire, ..)| &*wire.bytes).collect();
+        if finals.len() != 1 || count > 1 {
+            return Err(format!("{id} got {} finals and {count} questions", finals.len()));
+        }
+        let Some((wire, _, code)) = served.finals().next() else { continue };
+        let answered = e.log[..wire.sent].iter().any(|(at, what)| {
+            *at == wire.at && matches!(what, What::Answered(shard, ask) if asks.contains(&(*shard, *ask)))
+        });
+        if *code < 300 && !answered {
+            return Err(format!("{id} was accepted with {code} before its application had it"));
+        }
+    }
+    Ok(())
+}
