@@ -38,6 +38,11 @@ impl Call {
                 Side::B => return self.pairs[pair].alive = [false; 2],
             }
         }
+        if self.is_joining(pair, side) {
+            // A transfer's target leaves before it is connected: the call goes on without it.
+            self.pairs[pair].alive[side as usize] = false;
+            return self.transfer_failed(desk, 480);
+        }
         self.left_unacknowledged(desk, pair, side);
         if self.leaves_transfer(pair, side) {
             return self.pairs[pair].alive[side as usize] = false;

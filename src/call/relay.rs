@@ -51,6 +51,9 @@ impl Call {
         self.ride(desk, flow);
         match method {
             Method::Bye => self.hung_up(desk, pair, side, server, flow, request),
+            _ if self.is_joining(pair, side) => {
+                self.refuse_request(desk, server, flow, request, 500, Some(Reason::RequestPending));
+            }
             Method::Refer => self.referred(desk, (pair, side), server, flow, request),
             _ if request.max_forwards() == Some(0) => {
                 self.refuse_request(desk, server, flow, request, 483, Some(Reason::TooManyHops));

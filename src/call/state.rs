@@ -16,7 +16,7 @@ use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
 use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
-use crate::call::transfer::{Joined, Origin, Transfer};
+use crate::call::transfer::{Described, Joined, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, VirtualShard};
@@ -345,7 +345,7 @@ pub(super) struct Pair {
     /// What each side described last, where a transfer may need it.
     pub spoken: [Option<Arc<[u8]>>; 2],
     /// What descriptions toward a side go on from, where its peer is another one than at first.
-    pub origins: [Option<Box<Origin>>; 2],
+    pub origins: [Option<Box<Described>>; 2],
     /// Something went on since the last liveness check.
     pub stirred: bool,
     /// The last OPTIONS of a liveness check could not be sent to this side.

@@ -152,6 +152,7 @@ dialogues! {
     refer_offer_refused
     refer_origin
     refer_refused
+    refer_target_leaves
     refer_two_successes
     refusals
     reinvite_from_both_sides

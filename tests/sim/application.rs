@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Target, Verb};
+use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Reply, Target, Verb};
 use callgate::engine::door::{Answer, Ask, Purpose, Question};
 use callgate::flow::{Destination, Transport};
 use callgate::reason::Reason;
@@ -84,6 +84,7 @@ impl Application {
         self.documents += 1;
         self.transfer = matches!(purpose, Purpose::Refer(..));
         let choice = match purpose {
+            Purpose::Message(..) => return self.reply(),
             Purpose::Refer(..) => self.rng.pick(&[0, 0, 0, 0, 0, 1, 1, 3, 5, 6, 7, 13, 13]),
             Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9, 13]),
             _ if self.plain => self.rng.pick(&[0, 13]),
@@ -112,6 +113,20 @@ impl Application {
             13 => vec![self.fork(false)],
             14 => vec![self.fork(true)],
             _ => vec![self.spiral()],
+        };
+        Some(Answer::Document(Box::new(Document { verbs })))
+    }
+
+    /// What is done about a MESSAGE.
+    fn reply(&mut self) -> Option<Answer> {
+        self.count += 1;
+        let text = format!("reply {}", self.count).into();
+        let verbs = match self.rng.below(8) {
+            0 => return None,
+            1 => return Some(Answer::NoDocument { reason: Reason::WebhookUnreachable, http_status: None }),
+            2 => Vec::new(),
+            3 => vec![Verb::Redirect(hook("next"))],
+            _ => vec![Verb::Message(Reply { to: None, from: None, text })],
         };
         Some(Answer::Document(Box::new(Document { verbs })))
     }
@@ -181,6 +196,6 @@ impl Application {
     }
 }
 
-fn hook(path: &str) -> Hook {
+pub fn hook(path: &str) -> Hook {
     Hook { url: format!("https://app.example/{path}").into(), method: Method::Post }
 }

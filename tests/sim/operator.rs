@@ -1,8 +1,9 @@
-//! Operators: new directories, hang-ups from outside, drain, a full journal, at moments of their own.
+//! Operators: new directories, hang-ups and other documents from outside, drain, a full journal, at moments of their own.
 
 use callgate::engine::door::Input;
 use callgate::ids::CallSid;
 
+use crate::application::hook;
 use crate::evidence::What;
 use crate::phone::MS;
 use crate::provision;
@@ -25,6 +26,8 @@ pub enum Act {
     Start,
     /// A record that was not written any more.
     Lost,
+    /// Another document for a call.
+    GoOn(CallSid),
 }
 
 /// What an operator means to do.
@@ -37,6 +40,7 @@ pub enum Intent {
     JournalFull(bool),
     /// Of any call there was.
     Hangup,
+    GoOn,
 }
 
 impl World {
@@ -49,6 +53,10 @@ impl World {
         for _ in 0..self.rng.below(4) {
             let at = self.rng.between(1, 30_000) * MS;
             self.at(at, Event::Operate(Intent::Hangup));
+        }
+        for _ in 0..self.rng.below(4) {
+            let at = self.rng.between(1, 25_000) * MS;
+            self.at(at, Event::Operate(Intent::GoOn));
         }
         for _ in 0..self.rng.below(3) {
             let at = self.rng.between(1, 25_000) * MS;
@@ -77,12 +85,16 @@ impl World {
             }
             Intent::Drain(on) => Act::Drain(on),
             Intent::JournalFull(full) => Act::JournalFull(full),
-            Intent::Hangup => {
+            Intent::Hangup | Intent::GoOn => {
                 let calls = self.evidence.admitted();
                 if calls.is_empty() {
                     return;
                 }
-                Act::Hangup(self.rng.pick(&calls))
+                // Most of them are over long since.
+                let late = calls.len().saturating_sub(3);
+                let call =
+                    if self.rng.chance(70) { self.rng.pick(&calls[late..]) } else { self.rng.pick(&calls) };
+                if matches!(intent, Intent::Hangup) { Act::Hangup(call) } else { Act::GoOn(call) }
             }
         };
         self.evidence.note(What::Act(act));
@@ -100,6 +112,7 @@ impl World {
                     Act::JournalFull(full) => Input::JournalFull(full),
                     Act::Hangup(call) => Input::Hangup { call },
                     Act::Kill | Act::Start | Act::Lost => unreachable!("nobody means to"),
+                    Act::GoOn(call) => Input::GoOn { call, hook: hook("other") },
                 },
             );
         }

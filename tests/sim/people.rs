@@ -73,6 +73,7 @@ fn plan(rng: &mut Rng, options: &Options) -> CallPlan {
         no_prack: !plain && rng.chance(2),
         timer: rng.chance(40),
         session: rng.chance(50).then(|| rng.between(90, 120)),
+        text: (!plain && rng.chance(25)).then(|| rng.between(1, 9_000) * MS),
         reliable: !plain && rng.chance(3),
     }
 }

@@ -58,6 +58,9 @@ const SABOTAGE: &[(Tamper, &str)] = &[
     (Tamper::TalkForEver, "a quiet call ends"),
     (Tamper::LoseNotify, "a REFER is told its end"),
     (Tamper::PraiseFailures, "a transfer connects"),
+    (Tamper::ForgetGoOn, "another document takes over"),
+    (Tamper::TextTwice, "a MESSAGE is taken once"),
+    (Tamper::TakePracks, "a PRACK that names nothing is refused"),
     (Tamper::OtherOrigin, "an origin goes on"),
     (Tamper::EmptyAcks, "a transfer connects"),
 ];

@@ -75,6 +75,9 @@ pub enum Tamper {
     PraiseFailures,
     EmptyAcks,
     OtherOrigin,
+    ForgetGoOn,
+    TextTwice,
+    TakePracks,
 }
 
 /// What one sabotage remembers.
@@ -166,6 +169,7 @@ impl Tampering {
                 let told = String::from_utf8_lossy(&text.body[..11]).into_owned();
                 vec![with(&told, "SIP/2.0 200")]
             }
+            Tamper::TakePracks if text.cseq().1 == "PRACK" => vec![with("SIP/2.0 481 ", "SIP/2.0 200 ")],
             Tamper::OtherOrigin if text.method() == "INVITE" && !opening => vec![with("\no=-", "\no=x")],
             Tamper::EmptyAcks if text.method() == "ACK" => vec![without_body(&bytes)],
             _ => vec![bytes.clone()],
@@ -180,6 +184,7 @@ impl Tampering {
                 | (Some(Tamper::ForgetFull), Act::JournalFull(true))
                 | (Some(Tamper::ForgetReload), Act::Directory { number: false, .. })
                 | (Some(Tamper::ForgetHangup), Act::Hangup(_))
+                | (Some(Tamper::ForgetGoOn), Act::GoOn(_))
         )
     }
 
@@ -190,9 +195,16 @@ impl Tampering {
 
     /// What is asked instead.
     pub fn ask(&mut self, ask: Ask) -> Vec<Ask> {
-        let voice =
-            matches!(&ask.question, Question::Webhook(question) if question.purpose == Purpose::Voice);
-        if self.kind == Some(Tamper::AskTwice) && voice { vec![ask.clone(), ask] } else { vec![ask] }
+        let purpose = match &ask.question {
+            Question::Webhook(question) => Some(&question.purpose),
+            Question::Resolve(_) => None,
+        };
+        let twice = match self.kind {
+            Some(Tamper::AskTwice) => purpose == Some(&Purpose::Voice),
+            Some(Tamper::TextTwice) => matches!(purpose, Some(Purpose::Message(..))),
+            _ => false,
+        };
+        if twice { vec![ask.clone(), ask] } else { vec![ask] }
     }
 
     /// What is written instead.

@@ -12,7 +12,7 @@ use crate::call::target;
 use crate::dialog::Dialog;
 use crate::sip::{Kept, Message, Method, Name};
 
-use super::{Joined, Origin, Transfer};
+use super::{Described, Joined, Transfer};
 
 /// How often the transferee may be busy with another offer.
 const MOST_WAITS: u8 = 4;
@@ -56,7 +56,7 @@ impl Call {
         pair.a_leg = if by == Side::A { Some(leg) } else { of.a_leg };
         pair.spoken[stays].clone_from(&of.spoken[stays]);
         // Who stays knows its peer by what it heard first.
-        let heard = of.spoken[by as usize].as_deref().and_then(Origin::of).map(Box::new);
+        let heard = of.spoken[by as usize].as_deref().and_then(Described::of).map(Box::new);
         pair.origins[stays] = of.origins[stays].clone().or(heard);
         pair.confirmed = true;
         self.pairs.push(pair);

@@ -32,7 +32,7 @@ use crate::reason::Reason;
 use crate::sip::Kept;
 use crate::timers::TimerId;
 
-pub(super) use origin::Origin;
+pub(super) use origin::Described;
 
 /// How long a transfer may take: its subscription lasts a little longer, so that the final NOTIFY
 /// comes within it (RFC 3515 2.4.7).
@@ -91,7 +91,7 @@ pub(super) struct Joined {
 
 impl Call {
     /// Nobody was reached, or the transferee does not want it.
-    pub(super) fn transfer_failed(&mut self, desk: &mut Desk, code: u16) {
+    pub(in crate::call) fn transfer_failed(&mut self, desk: &mut Desk, code: u16) {
         let Some(transfer) = self.transfer.take() else { return };
         self.undo(desk, &transfer);
         self.notify_of(desk, &transfer, code);
@@ -147,6 +147,13 @@ impl Call {
         let leaves = transfer.pair == pair && transfer.by == side;
         transfer.gone |= leaves;
         leaves
+    }
+
+    /// Whether this is the side of a transfer's target that has not been joined to the transferee yet:
+    /// what it says has nowhere to go.
+    pub(in crate::call) fn is_joining(&self, pair: usize, side: Side) -> bool {
+        let of = |transfer: &Transfer| transfer.made == Some(pair) && transfer.by == side;
+        self.transfer.as_deref().is_some_and(of)
     }
 
     /// Whether a re-INVITE of ours is pending, or due.

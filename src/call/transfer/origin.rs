@@ -11,7 +11,7 @@ use crate::sip::{Message, Name, trim};
 
 /// The `o=` line that a side knows its peer by, and how far its version has come.
 #[derive(Clone, Debug)]
-pub(in crate::call) struct Origin {
+pub(in crate::call) struct Described {
     /// `o=` up to the blank before the version, and from the blank behind it on.
     around: [Box<[u8]>; 2],
     version: u64,
@@ -19,7 +19,7 @@ pub(in crate::call) struct Origin {
     last: Box<[u8]>,
 }
 
-impl Origin {
+impl Described {
     /// The origin of a description.
     pub fn of(body: &[u8]) -> Option<Self> {
         let line = &body[line_of(body)?];
@@ -92,18 +92,18 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
-    use super::Origin;
+    use super::Described;
 
     #[test]
     fn anothers_description_goes_on_from_the_first_origin() {
         let first = b"v=0\r\no=bob 7 41 IN IP4 192.0.2.2\r\ns=-\r\n";
-        let mut origin = Origin::of(first).unwrap();
+        let mut origin = Described::of(first).unwrap();
         let other = b"v=0\r\no=- 99 1 IN IP6 ::1\r\ns=o=x\r\nt=0 0\r\n";
         let said = b"v=0\r\no=bob 7 42 IN IP4 192.0.2.2\r\ns=o=x\r\nt=0 0\r\n";
         assert_eq!(origin.go_on(other).unwrap(), said);
         assert_eq!(origin.go_on(other).unwrap(), said, "a repetition is no new version");
         assert!(origin.go_on(b"o=- 99 2 IN IP6 ::1").unwrap().starts_with(b"o=bob 7 43 IN"));
         assert!(origin.go_on(b"v=0\r\n").is_none());
-        assert!(Origin::of(b"v=0 offer").is_none() && Origin::of(b"o=a b c d").is_none());
+        assert!(Described::of(b"v=0 offer").is_none() && Described::of(b"o=a b c d").is_none());
     }
 }

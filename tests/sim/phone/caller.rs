@@ -49,6 +49,9 @@ impl Phone {
         if let Some(after) = self.plan.early_bye {
             self.later(hands.now + after, Todo::EarlyBye);
         }
+        if let Some(after) = self.plan.text {
+            self.later(hands.now + after, Todo::Text);
+        }
         if self.plan.merged {
             self.later(hands.now + hands.rng.between(1, 400) * MS, Todo::Merge);
         }
@@ -95,6 +98,20 @@ impl Phone {
         let cseq = self.early_dialogs.get(tag).map_or(1, |early| early.cseq) + 1;
         let dialog = Dialog { remote, uri, cseq, ..self.dialogs[0].clone() };
         let bytes = request("BYE", &self.sent_by(), &dialog, &branch, "", "");
+        self.begin(hands, dialog.hop(), bytes, None);
+    }
+
+    /// A MESSAGE to the number, in no dialog.
+    pub(super) fn write_text(&mut self, hands: &mut Hands<'_>) {
+        let (branch, first) = (self.branch(), &self.dialogs[0]);
+        let dialog = Dialog {
+            call_id: format!("text-{}", first.call_id),
+            local: first.local.replace(";tag=", ";tag=m"),
+            cseq: 1,
+            ..first.clone()
+        };
+        let bytes = request("MESSAGE", &self.sent_by(), &dialog, &branch, "", "some text");
+        let bytes = String::from_utf8_lossy(&bytes).replacen("application/sdp", "text/plain", 1).into_bytes();
         self.begin(hands, dialog.hop(), bytes, None);
     }
 

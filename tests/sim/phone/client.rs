@@ -92,6 +92,11 @@ impl Phone {
             hands.send(client.to, ack);
             if first && lost {
                 dialog.iter().for_each(|tag| self.end(tag));
+            } else if first && code == 491 && hands.rng.chance(60) {
+                // 14.1: again, a moment later.
+                let at = hands.now + hands.rng.between(0, 4_000) * super::MS;
+                let again = dialog.map(|tag| super::plan::Todo::InDialog { tag, method: "INVITE" });
+                again.into_iter().for_each(|todo| self.later(at, todo));
             }
         } else {
             self.answered(hands, text, initial);

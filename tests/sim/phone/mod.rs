@@ -142,6 +142,7 @@ impl Phone {
                 Todo::Cancel { branch } => self.cancel(hands, &branch),
                 Todo::EarlyBye => self.early_bye(hands),
                 Todo::Merge => self.merge(hands),
+                Todo::Text => self.write_text(hands),
                 Todo::Respond { branch, code, tag } => self.respond(hands, &branch, code, &tag),
                 Todo::InDialog { tag, method } => self.in_dialog(hands, &tag, method),
                 Todo::EarlyUpdate { text } => self.early_update(hands, &text),

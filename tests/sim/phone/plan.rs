@@ -30,6 +30,8 @@ pub struct CallPlan {
     /// `Supported: timer`, with an interval of its own or without.
     pub timer: bool,
     pub session: Option<u64>,
+    /// A MESSAGE this long after the INVITE.
+    pub text: Option<u64>,
     /// `Require: replaces`, which the router does not offer.
     pub reliable: bool,
 }
@@ -83,6 +85,8 @@ pub enum Todo {
     },
     EarlyBye,
     Merge,
+    /// A MESSAGE of its own, outside the call.
+    Text,
     Respond {
         branch: String,
         code: u16,

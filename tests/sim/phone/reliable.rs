@@ -40,6 +40,11 @@ impl Phone {
             return;
         }
         early.rseq = rseq;
+        if hands.rng.chance(8) {
+            let wrong = format!("RAck: {} {}\r\n", rseq.wrapping_add(3), text.get("cseq"));
+            self.in_early_dialog(hands, text, "PRACK", &wrong, "");
+        }
+        let Some(early) = self.early_dialogs.get_mut(&tag) else { return };
         let answers = self.plan.late_offer && !text.body.is_empty() && !early.answered;
         early.answered |= answers;
         let body = if answers { self.sdp("answer in PRACK") } else { String::new() };

@@ -109,7 +109,7 @@ impl Phone {
         }
         let (method, branch, tag) =
             (text.method().to_owned(), text.branch().to_owned(), text.tag_of_from().to_owned());
-        let inside = !text.to_tag().is_empty();
+        let (inside, bare) = (!text.to_tag().is_empty(), text.body.is_empty());
         if inside && self.has_vanished(&tag) {
             return;
         }
@@ -125,11 +125,17 @@ impl Phone {
         let own_tag = if inside { text.to_tag().to_owned() } else { String::new() };
         self.server.push(Server::new(branch.clone(), text, from, own_tag));
         match (method.as_str(), inside) {
+            // Some make no offer.
+            ("INVITE", false) if bare && self.mood.is_none() && hands.rng.chance(20) => {
+                self.respond(hands, &branch, 488, "x")
+            }
             ("INVITE", false) => self.ring(hands, &branch),
             ("INVITE", true) if alive && glare => self.respond(hands, &branch, 491, ""),
             ("PRACK", true) => self.respond(hands, &branch, if pracked { 200 } else { 481 }, ""),
             ("UPDATE", true) if rings => self.respond(hands, &branch, 200, ""),
             (_, true) if !alive => self.respond(hands, &branch, 481, ""),
+            ("INVITE", true) if hands.rng.chance(5) => self.respond(hands, &branch, 488, ""),
+            ("INVITE", true) if hands.rng.chance(5) => self.respond(hands, &branch, 491, ""),
             ("INVITE", true) if hands.rng.chance(30) => {
                 let at = hands.now + hands.rng.between(20, 2_000) * MS;
                 self.later(at, Todo::Respond { branch, code: 200, tag: String::new() });

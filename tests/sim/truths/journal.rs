@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use callgate::call::outcome::CallStatus;
 use callgate::call::record::{Change, Record};
 use callgate::engine::Footprint;
-use callgate::engine::door::{Counter, Purpose, Question};
+use callgate::engine::door::{Ask, Counter, Purpose, Question};
 use callgate::ids::CallSid;
 
 use super::served;
@@ -70,7 +70,8 @@ pub fn bodies_and_headers_pass(e: &Evidence) -> Result<(), String> {
     for (wire, text) in e.out() {
         let spiral = wire.to == crate::world::ROUTER;
         // How a transfer goes is the router's own word.
-        let own = text.get("content-type").starts_with("message/sipfrag");
+        let kind = text.get("content-type");
+        let own = kind.starts_with("message/sipfrag") || kind.starts_with("text/plain");
         if spiral || own || text.body.is_empty() || said.contains(&text.body[..]) {
             continue;
         }
@@ -181,13 +182,19 @@ pub fn questions_follow_the_record(e: &Evidence) -> Result<(), String> {
             What::Record(_, record) if matches!(record.change, Change::Admitted { .. }) => {
                 admitted.insert(record.call);
             }
-            What::Asked(_, ask) if !admitted.contains(&ask.call) => {
+            // A MESSAGE is no call.
+            What::Asked(_, ask) if !admitted.contains(&ask.call) && !is_message(ask) => {
                 return Err(format!("{} was asked about before its record", ask.call));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+fn is_message(ask: &Ask) -> bool {
+    let Question::Webhook(question) = &ask.question else { return false };
+    matches!(question.purpose, Purpose::Message(..))
 }
 
 /// The terminal record's code is the one that left; completed means answered or sent elsewhere.

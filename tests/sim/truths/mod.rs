@@ -16,6 +16,7 @@ mod operators;
 mod reliable;
 mod restarts;
 mod sessions;
+mod texts;
 mod transfers;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,9 @@ pub const ALL: &[(&str, Truth)] = &[
     ("a session is asked for", sessions::a_session_is_asked_for),
     ("who refreshes is told", sessions::who_refreshes_is_told),
     ("a quiet call ends", sessions::a_quiet_call_ends),
+    ("a PRACK that names nothing is refused", reliable::a_wrong_prack_is_refused),
+    ("a MESSAGE is taken once", texts::a_message_is_taken_once),
+    ("another document takes over", operators::another_document_takes_over),
     ("a REFER is told its end", transfers::a_refer_is_told_its_end),
     ("a transfer connects", transfers::a_transfer_connects),
     ("an origin goes on", transfers::an_origin_goes_on),

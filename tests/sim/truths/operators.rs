@@ -1,10 +1,13 @@
 //! The truths about what is done from outside.
 
+use std::collections::BTreeSet;
+
 use callgate::call::outcome::HangupSource;
 use callgate::call::record::Change;
+use callgate::engine::door::{Purpose, Question};
 use callgate::reason::Reason;
 
-use super::{Served, served};
+use super::{Served, heard, served};
 use crate::evidence::{Evidence, What};
 use crate::operator::Act;
 
@@ -113,4 +116,58 @@ pub fn a_hangup_ends_the_call(e: &Evidence) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Who gets another document before any target answered is asked about it at once, and what rang rings no
+/// more.
+pub fn another_document_takes_over(e: &Evidence) -> Result<(), String> {
+    for (place, (at, what)) in e.log.iter().enumerate() {
+        let What::Act(Act::GoOn(call)) = what else { continue };
+        let records = || {
+            e.log.iter().enumerate().filter_map(|(place, (at, what))| match what {
+                What::Record(_, record) if record.call == *call => Some((place, at, &record.change)),
+                _ => None,
+            })
+        };
+        let settled = |change: &Change| matches!(change, Change::Answered { .. } | Change::Ended(_));
+        let (mut rings, mut branches) = (BTreeSet::new(), BTreeSet::new());
+        for (_, _, change) in records().filter(|(own, ..)| *own < place) {
+            match change {
+                Change::Invited(leg) => {
+                    rings.insert(leg.leg);
+                    let lines = String::from_utf8_lossy(&leg.headers).into_owned();
+                    let branch = lines.split("branch=").nth(1).unwrap_or_default();
+                    branches.insert(branch.split([';', '\r']).next().unwrap_or_default().to_owned());
+                }
+                Change::LegEnded { leg, .. } => drop(rings.remove(leg)),
+                _ => {}
+            }
+        }
+        // A 2xx that waits for its PRACK has won.
+        let won = heard(e).any(|(wire, text, code)| {
+            let before = wire.first_delivery().is_some_and(|own| own < place);
+            (200..300).contains(&code) && before && branches.contains(text.branch())
+        });
+        if won || records().any(|(own, _, change)| own < place && settled(change)) {
+            continue;
+        }
+        let asked = e.log[place..].iter().take_while(|(now, _)| now == at).any(|(_, what)| match what {
+            What::Asked(_, ask) => ask.call == *call && is_other(&ask.question),
+            _ => false,
+        });
+        let end = |leg: &_| {
+            records().any(|(_, when, change)| {
+                matches!(change, Change::LegEnded { leg: own, .. } if own == leg) && when == at
+            })
+        };
+        if !asked || !rings.iter().all(end) {
+            return Err(format!("{call} was to go on at {at}, and was asked: {asked}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_other(question: &Question) -> bool {
+    let Question::Webhook(question) = question else { return false };
+    matches!(&question.purpose, Purpose::Redirect(hook) if hook.url.ends_with("/other"))
 }

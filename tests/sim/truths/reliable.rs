@@ -48,6 +48,24 @@ pub fn a_prack_names_what_was_sent(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// A PRACK for what the router never said matches nothing.
+pub fn a_wrong_prack_is_refused(e: &Evidence) -> Result<(), String> {
+    for served in served(e, "PRACK") {
+        let prack = served.request;
+        let said = e.out().any(|(_, text)| {
+            text.call_id() == prack.call_id()
+                && !text.get("rseq").is_empty()
+                && rack(text) == prack.get("rack")
+        });
+        // 500: a number below the last (12.2.2).
+        let right = |code: &u16| [481, 500].contains(code);
+        if !said && !served.finals().all(|(_, _, code)| right(code)) {
+            return Err(format!("{} of {} was taken", prack.get("rack"), prack.call_id()));
+        }
+    }
+    Ok(())
+}
+
 /// RSeq rises by one within an early dialog, behind the PRACK of the one before; a repetition is equal.
 pub fn rseq_counts_on(e: &Evidence) -> Result<(), String> {
     for served in served(e, "INVITE").iter().filter(|served| served.opens()) {

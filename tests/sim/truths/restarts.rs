@@ -50,7 +50,9 @@ fn cut(e: &Evidence) -> Vec<Cut<'_>> {
 /// where its 2xx was never acknowledged.
 pub fn an_answered_call_goes_on(e: &Evidence) -> Result<(), String> {
     for cut in cut(e).iter().filter(|cut| cut.answered()) {
-        let first = cut.after.first().map(|record| &record.change);
+        // A leg that was invited for a transfer ends before.
+        let of_leg = |change: &&Change| matches!(change, Change::LegEnded { .. } | Change::Leg(_));
+        let first = cut.after.iter().map(|record| &record.change).find(|change| !of_leg(change));
         if !matches!(first, Some(Change::Recovered)) {
             return Err(format!("{} was answered, and after the restart: {first:?}", cut.call));
         }

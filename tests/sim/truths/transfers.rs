@@ -126,8 +126,10 @@ pub fn a_transfer_connects(e: &Evidence) -> Result<(), String> {
             });
             let acked = answers.into_iter().any(|(_, answer, _)| {
                 e.out().any(|(_, ack)| {
-                    let of = ack.method() == "ACK" && ack.call_id() == answer.call_id();
-                    of && ack.to_tag() == answer.to_tag() && !ack.body.is_empty() && ack.body != answer.body
+                    let of = ["ACK", "INVITE"].contains(&ack.method()) && ack.call_id() == answer.call_id();
+                    // Who makes no offer is made one, and answers it.
+                    let to = ack.to_tag() == answer.to_tag() || ack.branch() == answer.branch();
+                    of && to && !ack.body.is_empty() && ack.body != answer.body
                 })
             });
             if !acked {
