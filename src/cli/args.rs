@@ -19,6 +19,8 @@ const AFTER_HELP: &str = "\
 serve, demo, check, migrate, backup and restore work by themselves; the other commands speak to the running daemon over \
 its socket, so run them in its folder, or with its --config or --socket.
 
+The HTTP API is described by GET /openapi.json (OpenAPI 3.1), which needs no credentials.
+
 Exit codes are those of sysexits.h: 0 fine, 64 usage, 65 refused, 66 not there, 69 the daemon or the \
 store is away, 70 a fault of callgate's own, 75 try again, 77 not allowed, 78 configuration.";
 

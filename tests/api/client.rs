@@ -46,16 +46,20 @@ pub fn form(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// Sends one request and reads the whole answer.
+/// Sends one request and reads the whole answer, which must be one that the document knows.
 pub async fn send(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Answer {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
+    let asked = (request.method().clone(), request.uri().to_string());
     let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let answer = Answer { status: parts.status, headers: parts.headers, text };
+    crate::contract::holds(&asked.0, &asked.1, &answer);
+    answer
 }
 
 /// Makes a request; a body of `Some` says its type.

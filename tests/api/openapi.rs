@@ -40,3 +40,31 @@ async fn every_operation_of_the_document_is_served() {
     }
     assert!(seen > 60, "{seen}");
 }
+
+/// What the routers name in their source, below their bases.
+#[test]
+fn every_route_is_in_the_document() {
+    let document: serde_json::Value = serde_json::from_str(&callgate::api::openapi::text()).unwrap();
+    let braces = regex::Regex::new(r"\{[^}]*\}").unwrap();
+    let bare = |path: &str| braces.replace_all(path, "{}").into_owned();
+    let known: Vec<String> = document["paths"].as_object().unwrap().keys().map(|path| bare(path)).collect();
+    let route = regex::Regex::new(r#"\.route\(\s*"([^"]*)""#).unwrap();
+    let mut seen = 0;
+    for (file, bases) in [
+        ("admin/mod.rs", &["/admin/v1"][..]),
+        ("restcomm/mod.rs", &["/restcomm/2012-04-24", "/api/2012-04-24"]),
+        ("wazo/mod.rs", &["/api/confd/1.1"]),
+        ("ops.rs", &[""]),
+    ] {
+        let path = format!("{}/src/api/{file}", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(path).unwrap();
+        for found in route.captures_iter(&source) {
+            for base in bases {
+                let path = bare(&format!("{base}{}", &found[1]));
+                assert!(known.contains(&path), "{path} of {file} is not in the document");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}

@@ -77,6 +77,13 @@ async fn accounts_come_with_a_token(api: Api) {
     let list = api.get(&api.admin, path).await.expect(200).json();
     assert_eq!(list.as_array().unwrap().len(), 2);
     api.post(&api.admin, path, &[]).await.expect(400);
+    // The list below an account is that account's, for those who may act for it.
+    let of = |sid: &str| format!("/restcomm/2012-04-24/Accounts/{sid}/Accounts.json");
+    let below = api.get(&api.admin, &of(&sales.sid)).await.expect(200).json();
+    assert_eq!(below.as_array().unwrap().len(), 1);
+    assert_eq!(below[0]["sid"], sales.sid);
+    assert_eq!(api.get(&api.admin, &of(&api.admin.sid)).await.expect(200).json(), list);
+    api.get(&api.admin, &of("AC1")).await.expect(403);
 }
 
 async fn roles_are_given_from_above(api: Api) {

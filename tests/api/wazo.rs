@@ -239,7 +239,7 @@ async fn every_number_of_a_range_is_written_or_none(api: Api) {
     let began = std::time::Instant::now();
     let body = ask(&api, &who, None, "POST", "/ranges", range).await.expect(201).json();
     assert_eq!(body["created"].as_array().unwrap().len(), 10_000);
-    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
     let entries = count(&api, "SELECT count(*) FROM audit WHERE subject = 'numbers' AND action = 'create'");
     assert!(entries >= 10_000, "{entries}");
 }

@@ -19,7 +19,7 @@ use super::fields::Fields;
 use super::numbers::{apply, default_account};
 
 /// The fields of the request.
-pub(in crate::api) const KNOWN: &[&str] = &["rows", "defaults", "existing"];
+const KNOWN: &[&str] = &["rows", "defaults", "existing"];
 
 /// The most numbers of one request.
 const MOST: usize = 5_000;

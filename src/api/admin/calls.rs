@@ -23,7 +23,8 @@ use crate::telemetry::calls::CallView;
 
 use super::{MOST, redact};
 
-const KNOWN: &[&str] = &["limit", "offset", "live", "status", "numbers"];
+/// The parameters of the list.
+pub(in crate::api) const FILTERS: &[&str] = &["limit", "offset", "live", "status", "numbers"];
 
 /// The live calls of this node first, then the finished ones out of the store, newest first.
 pub(super) async fn list(
@@ -31,7 +32,7 @@ pub(super) async fn list(
     _admin: Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), KNOWN);
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let limit = params.count("limit")?.unwrap_or(50).min(MOST);
     let whole = params.flag("numbers")?.unwrap_or(false);
     let status = params.get("status").filter(|word| !word.is_empty());

@@ -20,10 +20,11 @@ use super::MOST;
 use super::fields::Fields;
 use super::redact;
 
-const KNOWN: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
+/// The parameters of the list.
+pub(in crate::api) const FILTERS: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
 
 /// What `enable` reads.
-pub(in crate::api) const ENABLE: &[&str] = &["url", "account"];
+const ENABLE: &[&str] = &["url", "account"];
 
 /// Newest first; `state=dead` are the dead letters, superseded ones included.
 pub(super) async fn list(
@@ -31,7 +32,7 @@ pub(super) async fn list(
     _admin: Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), KNOWN);
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let state = params.get("state").filter(|word| !word.is_empty());
     let filter = DeliveryFilter {
         state: state.map(|word| DeliveryState::of_word(word).ok_or_else(|| bad_state(word))).transpose()?,
@@ -66,7 +67,7 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
-    let whole = params.get("numbers") == Some("true");
+    let whole = params.flag("numbers")?.unwrap_or(false);
     let row = known(&api, &id).await?;
     let told = form_urlencoded::parse(row.body.as_bytes()).map(|(name, value)| {
         let value = if whole { value.into_owned() } else { redact::numbers(&value) };

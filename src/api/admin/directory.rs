@@ -50,10 +50,10 @@ pub(super) async fn generation(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), &["wait", "timeout_ms"]);
     let live = || api.handles.directory.load().generation();
+    let limit = params.count("timeout_ms")?.map_or(LONGEST_WAIT, Duration::from_millis).min(LONGEST_WAIT);
     let Some(wanted) = params.count("wait")? else {
         return Ok(reply::json(&json!({ "generation": live() })));
     };
-    let limit = params.count("timeout_ms")?.map_or(LONGEST_WAIT, Duration::from_millis).min(LONGEST_WAIT);
     let reached = api.handles.follower.wait(wanted, limit).await;
     if reached >= wanted {
         return Ok(reply::json(&json!({ "generation": reached })));

@@ -1,7 +1,7 @@
 //! `/admin/v1`: callgate's own part of the API, for operators and the command line.
 //!
 //! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers.
-//! - `columns`: a row read, printed and described; `cell`: one value; `fields`: those of one request.
+//! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
 //! - `calls`: live and finished, with traces. `deliveries`: pending ones and dead letters.
@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod calls;
 mod cell;
+mod cell_lists;
 mod columns;
 mod deliveries;
 mod directory;
@@ -24,18 +25,20 @@ mod sweep;
 mod tables;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
+use super::body::texts_only;
 use super::gate;
 use super::state::Api;
 use crate::store::{GatewayRow, TrunkRow};
 
 pub(super) use audit::FILTERS as AUDIT_FILTERS;
-pub(super) use bulk::KNOWN as BULK_FIELDS;
+pub(super) use calls::FILTERS as CALL_FILTERS;
 pub(super) use columns::{Shown, printed, taken};
-pub(super) use deliveries::ENABLE as ENABLE_FIELDS;
-pub(super) use numbers::FILTERS as NUMBER_FILTERS;
+pub(super) use deliveries::FILTERS as DELIVERY_FILTERS;
+pub(super) use numbers::{FILTERS as NUMBER_FILTERS, IDENTITY as NUMBER_IDENTITY};
+pub(super) use rows::Resource;
 pub(super) use sweep::WHERE as SWEEP_WHERE;
 
 /// The most rows of one answer.
@@ -69,4 +72,5 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .merge(rows::routes::<GatewayRow>())
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
         .merge(waiting)
+        .layer(from_fn(texts_only))
 }

@@ -41,7 +41,7 @@ pub(super) async fn list(
 }
 
 /// What tells one number from another.
-pub(super) const IDENTITY: [&str; 2] = ["number", "is_sip"];
+pub(in crate::api) const IDENTITY: [&str; 2] = ["number", "is_sip"];
 
 /// The parameters of the list.
 pub(in crate::api) const FILTERS: &[&str] = &["number", "account", "state", "limit", "offset", "after"];

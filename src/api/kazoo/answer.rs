@@ -1,10 +1,11 @@
 //! The envelope around every answer.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use super::place;
 use super::refusal::Refusal;
 use super::request::Asked;
 use crate::api::reply;
@@ -59,7 +60,7 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
             for (name, value) in told.beside {
                 set(&name, value);
             }
-            let made = asked.method == axum::http::Method::PUT;
+            let made = asked.method == Method::PUT;
             let status = told.status.unwrap_or(if made { StatusCode::CREATED } else { StatusCode::OK });
             (status, told.generation, told.warnings)
         }
@@ -82,6 +83,13 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(read) = place::read(&asked.path)
+    {
+        let names: Vec<&str> = read.methods().iter().map(Method::as_str).chain(["OPTIONS"]).collect();
+        let value = HeaderValue::from_str(&names.join(", ")).expect("names of methods are ASCII");
+        headers.insert(header::ALLOW, value);
     }
     allow_browsers(headers);
     reply::warn(&mut response, &warnings);

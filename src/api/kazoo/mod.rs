@@ -19,7 +19,7 @@ mod list;
 mod login;
 mod normalize;
 mod numbers;
-mod place;
+pub(super) mod place;
 mod refusal;
 mod request;
 mod serve;

@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::api) enum Place {
     /// The account's numbers; without an account, the search.
     Numbers,
     /// One number, as it was written.
@@ -57,15 +57,15 @@ pub(super) enum Place {
 
 /// A path, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Read {
+pub(in crate::api) struct Read {
     /// What stands behind `accounts`.
     pub(super) account: Option<String>,
     /// What the path names.
-    pub(super) place: Place,
+    pub(in crate::api) place: Place,
 }
 
 /// Reads a path.
-pub(super) fn read(path: &[String]) -> Option<Read> {
+pub(in crate::api) fn read(path: &[String]) -> Option<Read> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     let (account, rest) = match parts.as_slice() {
         ["accounts", account, rest @ ..] => (Some((*account).to_owned()), rest),
@@ -122,7 +122,12 @@ impl Read {
 
     /// Refuses a method that the path does not take.
     pub(super) fn takes(&self, method: &Method) -> Result<(), Refusal> {
-        let taken: &[Method] = match self.place {
+        if self.methods().contains(method) { Ok(()) } else { Err(Refusal::wrong_method()) }
+    }
+
+    /// The methods that the path takes, beside OPTIONS.
+    pub(in crate::api) fn methods(&self) -> &'static [Method] {
+        match self.place {
             Place::Number(_) => &[Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE],
             Place::Collection => &[Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE],
             Place::Activate(_) | Place::Reserve(_) | Place::Port(_) | Place::CollectionActivate => {
@@ -142,8 +147,7 @@ impl Read {
             | Place::Children
             | Place::Descendants
             | Place::Parents => &[Method::GET],
-        };
-        if taken.contains(method) { Ok(()) } else { Err(Refusal::wrong_method()) }
+        }
     }
 }
 

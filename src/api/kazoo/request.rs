@@ -39,6 +39,12 @@ const LONGEST_ID: usize = 64;
 impl Asked {
     /// Reads all but the body.
     pub(super) fn head(request: &Request<Body>) -> Result<Self, Refusal> {
+        if let Some(problem) = body::unreadable(request.uri().query().unwrap_or_default().as_bytes()) {
+            return Err(Refusal::field("query", "type", &format!("the query {problem}")));
+        }
+        if body::unreadable(request.uri().path().as_bytes()).is_some() {
+            return Err(Refusal::no_such_path());
+        }
         let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
         let rest = request.uri().path().trim_start_matches("/v2").trim_matches('/');
         let path: Result<Vec<String>, _> =
@@ -111,6 +117,10 @@ impl Asked {
             let told = json!({ "message": "Failed to parse request body", "cause": error.to_string() });
             Refusal::fields(vec![("json".to_owned(), "invalid", told)])
         })?;
+        if body::holds_nul(&value) {
+            let told = json!({ "message": "Failed to parse request body", "cause": "a text holds NUL" });
+            return Err(Refusal::fields(vec![("json".to_owned(), "invalid", told)]));
+        }
         let Value::Object(members) = value else { return Err(no_data()) };
         for (name, value) in members {
             match snake(&name).as_str() {
@@ -157,8 +167,10 @@ impl Asked {
     /// A parameter of the query that is a whole number.
     pub(super) fn count(&self, name: &str) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.query.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        let bad = |_| Refusal::field(name, "type", "Value did not match type(s): integer");
-        text.parse().map(Some).map_err(bad)
+        let bad = || Refusal::field(name, "type", "Value did not match type(s): integer");
+        // The stores count no further than this.
+        let count = text.parse().ok().filter(|count| *count <= i64::MAX.unsigned_abs());
+        count.map(Some).ok_or_else(bad)
     }
 }
 

@@ -1,87 +1,148 @@
 //! callgate's own operations, and those that need no credentials.
 
-use super::Input::{Both, Json, None as Nothing, Query};
-use super::Operation;
-use crate::api::admin::{AUDIT_FILTERS, BULK_FIELDS, ENABLE_FIELDS, NUMBER_FILTERS, SWEEP_WHERE, Shown};
-use crate::store::{GatewayRow, NumberRow, TrunkRow};
+use super::admin_shapes::parameter;
+use super::operation::{Dialect, Operation, delete, get, patch, post};
+use crate::api::admin::{AUDIT_FILTERS, CALL_FILTERS, DELIVERY_FILTERS, NUMBER_FILTERS, SWEEP_WHERE};
+
+/// How callgate's own part speaks.
+pub(super) const DIALECT: Dialect = Dialect {
+    name: "callgate",
+    parameter,
+    refusal: "Error",
+    always: &[401, 403, 500, 503],
+    schemes: &["account", "bearer", "token"],
+    xml: false,
+    strict: true,
+};
+
+/// What needs no credentials.
+pub(super) const OPEN_DIALECT: Dialect = Dialect { name: "operation", always: &[], schemes: &[], ..DIALECT };
+
+const WRITTEN: &[&str] = &["X-Callgate-Generation"];
+const TAGGED: &[&str] = &["X-Callgate-Generation", "ETag"];
+const READ: &[&str] = &["ETag"];
+const IF_MATCH: &[&str] = &["If-Match"];
 
 /// callgate's own, below `/admin/v1`.
 pub(super) const ADMIN: &[Operation] = &[
-    ("post", "/reload", "Build the directory from the store anew", Query(&["check_only", "force"]), 200),
-    (
-        "get",
-        "/generation",
-        "The live generation; `wait` blocks until it is live",
-        Query(&["wait", "timeout_ms"]),
-        200,
-    ),
-    ("get", "/generations", "The last generations that went live on this node", Nothing, 200),
-    (
-        "get",
-        "/explain",
-        "How a dialled number would be routed",
-        Query(&["number", "host", "source", "listener", "from_host", "to", "trunk"]),
-        200,
-    ),
-    ("get", "/lint", "What looks wrong among the patterns", Nothing, 200),
-    (
-        "get",
-        "/calls",
-        "Live calls, then finished ones",
-        Query(&["limit", "offset", "live", "status", "numbers"]),
-        200,
-    ),
-    ("get", "/calls/{id}", "One call, by CallSid or Call-ID", Query(&["numbers"]), 200),
-    ("get", "/calls/{id}/trace", "One call with its trace", Query(&["numbers"]), 200),
-    ("post", "/calls/{id}/hangup", "End a live call, by CallSid or Call-ID", Nothing, 200),
-    (
-        "get",
-        "/deliveries",
-        "Status callbacks; `state=dead` are the dead letters",
-        Query(&["state", "call", "account", "url", "limit", "offset"]),
-        200,
-    ),
-    ("get", "/deliveries/disabled", "Receivers that answered 410 and get nothing", Nothing, 200),
-    ("post", "/deliveries/enable", "Send to a URL again that answered 410", Json(ENABLE_FIELDS), 200),
-    ("get", "/deliveries/{id}", "One delivery with its parameters and its tries", Query(&["numbers"]), 200),
-    ("post", "/deliveries/{id}/replay", "Send a dead letter once more, now", Nothing, 200),
-    ("get", "/numbers", "Numbers of any account", Query(NUMBER_FILTERS), 200),
-    ("post", "/numbers", "Create a number or pattern", Json(NumberRow::KNOWN), 201),
-    ("get", "/audit", "Who changed what, the newest first", Query(AUDIT_FILTERS), 200),
-    (
-        "patch",
-        "/numbers",
-        "Change all numbers that match, in one generation; dry_run says what would change",
-        Both(SWEEP_WHERE, NumberRow::KNOWN),
-        200,
-    ),
-    ("post", "/numbers/{id}/restore", "Bring a number back that was given back, as it was", Nothing, 200),
-    (
-        "post",
-        "/numbers/bulk",
-        "Make or change up to 5,000 numbers; Idempotency-Key: a repeated request is answered and not done again",
-        Json(BULK_FIELDS),
-        200,
-    ),
-    ("get", "/numbers/{id}", "One number, by sid or text", Nothing, 200),
-    ("patch", "/numbers/{id}", "Change a number", Json(NumberRow::KNOWN), 200),
-    ("delete", "/numbers/{id}", "Remove a number", Nothing, 204),
-    ("get", "/trunks", "All trunks", Nothing, 200),
-    ("post", "/trunks", "Create a trunk", Json(TrunkRow::KNOWN), 201),
-    ("get", "/trunks/{id}", "One trunk, by sid or name", Nothing, 200),
-    ("patch", "/trunks/{id}", "Change a trunk", Json(TrunkRow::KNOWN), 200),
-    ("delete", "/trunks/{id}", "Remove a trunk", Nothing, 204),
-    ("get", "/gateways", "All gateways", Nothing, 200),
-    ("post", "/gateways", "Create a gateway", Json(GatewayRow::KNOWN), 201),
-    ("get", "/gateways/{id}", "One gateway, by sid or name", Nothing, 200),
-    ("patch", "/gateways/{id}", "Change a gateway", Json(GatewayRow::KNOWN), 200),
-    ("delete", "/gateways/{id}", "Remove a gateway", Nothing, 204),
+    post("/reload", "Build the directory from the store anew")
+        .query(&["check_only", "force"])
+        .gives("Reload")
+        .refuses(&[409]),
+    get("/generation", "The live generation; `wait` blocks until it is live")
+        .query(&["wait", "timeout_ms"])
+        .gives("Generation")
+        .refuses(&[504]),
+    get("/generations", "The last generations that went live on this node").gives("Generations"),
+    get("/explain", "How a dialled number would be routed")
+        .query(&["number", "host", "source", "listener", "from_host", "to", "trunk"])
+        .needs("number")
+        .gives("Explanation")
+        .refuses(&[404]),
+    get("/lint", "What looks wrong among the patterns").gives("Lint"),
+    get("/calls", "Live calls, then finished ones").query(CALL_FILTERS).gives("CallList"),
+    get("/calls/{id}", "One call, by CallSid or Call-ID").query(&["numbers"]).gives("Call"),
+    get("/calls/{id}/trace", "One call with its trace").query(&["numbers"]).gives("Trace"),
+    post("/calls/{id}/hangup", "End a live call, by CallSid or Call-ID").gives("Call"),
+    get("/deliveries", "Status callbacks; `state=dead` are the dead letters")
+        .query(DELIVERY_FILTERS)
+        .gives("Deliveries"),
+    get("/deliveries/disabled", "Receivers that answered 410 and get nothing").gives("Disabled"),
+    get("/deliveries/{id}", "One delivery with its parameters and its tries").query(&["numbers"]).gives("Delivered"),
+    post("/deliveries/{id}/replay", "Send a dead letter once more, now").gives("SentAgain").refuses(&[409]),
+    post("/deliveries/enable", "Send to a URL again that answered 410")
+        .json("Enable")
+        .gives("Enabled")
+        .refuses(&[404]),
+    get("/audit", "Who changed what, the newest first").query(AUDIT_FILTERS).gives("Audit"),
+    get("/numbers", "Numbers of any account; with `after`, in the order of their texts and uncounted")
+        .query(NUMBER_FILTERS)
+        .gives("any of NumberList, NumbersAfter")
+        .refuses(&[404]),
+    post("/numbers", "Create a number or pattern")
+        .json("NumberFields")
+        .makes("Number")
+        .carries(WRITTEN)
+        .refuses(&[404, 409]),
+    patch("/numbers", "Change all numbers that match, in one generation; dry_run says what would change")
+        .query(SWEEP_WHERE)
+        .json("SweepFields")
+        .gives("Sweep")
+        .refuses(&[404, 409]),
+    post("/numbers/bulk", "Make or change up to 5,000 numbers; Idempotency-Key: a repeated request is answered and not done again")
+        .headers(&["Idempotency-Key"])
+        .json("BulkFields")
+        .gives("Bulk")
+        .refuses(&[404, 409, 422]),
+    post("/numbers/{id}/restore", "Bring a number back that was given back, as it was")
+        .gives("Number")
+        .carries(TAGGED)
+        .refuses(&[409]),
+    get("/numbers/{id}", "One number, by sid or text").gives("Number").carries(READ),
+    patch("/numbers/{id}", "Change a number")
+        .headers(IF_MATCH)
+        .json("NumberFields")
+        .gives("Number")
+        .carries(TAGGED)
+        .refuses(&[409, 412]),
+    delete("/numbers/{id}", "Remove a number").nothing(204).carries(WRITTEN),
 ];
 
 /// What needs no credentials.
 pub(super) const OPEN: &[Operation] = &[
-    ("get", "/metrics", "Metrics as OpenMetrics text", Nothing, 200),
-    ("get", "/healthz", "Whether the process answers", Nothing, 200),
-    ("get", "/ready", "Whether new calls are served, and what is degraded", Nothing, 200),
-    ("get", "/openapi.json", "This document", Nothing, 200),
+    get("/metrics", "Metrics as OpenMetrics text").text("application/openmetrics-text"),
+    get("/healthz", "Whether the process answers").gives("Health"),
+    get("/ready", "Whether new calls are served, and what is degraded").gives("Ready").answers(503, "Ready"),
+    get("/openapi.json", "This document").gives("Document"),
 ];
+
+/// The operations of a table that operators see whole.
+pub(super) const fn rows(words: &'static Words) -> [Operation; 5] {
+    [
+        get(words.all, words.list).gives(words.rows),
+        post(words.all, words.create).json(words.fields).makes(words.row).carries(WRITTEN).refuses(&[409]),
+        get(words.one, words.read).gives(words.row).carries(READ),
+        patch(words.one, words.change)
+            .headers(IF_MATCH)
+            .json(words.fields)
+            .gives(words.row)
+            .carries(TAGGED)
+            .refuses(&[409, 412]),
+        delete(words.one, words.remove).nothing(204).carries(WRITTEN).refuses(&[409]),
+    ]
+}
+
+/// What is said of a table: its paths, its sentences, its shapes.
+pub(super) struct Words {
+    all: &'static str,
+    one: &'static str,
+    list: &'static str,
+    create: &'static str,
+    read: &'static str,
+    change: &'static str,
+    remove: &'static str,
+    row: &'static str,
+    rows: &'static str,
+    fields: &'static str,
+}
+
+macro_rules! words {
+    ($name:ident: $one:literal, $all:literal, $row:literal) => {
+        /// Of this table.
+        pub(super) const $name: Words = Words {
+            all: concat!("/", $all),
+            one: concat!("/", $all, "/{id}"),
+            list: concat!("All ", $all),
+            create: concat!("Create a ", $one),
+            read: concat!("One ", $one, ", by sid or name"),
+            change: concat!("Change a ", $one),
+            remove: concat!("Remove a ", $one),
+            row: $row,
+            rows: concat!($row, "List"),
+            fields: concat!($row, "Fields"),
+        };
+    };
+}
+
+words!(TRUNKS: "trunk", "trunks", "Trunk");
+words!(GATEWAYS: "gateway", "gateways", "Gateway");

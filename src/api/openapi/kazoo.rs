@@ -1,126 +1,133 @@
 //! Kazoo's operations.
 
-use super::Input::{Data, None as Nothing, Query};
-use super::Operation;
-use crate::api::kazoo::{LIST, NUMBER, NUMBERS};
+use super::kazoo_shapes::{open_parameter, parameter};
+use super::operation::{Dialect, Operation, delete, get, patch, post, put};
+use crate::api::kazoo::{LIST, NUMBERS};
+
+/// How the dialect speaks. A token may also stand in the query or the body's envelope, as `auth_token`.
+pub(super) const DIALECT: Dialect = Dialect {
+    name: "Kazoo",
+    parameter,
+    refusal: "KazooError",
+    always: &[400, 401, 403, 423, 500, 503],
+    schemes: &["bearer", "token"],
+    xml: false,
+    strict: false,
+};
+
+/// What needs no token.
+pub(super) const OPEN_DIALECT: Dialect =
+    Dialect { always: &[400, 401, 500, 503], schemes: &[], parameter: open_parameter, ..DIALECT };
+
+const WRITTEN: &[&str] = &["X-Callgate-Generation"];
+
+/// How a change of one number may be refused.
+const NUMBER_REFUSALS: &[u16] = &[409, 423];
 
 /// Below `/v2`, with a token.
 pub(super) const KAZOO: &[Operation] = &[
-    ("get", "/accounts/{account}", "The account", Nothing, 200),
-    ("post", "/accounts/{account}", "Change the account", Data(ACCOUNT), 200),
-    ("patch", "/accounts/{account}", "Change the account", Data(ACCOUNT), 200),
-    ("get", "/accounts/{account}/children", "The accounts right below", Nothing, 200),
-    ("get", "/accounts/{account}/descendants", "All accounts below", Nothing, 200),
-    ("get", "/accounts/{account}/parents", "The accounts above", Nothing, 200),
-    (
-        "get",
-        "/accounts/{account}/phone_numbers",
-        "The account's numbers; with a prefix, a search",
-        Query(LIST),
-        200,
+    get("/accounts/{account}", "The account").gives("KazooAccount"),
+    post("/accounts/{account}", "Change the account")
+        .json("KazooAccountFields")
+        .gives("KazooAccount")
+        .carries(WRITTEN),
+    patch("/accounts/{account}", "Change the account")
+        .json("KazooAccountFields")
+        .gives("KazooAccount")
+        .carries(WRITTEN),
+    get("/accounts/{account}/children", "The accounts right below").gives("KazooAccounts"),
+    get("/accounts/{account}/descendants", "All accounts below").gives("KazooAccounts"),
+    get("/accounts/{account}/parents", "The accounts above").gives("KazooAccounts"),
+    get("/accounts/{account}/phone_numbers", "The account's numbers; with a prefix, a search")
+        .query(LIST)
+        .gives("any of KazooNumbers, KazooOffers"),
+    get("/accounts/{account}/phone_numbers/{number}", "One number").gives("KazooNumber"),
+    one(put("/accounts/{account}/phone_numbers/{number}", "Add a number").makes("KazooNumber")),
+    one(post("/accounts/{account}/phone_numbers/{number}", "Replace a number's fields").gives("KazooNumber")),
+    one(patch("/accounts/{account}/phone_numbers/{number}", "Change some of its fields").gives("KazooNumber")),
+    delete("/accounts/{account}/phone_numbers/{number}", "Give it back")
+        .query(&["hard"])
+        .gives("KazooNumber")
+        .carries(WRITTEN)
+        .refuses(NUMBER_REFUSALS),
+    one(put("/accounts/{account}/phone_numbers/{number}/activate", "Put it in service").makes("KazooNumber"))
+        .refuses(&[409, 423, 429, 502]),
+    one(put("/accounts/{account}/phone_numbers/{number}/reserve", "Reserve it").makes("KazooNumber"))
+        .refuses(&[409, 423, 502]),
+    one(put("/accounts/{account}/phone_numbers/{number}/port", "Bring it from another carrier")
+        .makes("KazooNumber")),
+    get("/accounts/{account}/phone_numbers/{number}/identify", "Whose it is, and whether it routes")
+        .gives("KazooOwner"),
+    get("/accounts/{account}/phone_numbers/collection", "Many numbers")
+        .query(NUMBERS)
+        .needs("numbers")
+        .gives("KazooMany"),
+    many(put("/accounts/{account}/phone_numbers/collection", "Add many").makes("KazooMany")),
+    many(
+        post("/accounts/{account}/phone_numbers/collection", "Replace the fields of many").gives("KazooMany"),
     ),
-    ("get", "/accounts/{account}/phone_numbers/{number}", "One number", Nothing, 200),
-    ("put", "/accounts/{account}/phone_numbers/{number}", "Add a number", Data(NUMBER), 201),
-    ("post", "/accounts/{account}/phone_numbers/{number}", "Replace a number's fields", Data(NUMBER), 200),
-    ("patch", "/accounts/{account}/phone_numbers/{number}", "Change some of its fields", Data(NUMBER), 200),
-    ("delete", "/accounts/{account}/phone_numbers/{number}", "Give it back", Query(&["hard"]), 200),
-    ("put", "/accounts/{account}/phone_numbers/{number}/activate", "Put it in service", Data(NUMBER), 201),
-    ("put", "/accounts/{account}/phone_numbers/{number}/reserve", "Reserve it", Data(NUMBER), 201),
-    (
-        "put",
-        "/accounts/{account}/phone_numbers/{number}/port",
-        "Bring it from another carrier",
-        Data(NUMBER),
-        201,
+    many(
+        patch("/accounts/{account}/phone_numbers/collection", "Change some fields of many")
+            .gives("KazooMany"),
     ),
-    (
-        "get",
-        "/accounts/{account}/phone_numbers/{number}/identify",
-        "Whose it is, and whether it routes",
-        Nothing,
-        200,
+    many(delete("/accounts/{account}/phone_numbers/collection", "Give many back").gives("KazooMany")),
+    many(
+        put("/accounts/{account}/phone_numbers/collection/activate", "Put many in service")
+            .makes("KazooMany"),
     ),
-    ("get", "/accounts/{account}/phone_numbers/collection", "Many numbers", Query(NUMBERS), 200),
-    ("put", "/accounts/{account}/phone_numbers/collection", "Add many", Data(NUMBERS), 201),
-    (
-        "post",
-        "/accounts/{account}/phone_numbers/collection",
-        "Replace the fields of many",
-        Data(NUMBERS),
-        200,
-    ),
-    (
-        "patch",
-        "/accounts/{account}/phone_numbers/collection",
-        "Change some fields of many",
-        Data(NUMBERS),
-        200,
-    ),
-    ("delete", "/accounts/{account}/phone_numbers/collection", "Give many back", Data(NUMBERS), 200),
-    (
-        "put",
-        "/accounts/{account}/phone_numbers/collection/activate",
-        "Put many in service",
-        Data(NUMBERS),
-        201,
-    ),
-    ("post", "/accounts/{account}/phone_numbers/check", "Which numbers may still be had", Data(NUMBERS), 200),
-    (
-        "post",
-        "/accounts/{account}/phone_numbers/locality",
-        "Where numbers are, by the provider",
-        Data(NUMBERS),
-        200,
-    ),
-    ("post", "/accounts/{account}/phone_numbers/fix", "The list; there is nothing to mend", Nothing, 200),
-    ("get", "/accounts/{account}/phone_numbers/fix", "The same", Nothing, 200),
-    ("post", "/accounts/{account}/phone_numbers/fix/{number}", "One number", Nothing, 200),
-    ("get", "/accounts/{account}/phone_numbers/carriers_info", "What carriers can do", Nothing, 200),
-    ("get", "/token_auth", "What the token stands for", Nothing, 200),
-    ("delete", "/token_auth", "End a token that was given for a while", Nothing, 200),
+    post("/accounts/{account}/phone_numbers/check", "Which numbers may still be had")
+        .json("KazooTexts")
+        .gives("KazooChecked"),
+    post("/accounts/{account}/phone_numbers/locality", "Where numbers are, by the provider")
+        .json("KazooTexts")
+        .gives("KazooPlaces"),
+    post("/accounts/{account}/phone_numbers/fix", "The list; there is nothing to mend").gives("KazooNumbers"),
+    get("/accounts/{account}/phone_numbers/fix", "The same").gives("KazooNumbers"),
+    post("/accounts/{account}/phone_numbers/fix/{number}", "One number").gives("KazooNumber"),
+    get("/accounts/{account}/phone_numbers/fix/{number}", "The same").gives("KazooNumber"),
+    get("/accounts/{account}/phone_numbers/carriers_info", "What carriers can do").gives("KazooCarriers"),
+    get("/accounts/{account}/token_auth", "What the token stands for").gives("KazooGranted"),
+    delete("/accounts/{account}/token_auth", "End a token that was given for a while").gives("KazooNothing"),
+    get("/token_auth", "What the token stands for").gives("KazooGranted"),
+    delete("/token_auth", "End a token that was given for a while").gives("KazooNothing").refuses(&[404]),
 ];
 
 /// Below `/v2`, for everybody.
 pub(super) const KAZOO_OPEN: &[Operation] = &[
-    (
-        "get",
-        "/phone_numbers",
-        "Search for numbers that may be had",
-        Query(&["prefix", "quantity", "offset", "country"]),
-        200,
-    ),
-    (
-        "get",
-        "/phone_numbers/prefix",
-        "The area codes of a city, by the carrier",
-        Query(&["city", "country"]),
-        200,
-    ),
-    ("get", "/phone_numbers/classifiers", "All classifiers", Nothing, 200),
-    ("get", "/phone_numbers/classifiers/{number}", "The classifier of a number", Nothing, 200),
-    (
-        "get",
-        "/accounts/{account}/phone_numbers/prefix",
-        "The area codes of a city",
-        Query(&["city", "country"]),
-        200,
-    ),
-    ("get", "/accounts/{account}/phone_numbers/classifiers", "All classifiers", Nothing, 200),
-    (
-        "get",
-        "/accounts/{account}/phone_numbers/classifiers/{number}",
-        "The classifier of a number",
-        Nothing,
-        200,
-    ),
-    (
-        "put",
-        "/user_auth",
-        "A token for an hour of use, for the digest of a user and its password",
-        Data(&["credentials", "account_name", "account_realm", "phone_number", "method"]),
-        201,
-    ),
-    ("put", "/api_auth", "The same for an account's auth token", Data(&["api_key"]), 201),
+    get("/phone_numbers", "Search for numbers that may be had")
+        .query(&["prefix", "quantity", "offset", "country"])
+        .needs("prefix")
+        .gives("KazooOffers"),
+    get("/phone_numbers/prefix", "The area codes of a city, by the carrier")
+        .query(&["city", "country"])
+        .gives("KazooPrefixes")
+        .refuses(&[404]),
+    get("/phone_numbers/classifiers", "All classifiers").gives("KazooClassifiers"),
+    get("/phone_numbers/classifiers/{number}", "The classifier of a number").gives("KazooClassified"),
+    get("/accounts/{account}/phone_numbers/prefix", "The area codes of a city")
+        .query(&["city", "country"])
+        .gives("KazooPrefixes")
+        .refuses(&[403]),
+    get("/accounts/{account}/phone_numbers/classifiers", "All classifiers")
+        .gives("KazooClassifiers")
+        .refuses(&[403]),
+    get("/accounts/{account}/phone_numbers/classifiers/{number}", "The classifier of a number")
+        .gives("KazooClassified")
+        .refuses(&[403]),
+    put("/user_auth", "A token for an hour of use, for the digest of a user and its password")
+        .json("KazooUserAuth")
+        .makes("KazooGranted")
+        .refuses(&[403, 423]),
+    put("/api_auth", "The same for an account's auth token")
+        .json("KazooApiAuth")
+        .makes("KazooGranted")
+        .refuses(&[403, 404, 423]),
 ];
 
-const ACCOUNT: &[&str] = &["name", "pvt_wnm_allow_additions"];
+const fn one(operation: Operation) -> Operation {
+    operation.json("KazooFields").carries(WRITTEN).refuses(NUMBER_REFUSALS)
+}
+
+const fn many(operation: Operation) -> Operation {
+    operation.json("KazooManyFields").refuses(&[423])
+}

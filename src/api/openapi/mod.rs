@@ -1,41 +1,25 @@
-//! The API's own form: OpenAPI 3.1, built from the same lists of parameters that the handlers read.
-//! Served at `/openapi.json`, committed as `config/openapi.json`; a test keeps both equal.
+//! The API's own form: OpenAPI 3.1, built from the lists of parameters that the handlers read and the
+//! columns that they print. Served at `/openapi.json`, committed as `config/openapi.json`; a test keeps both
+//! equal, and every answer of every other test is held against it.
 //!
-//! - `restcomm`, `kazoo`, `wazo`, `admin`: the operations of each dialect.
+//! - `operation`: what one operation takes, answers and refuses. `shape`: shapes of JSON.
+//! - `restcomm`, `kazoo`, `wazo`, `admin`: the operations of each dialect; `…_shapes`: what they take and answer.
 
 mod admin;
+mod admin_shapes;
 mod kazoo;
+mod kazoo_shapes;
+mod operation;
 mod restcomm;
+mod restcomm_shapes;
+mod shape;
 mod wazo;
 
 use serde_json::{Map, Value, json};
 
-use super::admin::{printed, taken};
 use super::restcomm::BASES;
 use super::wazo::BASE as WAZO_BASE;
-use Input::{Both, Data, Form, Json, None as Nothing, Query};
-use admin::{ADMIN, OPEN};
-use kazoo::{KAZOO, KAZOO_OPEN};
-use restcomm::RESTCOMM;
-use wazo::WAZO;
-
-use crate::store::{GatewayRow, NumberRow, TrunkRow};
-
-/// How a request carries its parameters.
-#[derive(Clone, Copy)]
-enum Input {
-    None,
-    Query(&'static [&'static str]),
-    Form(&'static [&'static str]),
-    Json(&'static [&'static str]),
-    /// JSON in Kazoo's envelope: these members of its data, and any other.
-    Data(&'static [&'static str]),
-    /// A query and a JSON body.
-    Both(&'static [&'static str], &'static [&'static str]),
-}
-
-/// One operation: method, path, what it does, its parameters, the status of its success.
-type Operation = (&'static str, &'static str, &'static str, Input, u16);
+use operation::{Dialect, Operation};
 
 /// The document as text, the same on every call.
 #[must_use]
@@ -44,15 +28,10 @@ pub fn text() -> String {
 }
 
 fn document() -> Value {
-    let mut paths = Map::new();
-    for base in BASES {
-        add(&mut paths, base, "Restcomm", RESTCOMM, true);
-    }
-    add(&mut paths, "/v2", "Kazoo", KAZOO, true);
-    add(&mut paths, "/v2", "Kazoo", KAZOO_OPEN, false);
-    add(&mut paths, WAZO_BASE, "Wazo", WAZO, true);
-    add(&mut paths, "/admin/v1", "callgate", ADMIN, true);
-    add(&mut paths, "", "operation", OPEN, false);
+    let mut schemas = restcomm_shapes::shapes();
+    schemas.extend(kazoo_shapes::shapes());
+    schemas.extend(wazo::shapes());
+    schemas.extend(admin_shapes::shapes());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -60,10 +39,11 @@ fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Provisioning and operation of callgate. Restcomm paths may end in .json or .xml; without either, Accept decides, and XML is the default. \
                 Writes answer X-Callgate-Generation, the generation of the directory that shows them; \
-                X-Callgate-Warning names what was ignored or is doubtful. On the Unix socket no credentials are needed.",
+                X-Callgate-Warning names what was ignored or is doubtful. A method that a path does not take is answered 405 with Allow. \
+                On the Unix socket no credentials are needed.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
-        "paths": paths,
+        "paths": paths(),
         "components": {
             "securitySchemes": {
                 "account": {
@@ -73,103 +53,82 @@ fn document() -> Value {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "An account's auth token" },
                 "token": {
                     "type": "apiKey", "in": "header", "name": "X-Auth-Token",
-                    "description": "An account's auth token",
+                    "description": "An account's auth token, or one that Kazoo's logins gave",
                 },
             },
-            "schemas": {
-                "Trunk": printed::<TrunkRow>(),
-                "TrunkFields": taken::<TrunkRow>(|_| true),
-                "Gateway": printed::<GatewayRow>(),
-                "GatewayFields": taken::<GatewayRow>(|_| true),
-                "Number": printed::<NumberRow>(),
-                "NumberFields": taken::<NumberRow>(|_| true),
-                "KazooError": {
-                    "type": "object",
-                    "required": ["data", "status", "message", "error", "request_id", "auth_token"],
-                    "properties": {
-                        "data": { "description": "What goes with the error; of a number: code, error, message, cause" },
-                        "status": { "const": "error" },
-                        "message": { "type": "string", "description": "The error's name" },
-                        "error": { "type": "string", "description": "The HTTP status as a text" },
-                        "request_id": { "type": "string" },
-                        "auth_token": { "type": "string" },
-                    },
-                },
-                "Error": {
-                    "type": "object",
-                    "required": ["status", "code", "message", "more_info"],
-                    "properties": {
-                        "status": { "type": "integer", "description": "The HTTP status" },
-                        "code": { "type": "integer", "description": "21452: the number cannot be had; else the status" },
-                        "message": { "type": "string", "description": "Names the field and the fix" },
-                        "more_info": { "type": "string" },
-                    },
-                },
-            },
-            "responses": {
-                "KazooError": {
-                    "description": "Refused, in the envelope of this dialect",
-                    "content": { "application/json": { "schema": { "$ref": "#/components/schemas/KazooError" } } },
-                },
-                "Error": {
-                    "description": "Refused",
-                    "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
-                },
-            },
+            "schemas": schemas,
+            "responses": responses(),
         },
     })
 }
 
-fn add(paths: &mut Map<String, Value>, base: &str, tag: &str, operations: &[Operation], guarded: bool) {
-    for (method, path, summary, input, success) in operations {
-        let item = paths.entry(format!("{base}{path}")).or_insert_with(|| json!({}));
-        item[*method] = operation(tag, path, summary, *input, *success, guarded);
-    }
+/// All refusals; XML is said of Restcomm's alone, whose form callgate's own part has too.
+fn responses() -> Map<String, Value> {
+    let dialects = [&restcomm::DIALECT, &kazoo::DIALECT, &wazo::DIALECT, &admin::DIALECT];
+    dialects.into_iter().flat_map(Dialect::refusals).collect()
 }
 
-fn operation(tag: &str, path: &str, summary: &str, input: Input, success: u16, guarded: bool) -> Value {
-    let mut parameters: Vec<Value> = path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
-        .collect();
-    if let Query(names) | Both(names, _) = input {
-        let query = |name: &&str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
-        parameters.extend(names.iter().map(query));
-    }
-    let mut operation = json!({
-        "tags": [tag],
-        "summary": summary,
-        "responses": {
-            success.to_string(): { "description": "Done" },
-            "default": { "$ref": "#/components/responses/Error" },
-        },
-    });
-    if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
-    }
-    let body = match input {
-        Form(names) => Some(("application/x-www-form-urlencoded", names)),
-        Json(names) | Both(_, names) => Some(("application/json", names)),
-        Nothing | Query(_) | Data(_) => None,
+fn paths() -> Map<String, Value> {
+    let mut paths = Map::new();
+    let mut add = |base: &str, dialect: &Dialect, operations: &[Operation]| {
+        for operation in operations {
+            operation.enter(&mut paths, base, dialect);
+        }
     };
-    if let Some((media, names)) = body {
-        let properties: Map<String, Value> =
-            names.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-        let schema = json!({ "type": "object", "properties": properties });
-        operation["requestBody"] = json!({ "content": { media: { "schema": schema } } });
+    for base in BASES {
+        add(base, &restcomm::DIALECT, restcomm::RESTCOMM);
     }
-    if let Data(names) = input {
-        let members: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-        let data = json!({ "type": "object", "properties": members });
-        let schema = json!({ "type": "object", "properties": { "data": data } });
-        operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
+    add("/v2", &kazoo::DIALECT, kazoo::KAZOO);
+    add("/v2", &kazoo::OPEN_DIALECT, kazoo::KAZOO_OPEN);
+    // Without an account it is the asker's own.
+    let own: Vec<Operation> = kazoo::KAZOO
+        .iter()
+        .filter_map(|one| one.without("/accounts/{account}"))
+        .filter(Operation::is_of_numbers)
+        .collect();
+    add("/v2", &kazoo::DIALECT, &own);
+    add(WAZO_BASE, &wazo::DIALECT, wazo::WAZO);
+    add(WAZO_BASE, &wazo::OPEN_DIALECT, wazo::WAZO_OPEN);
+    add("/admin/v1", &admin::DIALECT, admin::ADMIN);
+    for table in [&admin::TRUNKS, &admin::GATEWAYS] {
+        add("/admin/v1", &admin::DIALECT, &admin::rows(table));
     }
-    if tag == "Kazoo" {
-        operation["responses"]["default"]["$ref"] = "#/components/responses/KazooError".into();
+    add("", &admin::OPEN_DIALECT, admin::OPEN);
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::mem::discriminant;
+
+    use super::*;
+    use crate::api::kazoo::place::{Place, read};
+
+    /// Their number, of which the compiler tells when there is one more.
+    fn places() -> usize {
+        use Place::*;
+        match Place::Numbers {
+            Numbers | Number(_) | Activate(_) | Reserve(_) | Port(_) | Identify(_) | Collection
+            | CollectionActivate | Classifiers | Classify(_) | Check | Locality | Prefix | Fix
+            | FixOne(_) | Carriers | Account | Children | Descendants | Parents | UserAuth | ApiAuth
+            | TokenAuth => 23,
+        }
     }
-    if guarded {
-        operation["security"] = json!([{ "account": [] }, { "bearer": [] }, { "token": [] }]);
+
+    #[test]
+    fn kazoos_paths_and_methods_are_those_that_are_served() {
+        let (paths, mut seen) = (paths(), Vec::new());
+        for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v2/")) {
+            let parts: Vec<String> = path["/v2/".len()..].split('/').map(str::to_owned).collect();
+            let read = read(&parts).unwrap_or_else(|| panic!("{path} is not served"));
+            let served: BTreeSet<String> = read.methods().iter().map(|m| m.as_str().to_lowercase()).collect();
+            let said: BTreeSet<String> = item.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(said, served, "{path}");
+            if !seen.contains(&discriminant(&read.place)) {
+                seen.push(discriminant(&read.place));
+            }
+        }
+        assert_eq!(seen.len(), places(), "a place is not in the document");
     }
-    operation
 }

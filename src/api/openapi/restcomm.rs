@@ -1,134 +1,141 @@
 //! Restcomm's operations.
 
-use super::Input::{Form, None as Nothing, Query};
-use super::Operation;
+use super::operation::{Dialect, Operation, delete, get, post, put};
+use super::restcomm_shapes::parameter;
 use crate::api::restcomm::{
-    ACCOUNT, APPLICATION, CALL_CHANGES, CALL_FILTERS, MIGRATE, NUMBER, NUMBER_FILTERS, ORGANIZATION, SEARCH,
+    ACCOUNT, APPLICATION, APPLICATION_FILTERS, CALL_CHANGES, CALL_FILTERS, MIGRATE, NUMBER, NUMBER_FILTERS,
+    ORGANIZATION, ORGANIZATION_FILTERS, SEARCH,
 };
+
+/// How the dialect speaks.
+pub(super) const DIALECT: Dialect = Dialect {
+    name: "Restcomm",
+    parameter,
+    refusal: "Error",
+    always: &[401, 403, 500, 503],
+    schemes: &["account", "bearer", "token"],
+    xml: true,
+    strict: true,
+};
+
+const NUMBERS: &str = "/Accounts/{account}/IncomingPhoneNumbers";
+const WRITTEN: &[&str] = &["X-Callgate-Generation"];
 
 /// Restcomm's, below each base.
 pub(super) const RESTCOMM: &[Operation] = &[
-    ("get", "/Accounts", "The asker's account and its sub-accounts", Nothing, 200),
-    ("post", "/Accounts", "Create a sub-account of the asker's account", Form(ACCOUNT), 200),
-    ("get", "/Accounts/{account}", "One account", Nothing, 200),
-    ("post", "/Accounts/{account}", "Change an account", Form(ACCOUNT), 200),
-    ("put", "/Accounts/{account}", "Change an account", Form(ACCOUNT), 200),
-    ("get", "/Accounts/{account}/Accounts", "The asker's account and its sub-accounts", Nothing, 200),
-    ("post", "/Accounts/{account}/Accounts", "Create a sub-account", Form(ACCOUNT), 200),
-    (
-        "get",
-        "/Accounts/{account}/IncomingPhoneNumbers",
-        "The account's numbers, page by page",
-        Query(NUMBER_FILTERS),
-        200,
-    ),
-    ("post", "/Accounts/{account}/IncomingPhoneNumbers", "Create a number or pattern", Form(NUMBER), 200),
-    (
-        "get",
-        "/Accounts/{account}/IncomingPhoneNumbers/Local",
-        "The account's local numbers",
-        Query(NUMBER_FILTERS),
-        200,
-    ),
-    ("post", "/Accounts/{account}/IncomingPhoneNumbers/Local", "Create a local number", Form(NUMBER), 200),
-    (
-        "get",
-        "/Accounts/{account}/AvailablePhoneNumbers/{country}/Local",
-        "The inventory's local numbers",
-        Query(SEARCH),
-        200,
-    ),
-    (
-        "get",
-        "/Accounts/{account}/IncomingPhoneNumbers/TollFree",
-        "The account's toll-free numbers",
-        Query(NUMBER_FILTERS),
-        200,
-    ),
-    (
-        "post",
-        "/Accounts/{account}/IncomingPhoneNumbers/TollFree",
-        "Create a toll-free number",
-        Form(NUMBER),
-        200,
-    ),
-    (
-        "get",
+    get("/Accounts", "The asker's account and its sub-accounts").gives("Accounts"),
+    post("/Accounts", "Create a sub-account of the asker's account")
+        .form(ACCOUNT, &["FriendlyName"])
+        .gives("Account")
+        .carries(WRITTEN)
+        .refuses(&[404]),
+    get("/Accounts/{account}", "One account").gives("Account"),
+    post("/Accounts/{account}", "Change an account").form(ACCOUNT, &[]).gives("Account").carries(WRITTEN),
+    put("/Accounts/{account}", "Change an account").form(ACCOUNT, &[]).gives("Account").carries(WRITTEN),
+    get("/Accounts/{account}/Accounts", "The account and its sub-accounts").gives("Accounts"),
+    post("/Accounts/{account}/Accounts", "Create a sub-account")
+        .form(ACCOUNT, &["FriendlyName"])
+        .gives("Account")
+        .carries(WRITTEN),
+    numbers(NUMBERS, "The account's numbers, page by page"),
+    create(NUMBERS, "Create a number or pattern"),
+    numbers("/Accounts/{account}/IncomingPhoneNumbers/Local", "The account's local numbers"),
+    create("/Accounts/{account}/IncomingPhoneNumbers/Local", "Create a local number"),
+    numbers("/Accounts/{account}/IncomingPhoneNumbers/TollFree", "The account's toll-free numbers"),
+    create("/Accounts/{account}/IncomingPhoneNumbers/TollFree", "Create a toll-free number"),
+    numbers("/Accounts/{account}/IncomingPhoneNumbers/Mobile", "The account's mobile numbers"),
+    create("/Accounts/{account}/IncomingPhoneNumbers/Mobile", "Create a mobile number"),
+    search("/Accounts/{account}/AvailablePhoneNumbers/{country}/Local", "The inventory's local numbers"),
+    search(
         "/Accounts/{account}/AvailablePhoneNumbers/{country}/TollFree",
         "The inventory's toll-free numbers",
-        Query(SEARCH),
-        200,
     ),
-    (
-        "get",
-        "/Accounts/{account}/IncomingPhoneNumbers/Mobile",
-        "The account's mobile numbers",
-        Query(NUMBER_FILTERS),
-        200,
-    ),
-    ("post", "/Accounts/{account}/IncomingPhoneNumbers/Mobile", "Create a mobile number", Form(NUMBER), 200),
-    (
-        "get",
-        "/Accounts/{account}/AvailablePhoneNumbers/{country}/Mobile",
-        "The inventory's mobile numbers",
-        Query(SEARCH),
-        200,
-    ),
-    (
-        "post",
+    search("/Accounts/{account}/AvailablePhoneNumbers/{country}/Mobile", "The inventory's mobile numbers"),
+    post(
         "/Accounts/{account}/IncomingPhoneNumbers/migrate",
         "Move the account, those under it and their numbers to another organization (super-admin)",
-        Form(MIGRATE),
-        200,
-    ),
-    (
-        "get",
+    )
+    .form(MIGRATE, &["OrganizationSid"])
+    .nothing(200)
+    .carries(WRITTEN)
+    .refuses(&[409]),
+    get(
         "/Accounts/{account}/IncomingPhoneNumbers/AvailableCountries",
         "Countries of which numbers may be had",
-        Nothing,
-        200,
-    ),
-    ("get", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "One number", Nothing, 200),
-    ("post", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "Change a number", Form(NUMBER), 200),
-    ("put", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "Change a number", Form(NUMBER), 200),
-    ("delete", "/Accounts/{account}/IncomingPhoneNumbers/{sid}", "Release a number", Nothing, 204),
-    (
-        "get",
-        "/Accounts/{account}/Applications",
-        "The account's applications",
-        Query(&["FriendlyName", "includeNumbers"]),
-        200,
-    ),
-    ("post", "/Accounts/{account}/Applications", "Create an application", Form(APPLICATION), 200),
-    ("get", "/Accounts/{account}/Applications/{sid}", "One application", Nothing, 200),
-    ("post", "/Accounts/{account}/Applications/{sid}", "Change an application", Form(APPLICATION), 200),
-    ("put", "/Accounts/{account}/Applications/{sid}", "Change an application", Form(APPLICATION), 200),
-    ("delete", "/Accounts/{account}/Applications/{sid}", "Remove an application", Nothing, 200),
-    ("get", "/Accounts/{account}/Calls", "Calls and their legs, live and finished", Query(CALL_FILTERS), 200),
-    ("get", "/Accounts/{account}/Calls/{sid}", "One call or leg", Nothing, 200),
-    (
-        "post",
-        "/Accounts/{account}/Calls/{sid}",
+    )
+    .gives("Countries"),
+    get("/Accounts/{account}/IncomingPhoneNumbers/{number_sid}", "One number").gives("IncomingPhoneNumber"),
+    changed(post("/Accounts/{account}/IncomingPhoneNumbers/{number_sid}", "Change a number")),
+    changed(put("/Accounts/{account}/IncomingPhoneNumbers/{number_sid}", "Change a number")),
+    delete("/Accounts/{account}/IncomingPhoneNumbers/{number_sid}", "Release a number")
+        .nothing(204)
+        .carries(WRITTEN),
+    get("/Accounts/{account}/Applications", "The account's applications")
+        .query(APPLICATION_FILTERS)
+        .gives("Applications"),
+    post("/Accounts/{account}/Applications", "Create an application")
+        .form(APPLICATION, &["FriendlyName"])
+        .gives("Application")
+        .carries(WRITTEN),
+    get("/Accounts/{account}/Applications/{application_sid}", "One application").gives("Application"),
+    post("/Accounts/{account}/Applications/{application_sid}", "Change an application")
+        .form(APPLICATION, &[])
+        .gives("Application")
+        .carries(WRITTEN),
+    put("/Accounts/{account}/Applications/{application_sid}", "Change an application")
+        .form(APPLICATION, &[])
+        .gives("Application")
+        .carries(WRITTEN),
+    delete("/Accounts/{account}/Applications/{application_sid}", "Remove an application")
+        .nothing(200)
+        .carries(WRITTEN)
+        .refuses(&[409]),
+    get("/Accounts/{account}/Calls", "Calls and their legs, live and finished")
+        .query(CALL_FILTERS)
+        .gives("Calls"),
+    get("/Accounts/{account}/Calls/{call_sid}", "One call or leg").gives("CallOrLeg"),
+    post(
+        "/Accounts/{account}/Calls/{call_sid}",
         "End a call (Status=completed or canceled), or give one that rings another document (Url)",
-        Form(CALL_CHANGES),
-        200,
-    ),
-    ("put", "/Accounts/{account}/Calls/{sid}", "The same as POST", Form(CALL_CHANGES), 200),
-    ("get", "/Organizations", "All organizations (super-admin)", Query(&["Status"]), 200),
-    (
-        "put",
-        "/Organizations/{id}",
-        "Create the organization of this domain (super-admin)",
-        Form(ORGANIZATION),
-        200,
-    ),
-    (
-        "put",
-        "/Organizations/{id}/Migrate",
+    )
+    .form(CALL_CHANGES, &[])
+    .gives("CallOrLeg"),
+    put("/Accounts/{account}/Calls/{call_sid}", "The same as POST")
+        .form(CALL_CHANGES, &[])
+        .gives("CallOrLeg"),
+    get("/Organizations", "All organizations (super-admin)")
+        .query(ORGANIZATION_FILTERS)
+        .gives("Organizations"),
+    put("/Organizations/{organization}", "Create the organization of this domain (super-admin)")
+        .form(ORGANIZATION, &[])
+        .gives("Organization")
+        .carries(WRITTEN)
+        .refuses(&[409]),
+    put(
+        "/Organizations/{organization}/Migrate",
         "Answers the organization: there are no clients to migrate (super-admin)",
-        Nothing,
-        200,
-    ),
-    ("get", "/Organizations/{id}", "One organization, by sid", Nothing, 200),
-    ("post", "/Organizations/{id}", "Change an organization (super-admin)", Form(ORGANIZATION), 200),
+    )
+    .gives("Organization"),
+    get("/Organizations/{organization}", "One organization, by sid").gives("Organization"),
+    post("/Organizations/{organization}", "Change an organization (super-admin)")
+        .form(ORGANIZATION, &[])
+        .gives("Organization")
+        .carries(WRITTEN)
+        .refuses(&[409]),
 ];
+
+const fn numbers(path: &'static str, summary: &'static str) -> Operation {
+    get(path, summary).query(NUMBER_FILTERS).gives("IncomingPhoneNumbers")
+}
+
+const fn create(path: &'static str, summary: &'static str) -> Operation {
+    changed(post(path, summary))
+}
+
+const fn search(path: &'static str, summary: &'static str) -> Operation {
+    get(path, summary).query(SEARCH).gives("AvailablePhoneNumbers")
+}
+
+const fn changed(operation: Operation) -> Operation {
+    operation.form(NUMBER, &[]).gives("IncomingPhoneNumber").carries(WRITTEN).refuses(&[409])
+}

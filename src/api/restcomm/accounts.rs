@@ -33,6 +33,19 @@ pub(super) async fn list(
     Ok(response)
 }
 
+/// An account that the asker may act for, and its sub-accounts.
+pub(super) async fn list_under(
+    State(api): State<Api>,
+    who: Principal,
+    Owner(account): Owner,
+    Base(base): Base,
+) -> Result<Response, ApiError> {
+    let listed = api.service.accounts_of(&who, account, Rows::first(MOST)).await.map_err(refuse)?;
+    let printed: Result<Vec<_>, ApiError> =
+        listed.rows.into_iter().map(|row| print(&api, row, &base)).collect();
+    Ok(show("Accounts", &printed?))
+}
+
 /// A sub-account of the asker's own account; of the default account for the operator.
 pub(super) async fn create_own(
     State(api): State<Api>,

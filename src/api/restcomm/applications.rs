@@ -39,6 +39,9 @@ struct Named {
     phone_number: String,
 }
 
+/// The parameters of the list.
+pub(crate) const FILTERS: &[&str] = &["FriendlyName", "includeNumbers"];
+
 /// A bare array, as documented.
 pub(super) async fn list(
     State(api): State<Api>,
@@ -47,7 +50,7 @@ pub(super) async fn list(
     Base(base): Base,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["FriendlyName", "includeNumbers"]);
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let name = params.get("FriendlyName").filter(|name| !name.is_empty());
     let with_numbers = params.flag("includeNumbers")?.unwrap_or(false);
     let listed = api.service.applications(&who, account, name, Rows::first(MOST)).await.map_err(refuse)?;

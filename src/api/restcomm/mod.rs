@@ -24,10 +24,11 @@ use axum::Router;
 use axum::extract::{FromRequestParts, NestedPath, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 
+use super::body::texts_only;
 use super::error::ApiError;
 use super::gate;
 use super::reply;
@@ -37,9 +38,11 @@ use crate::ids::AccountSid;
 
 pub(super) use accounts::MIGRATE;
 pub(super) use application::KNOWN as APPLICATION;
+pub(super) use applications::FILTERS as APPLICATION_FILTERS;
 pub(super) use available::SEARCH;
 pub(super) use calls::{CHANGES as CALL_CHANGES, FILTERS as CALL_FILTERS};
 pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
+pub(super) use organizations::FILTERS as ORGANIZATION_FILTERS;
 pub(super) use tenant::{ACCOUNT, ORGANIZATION};
 
 /// Both bases the documentation uses; an answer's URIs begin with the one the request used.
@@ -50,7 +53,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .route("/Accounts", get(accounts::list).post(accounts::create_own))
         .route("/Accounts/{account}", get(accounts::read).post(accounts::update).put(accounts::update))
-        .route("/Accounts/{account}/Accounts", get(accounts::list).post(accounts::create))
+        .route("/Accounts/{account}/Accounts", get(accounts::list_under).post(accounts::create))
         .route("/Accounts/{account}/IncomingPhoneNumbers", get(numbers::list).post(numbers::create))
         .route("/Accounts/{account}/IncomingPhoneNumbers/migrate", post(accounts::migrate))
         .route("/Accounts/{account}/IncomingPhoneNumbers/AvailableCountries", get(numbers::countries))
@@ -81,6 +84,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
             put(organizations::create).get(organizations::read).post(organizations::update),
         )
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
+        .layer(from_fn(texts_only))
 }
 
 /// What the request's path begins with.

@@ -17,13 +17,16 @@ use super::{Base, refuse, show, sid};
 /// The most organizations of one list, which has no pages.
 const MOST: u64 = 10_000;
 
+/// The parameter of the list.
+pub(crate) const FILTERS: &[&str] = &["Status"];
+
 pub(super) async fn list(
     State(api): State<Api>,
     who: Principal,
     Base(base): Base,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["Status"]);
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let listed =
         api.service.organizations(&who, status(&params)?, Rows::first(MOST)).await.map_err(refuse)?;
     let printed: Vec<_> = listed.rows.into_iter().map(|row| print_organization(row, &base)).collect();

@@ -58,7 +58,9 @@ impl Params {
     pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let bad = || ApiError::bad(format!("{name} is `{}`: use a whole number from 0 on", shown(value)));
-        value.parse().map(Some).map_err(|_| bad())
+        // The stores count no further than this.
+        let count = value.parse().ok().filter(|count| *count <= i64::MAX.unsigned_abs());
+        count.map(Some).ok_or_else(bad)
     }
 }
 

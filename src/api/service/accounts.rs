@@ -135,6 +135,24 @@ impl Service {
         }
     }
 
+    /// An account and those right under it.
+    ///
+    /// # Errors
+    /// The asker may not, or the store is away.
+    pub async fn accounts_of(
+        &self,
+        who: &Principal,
+        account: AccountSid,
+        page: Page,
+    ) -> Result<Listed<AccountRow>> {
+        self.account_for(who, account).await?;
+        match who {
+            // Its own list is the one without an account in the path.
+            Principal::Account { sid, .. } if *sid == account => self.accounts(who, page).await,
+            _ => Ok(self.store.accounts_under(account, page).await?),
+        }
+    }
+
     /// The auth token as its owner may see it.
     ///
     /// # Errors

@@ -15,10 +15,11 @@ mod tenant;
 
 use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use super::body::texts_only;
 use super::gate;
 use super::state::Api;
 
@@ -41,6 +42,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(texts_only))
         .layer(map_response(refusal::retell))
         .layer(map_response(anywhere))
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use super::tenant::id;
+use crate::api::body::holds_nul;
 
 /// What a number takes.
 pub(crate) const NUMBER: &[&str] = &["number", "caller_id_name", "shared"];
@@ -41,6 +42,9 @@ impl Body {
         const UNREADABLE: &str =
             "The browser (or proxy) sent a request that this server could not understand.";
         match serde_json::from_slice::<Value>(bytes) {
+            Ok(value) if holds_nul(&value) => {
+                Err(Refusal::input(vec!["_schema: ['texts must not hold NUL']".to_owned()]))
+            }
             Ok(Value::Object(map)) => Ok(Self { map, wrong: Vec::new() }),
             Ok(value) if is_empty(&value) => Ok(Self::default()),
             Ok(_) => Err(Refusal::input(vec!["_schema: ['Invalid input type.']".to_owned()])),
