@@ -103,9 +103,18 @@ pub fn whoever_rang_is_cancelled(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
-/// Each side of a call that was taken over says BYE in the end, or hears it, or has lost its dialog.
+/// Each side of a call that was taken over says BYE in the end, or hears it, or has lost its dialog. A BYE
+/// that waits for an ACK when the router dies again is lost with it, as its call has ended.
 pub fn both_sides_end(e: &Evidence) -> Result<(), String> {
+    const TIMER_H: u64 = 32_000_000_000;
+    let kills = e.log.iter().filter(|(_, what)| matches!(what, What::Act(Act::Kill)));
+    let kills: Vec<u64> = kills.map(|(at, _)| *at).collect();
     for cut in cut(e) {
+        let ends = cut.after.iter().filter(|record| matches!(record.change, Change::Ended(_)));
+        let end = ends.map(|record| record.at.as_nanos()).next();
+        if end.is_some_and(|end| kills.iter().any(|kill| (end..=end + TIMER_H).contains(kill))) {
+            continue;
+        }
         for record in &cut.before {
             let Change::Answered { caller, target, .. } = &record.change else { continue };
             for side in [caller, target] {
