@@ -85,6 +85,10 @@ sid!(
     GatewaySid, "GW"
 );
 sid!(
+    /// A notification: what was wrong with an application.
+    NotificationSid, "NO"
+);
+sid!(
     /// One running node.
     InstanceSid, "ID"
 );

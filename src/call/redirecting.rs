@@ -14,6 +14,9 @@ use crate::reason::Reason;
 use crate::routing::model::TrunkMode;
 use crate::sip::Name;
 
+/// Dials that differ in preference: q has one digit.
+const MOST: usize = 10;
+
 impl Call {
     /// Whether its targets are told to the caller instead of being invited. An emergency call is
     /// carried out all the same: whoever answers it must be reached, and through us the caller's
@@ -28,7 +31,13 @@ impl Call {
         let mut failure = Failure { status: 500, reason: Reason::TargetInvalid };
         let mut contacts = Vec::new();
         let more = self.program.more_dials(dial.action.is_some());
+        let more_dials = more.len();
         let dials = std::iter::once(dial).chain(more);
+        if let Some(beyond) = (1 + more_dials).checked_sub(MOST).filter(|beyond| *beyond > 0) {
+            let note =
+                format!("{beyond} Dials are not told to the caller: there are ten steps of preference");
+            desk.trace(self.facts.call, TraceItem::Note(note.into()));
+        }
         for (dial, preference) in dials.zip((1..=10_u16).rev()) {
             for noun in &dial.nouns {
                 let gateways = self.gateways_of(desk, noun);

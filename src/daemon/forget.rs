@@ -59,6 +59,10 @@ impl Forgetting {
         self.all("delivered", cut(now, keep.delivered_days), |before| store.forget_delivered(before)).await?;
         self.all("given_up", cut(now, keep.dead_letters_days), |before| store.forget_given_up(before))
             .await?;
+        self.all("notifications", cut(now, keep.notifications_days), |before| {
+            store.forget_notifications(before)
+        })
+        .await?;
         self.all("calls", cut(now, keep.calls_days), |before| store.forget_calls(before)).await
     }
 

@@ -24,6 +24,7 @@ mod ledger;
 mod leg_rows;
 mod listeners;
 mod narrate;
+mod notices;
 mod notify;
 mod projection;
 mod questions;

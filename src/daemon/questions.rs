@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::effects::Answerer;
+use super::notices::Notices;
 use crate::call::trace::TraceItem;
 use crate::dns::Resolver;
 use crate::engine::door::{Answer, Ask, AskId, Question, WebhookQuestion};
@@ -25,6 +26,8 @@ pub struct Questions {
     pub calls: Arc<Calls>,
     /// Where they are counted.
     pub metrics: Arc<Metrics>,
+    /// Where accounts are told of what failed.
+    pub notices: Notices,
     /// The clock of the process.
     pub clock: Clock,
 }
@@ -58,6 +61,7 @@ impl Questions {
         self.metrics.webhook.seconds.observe(took.as_secs_f64());
         self.metrics.webhook.fallbacks.inc_by(u64::from(tries.iter().any(|tried| tried.fallback)));
         for tried in &tries {
+            self.notices.failed(question.facts.account, call, tried);
             self.note(id, call, tried);
         }
         answer

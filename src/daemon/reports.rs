@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::Deliveries;
+use super::notices::Notices;
 use super::shard::Command;
 use crate::callback::{self, Attempt, Dead, Delivery, Outcomes};
 use crate::ids::AccountSid;
@@ -73,13 +74,14 @@ pub fn observer(metrics: &Metrics) -> journal::Observer {
 pub struct Reported {
     deliveries: Arc<Deliveries>,
     metrics: Arc<Metrics>,
+    notices: Notices,
 }
 
 impl Reported {
     /// Before `deliveries`.
     #[must_use]
-    pub fn new(deliveries: Arc<Deliveries>, metrics: Arc<Metrics>) -> Self {
-        Self { deliveries, metrics }
+    pub const fn new(deliveries: Arc<Deliveries>, metrics: Arc<Metrics>, notices: Notices) -> Self {
+        Self { deliveries, metrics, notices }
     }
 
     fn count(&self, attempt: &Attempt) {
@@ -134,6 +136,7 @@ impl Outcomes for Reported {
             "the receiver answered 410: its events are dead letters from here on, until its row is written again \
              or `callgate deliveries enable URL`"
         );
+        self.notices.disabled(account, url);
         self.deliveries.disabled(account, url);
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::clock::Clock;
 use super::effects::{Effects, Scribe};
+use super::notices::Notices;
 use super::questions::Questions;
 use super::shard::{Command, Load, Shard, ShardParts};
 use crate::call::config::EngineConfig;
@@ -47,6 +48,8 @@ pub struct Heritage {
     pub calls: Arc<Calls>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where accounts are told of what failed.
+    pub notices: Notices,
     /// How applications are asked.
     pub webhook: Arc<Setup>,
     /// The HTTP client whose shared half every shard uses.
@@ -251,6 +254,7 @@ fn shard(
         resolver: heritage.resolver.clone(),
         calls: heritage.calls.clone(),
         metrics: heritage.metrics.clone(),
+        notices: heritage.notices.clone(),
         clock: heritage.clock,
     };
     Ok(Shard::new(ShardParts {

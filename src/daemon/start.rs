@@ -28,6 +28,7 @@ use super::follow::{FollowConfig, Follower, Following};
 use super::forget::Forgetting;
 use super::ledger::{Deliveries, Unread, pump, restore};
 use super::listeners::{BadAdvertise, for_engine};
+use super::notices::Notices;
 use super::projection::Projection;
 use super::receivers::Receivers;
 use super::reload::{Levers, Reloading};
@@ -198,7 +199,9 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
     let key = shard_key(data_dir)?;
     let allowance = webhook::Allowance::from(config.webhook.budget());
+    let (notices, writing) = Notices::new(store.clone(), metrics.clone());
     let heritage = Heritage {
+        notices: notices.clone(),
         clock,
         engine: Arc::new(engine_config(config, &bound, &clock, key, sockets.len())?),
         admission: Limits::default(),
@@ -228,7 +231,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
 
     let mut tasks = JoinSet::new();
     let deliveries = Arc::new(Deliveries::new(journal.pen()));
-    let outcomes = Arc::new(Reported::new(deliveries.clone(), metrics.clone()));
+    let outcomes = Arc::new(Reported::new(deliveries.clone(), metrics.clone(), notices.clone()));
     let written = deliveries.clone();
     tasks.spawn_local(async move { written.write().await });
     let backlog = Arc::new(Unread::new(journal.archive()));
@@ -252,7 +255,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let sample = Arc::new(move || sample(&gauge, &waiting, &urls, &counted));
     journal.observe(observer(&metrics));
     tasks.spawn_local(pump(journal.feed(), feed));
-    tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge()).run());
+    tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
     let projection = Projection::new(
         instance,
@@ -262,6 +265,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         metrics.clone(),
         Box::new(body),
     );
+    tasks.spawn_local(writing.run());
     tasks.spawn_local(projection.run());
     tasks.spawn_local(Forgetting::new(store.clone(), config.retention.clone(), metrics.clone()).run());
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::notices::Notices;
 use crate::ids::CallSid;
 use crate::journal::{Entry, Gauge, Pen};
 use crate::telemetry::Calls;
@@ -22,13 +23,14 @@ pub struct Traces {
     calls: Arc<Calls>,
     pen: Pen,
     gauge: Gauge,
+    notices: Notices,
 }
 
 impl Traces {
     /// From `calls` with `pen`.
     #[must_use]
-    pub const fn new(calls: Arc<Calls>, pen: Pen, gauge: Gauge) -> Self {
-        Self { calls, pen, gauge }
+    pub const fn new(calls: Arc<Calls>, pen: Pen, gauge: Gauge, notices: Notices) -> Self {
+        Self { calls, pen, gauge, notices }
     }
 
     /// For as long as it is polled; what is there when it is dropped is written then.
@@ -36,7 +38,17 @@ impl Traces {
         loop {
             tokio::time::sleep(LOOK).await;
             let finished = self.calls.finished();
+            self.notify(&finished);
             self.write(finished);
+        }
+    }
+
+    /// Accounts hear which of their calls ended by what a document says.
+    fn notify(&self, finished: &[(CallSid, Trace)]) {
+        for view in finished.iter().filter_map(|(call, _)| self.calls.get(*call)) {
+            if let (Some(facts), Some(end)) = (&view.facts, view.ended) {
+                self.notices.ended(facts, end.reason);
+            }
         }
     }
 

@@ -43,11 +43,19 @@ pub struct RetentionSection {
     pub dead_letters_days: u32,
     /// Days that the trace of a call is kept; 0: as long as its call.
     pub traces_days: u32,
+    /// Days that a notification is kept; 0: for ever.
+    pub notifications_days: u32,
 }
 
 impl Default for RetentionSection {
     fn default() -> Self {
-        Self { calls_days: 90, delivered_days: 7, dead_letters_days: 30, traces_days: 3 }
+        Self {
+            calls_days: 90,
+            delivered_days: 7,
+            dead_letters_days: 30,
+            traces_days: 3,
+            notifications_days: 30,
+        }
     }
 }
 

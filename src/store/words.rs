@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use crate::call::outcome::CallStatus;
 use crate::flow::Transport;
 use crate::ids::{
-    AccountSid, ApplicationSid, CallSid, GatewaySid, InstanceSid, NumberSid, OrganizationSid, TrunkSid,
+    AccountSid, ApplicationSid, CallSid, GatewaySid, InstanceSid, NotificationSid, NumberSid,
+    OrganizationSid, TrunkSid,
 };
 use crate::reason::Reason;
 use crate::routing::model::{
@@ -81,7 +82,17 @@ macro_rules! sids {
     )*};
 }
 
-sids!(AccountSid, ApplicationSid, CallSid, GatewaySid, InstanceSid, NumberSid, OrganizationSid, TrunkSid);
+sids!(
+    AccountSid,
+    ApplicationSid,
+    CallSid,
+    GatewaySid,
+    InstanceSid,
+    NotificationSid,
+    NumberSid,
+    OrganizationSid,
+    TrunkSid
+);
 
 impl Word for Reason {
     const EXPECTED: &'static str = "a reason code of the catalogue";

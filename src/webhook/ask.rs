@@ -254,7 +254,9 @@ impl<'a> Asking<'a> {
                 }
             }
         }
-        Err(Refusal::of(Reason::WebhookRedirects))
+        let refusal = Refusal::of(Reason::WebhookRedirects);
+        self.note(&target.to_string(), hook.method, Instant::now(), Err(&refusal), false);
+        Err(refusal)
     }
 
     async fn send(

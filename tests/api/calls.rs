@@ -1,15 +1,19 @@
 //! `Calls`: what is shown of calls and legs, and what may be done to them.
 
 use callgate::call::outcome::CallStatus;
-use callgate::ids::{AccountSid, CallSid, InstanceSid, OrganizationSid};
+use callgate::ids::{AccountSid, CallSid, InstanceSid, NotificationSid, OrganizationSid};
 use callgate::reason::Reason;
-use callgate::store::calls::{Batch, CallRow, LegRow};
+use callgate::store::calls::{Batch, CallRow, LegRow, NotificationRow};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::world::{Api, Caller};
 
-crate::on_both_servers!(calls_and_legs_are_listed, a_call_is_ended_or_goes_on_from_outside);
+crate::on_both_servers!(
+    calls_and_legs_are_listed,
+    notifications_are_listed_and_forgotten,
+    a_call_is_ended_or_goes_on_from_outside,
+);
 
 const RINGING: CallSid = CallSid(0xa1);
 const DONE: CallSid = CallSid(0xa2);
@@ -117,6 +121,49 @@ async fn calls_and_legs_are_listed(api: Api) {
     api.get(&other, &path(&other, &format!("/{DONE}.json"))).await.expect(404);
     api.get(&other, &path(&who, ".json")).await.expect(403);
     api.get(&who, &path(&who, &format!("/{}.json", CallSid(7)))).await.expect(404);
+}
+
+async fn notifications_are_listed_and_forgotten(api: Api) {
+    let who = api.tenant("Sales", None).await;
+    let other = api.tenant("Support", None).await;
+    let row = |id: u128, call, second| NotificationRow {
+        id: NotificationSid(id),
+        account_id: who.sid.parse().unwrap(),
+        call_id: call,
+        at: at(second),
+        error_code: 12_100,
+        reason: "webhook_empty".into(),
+        text: "the body is empty".into(),
+        url: "https://a.example/voice".into(),
+        method: Some(callgate::routing::model::Method::Post),
+        http_status: Some(200),
+    };
+    let gone = NotificationRow { error_code: 11_206, http_status: Some(410), ..row(2, None, 20) };
+    api.world.store.notify(&[row(1, Some(DONE), 10), gone]).await.unwrap();
+    let all = format!("/restcomm/2012-04-24/Accounts/{}/Notifications", who.sid);
+    let list = api.get(&who, &format!("{all}.json")).await.expect(200).json();
+    assert_eq!(list["total"], 2);
+    let newest = &list["notifications"][0];
+    assert_eq!((&newest["response_status"], &newest["call_sid"]), (&json!(410), &json!(null)));
+    let count = async |query: &str| {
+        api.get(&who, &format!("{all}.json?{query}")).await.expect(200).json()["total"].clone()
+    };
+    assert_eq!((count("ErrorCode=12100").await, count("StartTime=2023-11-15").await), (json!(1), json!(0)));
+    assert_eq!(count("EndTime=2023-11-14&RequestUrl=https://a.example/voice").await, 2);
+    api.get(&who, &format!("{all}.json?ErrorCode=x")).await.expect(400);
+    let of_call = api.get(&who, &path(&who, &format!("/{DONE}/Notifications.json"))).await.expect(200).json();
+    assert_eq!(of_call["total"], 1);
+    let one = api.get(&who, of_call["notifications"][0]["uri"].as_str().unwrap()).await.expect(200).json();
+    assert_eq!((&one["reason_code"], &one["request_method"]), (&json!("webhook_empty"), &json!("POST")));
+    let xml = api.get(&who, &format!("{all}/{}.xml", NotificationSid(1))).await.expect(200);
+    assert!(xml.text.contains("<Notification>") && xml.text.contains("<ErrorCode>12100<"), "{}", xml.text);
+    // Another account's are not there.
+    let foreign =
+        format!("/restcomm/2012-04-24/Accounts/{}/Notifications/{}.json", other.sid, NotificationSid(1));
+    api.get(&other, &foreign).await.expect(404);
+    api.get(&other, &format!("{all}.json")).await.expect(403);
+    assert_eq!(api.world.store.forget_notifications(at(20)).await.unwrap(), 1);
+    assert_eq!(count("").await, 1);
 }
 
 async fn a_call_is_ended_or_goes_on_from_outside(api: Api) {

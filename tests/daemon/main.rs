@@ -9,6 +9,7 @@ mod killed;
 mod lifecycle;
 mod listeners;
 mod node;
+mod notified;
 mod observed;
 mod readme;
 mod receiver;

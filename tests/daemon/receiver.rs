@@ -42,11 +42,17 @@ pub struct Heard {
 impl Receiver {
     /// Serves until the process ends: calls to these numbers are dialled to these targets.
     pub fn start(targets: &[(&str, SocketAddr)]) -> Self {
+        let dial = |target| format!("<Response><Dial><Sip>sip:t@{target}</Sip></Dial></Response>");
+        let documents: Vec<(&str, String)> =
+            targets.iter().map(|(number, target)| (*number, dial(*target))).collect();
+        Self::answering(&documents)
+    }
+
+    /// The same with whole documents.
+    pub fn answering(documents: &[(&str, String)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
-        let dial = |target| format!("<Response><Dial><Sip>sip:t@{target}</Sip></Dial></Response>");
-        let documents =
-            targets.iter().map(|(number, target)| ((*number).to_owned(), dial(*target))).collect();
+        let documents = documents.iter().map(|(number, text)| ((*number).to_owned(), text.clone())).collect();
         let shared = Arc::new(Shared {
             documents,
             status: AtomicU16::new(200),

@@ -3,8 +3,8 @@
 use super::operation::{Dialect, Operation, delete, get, post, put};
 use super::restcomm_shapes::parameter;
 use crate::api::restcomm::{
-    ACCOUNT, APPLICATION, APPLICATION_FILTERS, CALL_CHANGES, CALL_FILTERS, MIGRATE, NUMBER, NUMBER_FILTERS,
-    ORGANIZATION, ORGANIZATION_FILTERS, SEARCH,
+    ACCOUNT, APPLICATION, APPLICATION_FILTERS, CALL_CHANGES, CALL_FILTERS, MIGRATE, NOTIFICATION_FILTERS,
+    NUMBER, NUMBER_FILTERS, ORGANIZATION, ORGANIZATION_FILTERS, SEARCH,
 };
 
 /// How the dialect speaks.
@@ -103,6 +103,16 @@ pub(super) const RESTCOMM: &[Operation] = &[
     put("/Accounts/{account}/Calls/{call_sid}", "The same as POST")
         .form(CALL_CHANGES, &[])
         .gives("CallOrLeg"),
+    get(
+        "/Accounts/{account}/Calls/{call_sid}/Notifications",
+        "What went wrong with the application in one call",
+    )
+    .query(NOTIFICATION_FILTERS)
+    .gives("Notifications"),
+    get("/Accounts/{account}/Notifications", "What went wrong with the account's URLs and documents")
+        .query(NOTIFICATION_FILTERS)
+        .gives("Notifications"),
+    get("/Accounts/{account}/Notifications/{notification_sid}", "One notification").gives("Notification"),
     get("/Organizations", "All organizations (super-admin)")
         .query(ORGANIZATION_FILTERS)
         .gives("Organizations"),

@@ -17,6 +17,7 @@ pub(super) fn parameter(name: &str) -> Value {
         "{number_sid}" => given_sid("PN"),
         "{application_sid}" => given_sid("AP"),
         "{call_sid}" => given_sid("CA"),
+        "{notification_sid}" => given_sid("NO"),
         "{organization}" => text(),
         "{country}" => matching("^[A-Za-z]{2}$"),
         "OrganizationSid" => given_sid("OR"),
@@ -32,7 +33,10 @@ pub(super) fn parameter(name: &str) -> Value {
         "MatchMode" => words_or_empty(MatchMode::WORDS),
         "Role" => words_or_empty(Role::WORDS),
         "Status" => text(),
-        "StartTime" | "StartTime>" | "StartTime<" => json!({ "type": "string", "format": "date" }),
+        "ErrorCode" => matching("^[0-9]{0,9}$"),
+        "StartTime" | "StartTime>" | "StartTime<" | "EndTime" => {
+            json!({ "type": "string", "format": "date" })
+        }
         "AreaCode" => matching("^ *([0-9]{3})? *$"),
         "Contains" => matching("^[+]*[0-9A-Za-z*]*$"),
         "FriendlyName" => json!({ "type": "string", "maxLength": 64 }),
@@ -71,6 +75,8 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("Countries", list(matching("^[A-Z]{2}$"))),
         ("CallOrLeg", call()),
         ("Calls", page("calls", "CallOrLeg")),
+        ("Notification", notification()),
+        ("Notifications", page("notifications", "Notification")),
     ];
     all.into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect()
 }
@@ -257,6 +263,27 @@ fn call() -> Value {
 }
 
 /// A page of a list.
+fn notification() -> Value {
+    object([
+        ("sid", sid("NO")),
+        ("date_created", date()),
+        ("date_updated", date()),
+        ("account_sid", sid("AC")),
+        ("call_sid", maybe(sid("CA"))),
+        ("api_version", words(&["2012-04-24"])),
+        ("log", count()),
+        ("error_code", count()),
+        ("reason_code", text()),
+        ("more_info", maybe(text())),
+        ("message_text", text()),
+        ("message_date", date()),
+        ("request_url", text()),
+        ("request_method", maybe(method())),
+        ("response_status", maybe(within(100, 999))),
+        ("uri", text()),
+    ])
+}
+
 fn page(rows: &str, of: &str) -> Value {
     object([
         ("page", count()),

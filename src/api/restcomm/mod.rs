@@ -1,7 +1,8 @@
 //! The Restcomm dialect: thin over `service`.
 //!
 //! - `number`, `application`, `tenant`: what clients may send and how rows are printed.
-//! - `numbers`, `available`, `applications`, `organizations`, `accounts`, `calls`: the handlers.
+//! - `numbers`, `available`, `applications`, `organizations`, `accounts`, `calls`,
+//!   `notifications`: the handlers.
 //! - `params`: what clients send. `paging`: the list object. `date`: dates as documented. `xml`: answers as XML.
 
 mod accounts;
@@ -10,6 +11,7 @@ mod applications;
 mod available;
 mod calls;
 pub(crate) mod date;
+mod notifications;
 mod number;
 mod numbers;
 mod organizations;
@@ -41,6 +43,7 @@ pub(super) use application::KNOWN as APPLICATION;
 pub(super) use applications::FILTERS as APPLICATION_FILTERS;
 pub(super) use available::SEARCH;
 pub(super) use calls::{CHANGES as CALL_CHANGES, FILTERS as CALL_FILTERS};
+pub(super) use notifications::FILTERS as NOTIFICATION_FILTERS;
 pub(super) use number::{FILTERS as NUMBER_FILTERS, KNOWN as NUMBER};
 pub(super) use organizations::FILTERS as ORGANIZATION_FILTERS;
 pub(super) use tenant::{ACCOUNT, ORGANIZATION};
@@ -77,6 +80,9 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         )
         .route("/Accounts/{account}/Calls", get(calls::list))
         .route("/Accounts/{account}/Calls/{sid}", get(calls::read).post(calls::update).put(calls::update))
+        .route("/Accounts/{account}/Calls/{sid}/Notifications", get(notifications::list))
+        .route("/Accounts/{account}/Notifications", get(notifications::list))
+        .route("/Accounts/{account}/Notifications/{sid}", get(notifications::read))
         .route("/Organizations", get(organizations::list))
         .route("/Organizations/{id}/Migrate", put(organizations::migrate))
         .route(

@@ -16,6 +16,7 @@ const DELIVERED: &str = "(SELECT id FROM deliveries WHERE created_at < $1 AND st
      ORDER BY created_at LIMIT $2)";
 const GIVEN_UP: &str = "(SELECT id FROM deliveries WHERE created_at < $1 AND state IN ('dead', 'superseded') \
      ORDER BY created_at LIMIT $2)";
+const NOTIFIED: &str = "(SELECT id FROM notifications WHERE at < $1 ORDER BY at LIMIT $2)";
 const TRACED: &str = "(SELECT id FROM calls WHERE started_at > $1 AND started_at <= $2)";
 
 impl Store {
@@ -55,6 +56,18 @@ impl Store {
     /// The database is away.
     pub async fn forget_given_up(&self, before: Timestamp) -> Result<u64> {
         self.forget_deliveries(GIVEN_UP, before).await
+    }
+
+    /// Forgets some notifications made before `before`; how many, 0 when none is left.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn forget_notifications(&self, before: Timestamp) -> Result<u64> {
+        let mut tx = self.calls.begin(Purpose::Write).await?;
+        let forgotten =
+            forget(&mut tx, &["DELETE FROM notifications WHERE id IN ", NOTIFIED], before).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     async fn forget_deliveries(&self, old: &'static str, before: Timestamp) -> Result<u64> {

@@ -146,8 +146,10 @@ group! {
         projected: counter, "Journal records written into the store's tables of calls and deliveries.";
         projection_seconds: seconds, "Seconds one batch of journal records took to reach the store.";
         projection_lag_ms: gauge, "Age in milliseconds of the oldest journal record not in the store yet.";
-        forgotten: by_word(&["calls", "delivered", "given_up", "trace_lines"]),
+        forgotten: by_word(&["calls", "delivered", "given_up", "notifications", "trace_lines"]),
             "Rows forgotten because their days of retention are over.";
+        notifications: by_word(&["written", "repeated", "lost"]),
+            "Notifications of accounts: written, held back as repetitions, and lost at the queue's limit or with the store away.";
         failures: counter, "Statements or connections of the store that failed.";
         up: gauge, "1 while the store answers, 0 while it does not.";
     }

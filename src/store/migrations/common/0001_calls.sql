@@ -101,6 +101,22 @@ CREATE INDEX deliveries_call ON deliveries (call_id, sequence);
 CREATE INDEX deliveries_pending ON deliveries (state, next_attempt_at);
 CREATE INDEX deliveries_created ON deliveries (created_at);
 
+-- What was wrong with an account's URLs and documents.
+CREATE TABLE notifications (
+    id          TEXT NOT NULL PRIMARY KEY,
+    account_id  TEXT NOT NULL,
+    call_id     TEXT,
+    at          TEXT NOT NULL,
+    error_code  BIGINT NOT NULL,
+    reason      TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    url         TEXT NOT NULL,
+    method      TEXT,
+    http_status BIGINT
+);
+CREATE INDEX notifications_account ON notifications (account_id, at);
+CREATE INDEX notifications_at ON notifications (at);
+
 CREATE TABLE attempts (
     delivery_id TEXT NOT NULL,
     attempt     BIGINT NOT NULL,
