@@ -412,7 +412,12 @@ impl Call {
         let mut caller_id = dial.caller_id.clone();
         let mut transport = None;
         let uri: Arc<[u8]> = match &noun.target {
-            Target::Sip(uri) => uri.as_bytes().into(),
+            // A document's `?headers` stand beside its target; what is left of others is never sent (19.1.5).
+            Target::Sip(uri) => {
+                let uri = uri.as_bytes();
+                let headers = Uri::parse(uri).map_or(0, |uri| uri.headers.len());
+                uri[..uri.len() - headers].strip_suffix(b"?").unwrap_or(uri).into()
+            }
             Target::Number(number) => {
                 let gateway = gateway.ok_or(Reason::NoGateway)?;
                 (trusted, follow) = (gateway.trusted, gateway.follow_redirects);

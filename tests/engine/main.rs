@@ -190,6 +190,7 @@ dialogues! {
     target_facts
     target_rang_then_503
     target_srv
+    target_with_headers
     targets_of_many
     tcp_2xx_not_sent
     tcp_bye_not_sent

@@ -109,6 +109,60 @@ fn headers_on_a_noun_are_x_headers_and_hold_one_line() {
 }
 
 #[test]
+fn a_target_smuggles_no_header() {
+    for hostile in [
+        "sip:a@h?Route=%3Csip:evil.example;lr%3E",
+        "sip:a@h?route=x",
+        "sip:a@h?%52oute=x",
+        "sip:a@h?Rout%65=x",
+        "sip:a@h?X-A=1&Route=x",
+        "sip:a@h?X-A=1&%56ia=x",
+        "sip:a@h?body=v%3D0",
+        "sip:a@h?X-A=1&body=x",
+        "sip:a@h?method=BYE",
+        "sip:a@h?From=x",
+        "sip:a@h?Content-Length=0",
+        "sip:a@h?P-Asserted-Identity=%3Csip:ceo@h%3E",
+        "sip:a@h?X-A=1%0D%0ARoute:%20x",
+        "sip:a@h?X-A=%0a",
+        "sip:a@h?X-A=1%0d",
+        "sip:a@h?X-A=%00",
+        "sip:a@h?X-A=%7f",
+        "sip:a@h?X-A=%c2%85Via:%20x",
+        "sip:a@h?X-A=%ff",
+        "sip:a@h?X-A:b=1",
+        "sip:a@h?X-A%20=1",
+        "sip:a@h?X-A%09b=1",
+        "sip:a@h?%20Route=1",
+        "sip:a@h?X-Callgate-Reason=ok",
+        "sip:a@h?x-callgat%65-Reason=ok",
+        "sip:a@h?=1",
+        "sip:a@h;x=%3f?Via=x",
+        "sip:a%0d%0a@h?Contact=x",
+        "sips:a@h?Identity=x",
+    ] {
+        let escaped = hostile.replace('&', "&amp;");
+        for document in [
+            format!("<Dial><Sip>{escaped}</Sip></Dial>"),
+            format!("<Dial>{escaped}</Dial>"),
+            format!("<Refer><Sip>{escaped}</Sip></Refer>"),
+        ] {
+            assert_eq!(reason(&document), Reason::WebhookNotRcml, "{document}");
+        }
+        let query = escaped.split_once('?').expect("a query").1;
+        for noun in ["Number>+1", "Client>a"] {
+            let name = noun.split('>').next().expect("a name");
+            let document = format!("<Dial><{noun}?{query}</{name}></Dial>");
+            assert_eq!(reason(&document), Reason::WebhookNotRcml, "{document}");
+        }
+    }
+    // The same name twice is two headers, as in SIP; an escaped name is the name.
+    let headers = noun("<Sip>sip:a@h?X-A=1&amp;%58-A=2&amp;x-b=%25</Sip>").headers;
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(headers, ["X-A: 1", "X-A: 2", "x-b: %"]);
+}
+
+#[test]
 fn reject_pause_hangup_redirect_and_refer() {
     assert_eq!(verbs("<Reject/>"), [Verb::Reject { status: 603 }]);
     assert_eq!(verbs("<Reject reason='busy'/>"), [Verb::Reject { status: 486 }]);

@@ -172,6 +172,11 @@ fn header(name: &str, value: &str) -> Result<Header, Error> {
     if !name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-")) {
         return Err(wrong(format!("the header `{name}` on a noun: only X- headers may be added")));
     }
+    if name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("X-Callgate-")) {
+        return Err(wrong(format!(
+            "the header `{name}` on a noun: only callgate writes X-Callgate- headers"
+        )));
+    }
     if !name.chars().all(token) || name.len() < 3 || name.len() + value.len() > 1_024 {
         return Err(bad());
     }

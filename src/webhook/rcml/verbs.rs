@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Error;
 use super::dial;
 use super::tree::Element;
-use super::values::{resolve, sip_uri, wrong};
+use super::values::{resolve, sip_uri, with_headers, wrong};
 use crate::call::instructions::{Document, Reply, Verb};
 use crate::outbound::Target;
 use crate::routing::model::Hook;
@@ -128,7 +128,10 @@ fn refer(element: &Element) -> Result<Verb, Error> {
         [sip] if sip.name == "Sip" && element.text.trim().is_empty() => {
             sip.only(&[])?;
             sip.childless()?;
-            Ok(Verb::Refer { target: sip_uri(sip.trimmed()?)? })
+            // Its headers, X- ones only, are for whoever follows the 302.
+            let text = sip.trimmed()?;
+            with_headers(text)?;
+            Ok(Verb::Refer { target: sip_uri(text)? })
         }
         _ => Err(wrong("Refer holds exactly one Sip")),
     }
