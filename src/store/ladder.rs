@@ -93,7 +93,7 @@ impl Ladder {
                 end += 1;
             }
             let until = self.rungs.get(end).map(|rung| &rung.from);
-            let rows = self.list.rows(tx, &self.rungs[at].from, until, offset, limit).await?;
+            let rows = self.list.rows(tx, &self.rungs[at].from, until, (offset, limit)).await?;
             limit -= limit.min(rows.len() as u64);
             found.extend(rows);
             (offset, at) = (0, end);

@@ -87,7 +87,7 @@ impl List {
         let (mut parts, mut values) = self.parts(NumberRow::SELECT);
         if let Some(key) = key {
             parts.push(if reverse { self.order.less() } else { self.order.greater() });
-            values.extend(key.iter().map(|text| text.clone().bind()));
+            values.extend(bound(key));
         }
         parts.push(if reverse { self.order.descending() } else { self.order.ascending() });
         parts.push(PAGE);
@@ -102,7 +102,7 @@ impl List {
         for (sql, values) in [
             self.step_sql(&from, Some(&from)),
             self.count_sql(&from, Some(&from)),
-            self.rows_sql(&from, Some(&from), 1, 50),
+            self.rows_sql(&from, Some(&from), 50),
         ] {
             plans.push(tx.plan(&sql, &values).await?);
         }
@@ -144,10 +144,21 @@ impl List {
         tx: &mut Tx,
         from: &Key,
         until: Option<&Key>,
-        offset: u64,
-        limit: u64,
+        (offset, limit): (u64, u64),
     ) -> Result<Vec<Row>> {
-        let (sql, values) = self.rows_sql(from, until, offset, limit);
+        // What is passed by is passed in the index: the rows themselves may stand anywhere.
+        let first = match offset {
+            0 => from.clone(),
+            _ => {
+                let (mut sql, mut values) = self.between(self.parts(self.order.columns()), from, until);
+                sql.extend([self.order.ascending(), "LIMIT 1 OFFSET ?"]);
+                values.push(offset.bind());
+                let rows = tx.rows(Sql::asked(&sql), &values).await?;
+                let Some(row) = rows.first() else { return Ok(Vec::new()) };
+                self.order.key(row)
+            }
+        };
+        let (sql, values) = self.rows_sql(&first, until, limit);
         tx.rows(Sql::asked(&sql), &values).await
     }
 
@@ -163,10 +174,10 @@ impl List {
         self.between(self.parts(NumberRow::COUNT), from, until)
     }
 
-    fn rows_sql(&self, from: &Key, until: Option<&Key>, offset: u64, limit: u64) -> Statement {
+    fn rows_sql(&self, from: &Key, until: Option<&Key>, limit: u64) -> Statement {
         let (mut parts, mut values) = self.between(self.parts(NumberRow::SELECT), from, until);
-        parts.extend([self.order.ascending(), PAGE]);
-        values.extend([limit.bind(), offset.bind()]);
+        parts.extend([self.order.ascending(), "LIMIT ?"]);
+        values.push(limit.bind());
         (parts, values)
     }
 
@@ -181,14 +192,19 @@ impl List {
     fn between(&self, (mut parts, mut values): Statement, from: &Key, until: Option<&Key>) -> Statement {
         if *from != self.order.lowest() {
             parts.push(self.order.from());
-            values.extend(from.iter().map(|text| text.clone().bind()));
+            values.extend(bound(from));
         }
         if let Some(until) = until {
             parts.push(self.order.less());
-            values.extend(until.iter().map(|text| text.clone().bind()));
+            values.extend(bound(until));
         }
         (parts, values)
     }
+}
+
+/// The values of a bound.
+fn bound(key: &Key) -> impl Iterator<Item = Value> + '_ {
+    key.first().into_iter().chain(key).map(|text| text.clone().bind())
 }
 
 impl Conditions {
@@ -222,27 +238,28 @@ impl Order {
         }
     }
 
+    /// Each bound is said of the first column by itself too: PostgreSQL guesses by that how much it lets through.
     fn from(self) -> &'static str {
         match self {
-            Self::Number => "AND (number, scope) >= (?, ?) ",
-            Self::Called => "AND (called, number, scope) >= (?, ?, ?) ",
-            Self::Caller => "AND (caller_id_name, number, scope) >= (?, ?, ?) ",
+            Self::Number => "AND number >= ? AND (number, scope) >= (?, ?) ",
+            Self::Called => "AND called >= ? AND (called, number, scope) >= (?, ?, ?) ",
+            Self::Caller => "AND caller_id_name >= ? AND (caller_id_name, number, scope) >= (?, ?, ?) ",
         }
     }
 
     fn greater(self) -> &'static str {
         match self {
-            Self::Number => "AND (number, scope) > (?, ?) ",
-            Self::Called => "AND (called, number, scope) > (?, ?, ?) ",
-            Self::Caller => "AND (caller_id_name, number, scope) > (?, ?, ?) ",
+            Self::Number => "AND number >= ? AND (number, scope) > (?, ?) ",
+            Self::Called => "AND called >= ? AND (called, number, scope) > (?, ?, ?) ",
+            Self::Caller => "AND caller_id_name >= ? AND (caller_id_name, number, scope) > (?, ?, ?) ",
         }
     }
 
     fn less(self) -> &'static str {
         match self {
-            Self::Number => "AND (number, scope) < (?, ?) ",
-            Self::Called => "AND (called, number, scope) < (?, ?, ?) ",
-            Self::Caller => "AND (caller_id_name, number, scope) < (?, ?, ?) ",
+            Self::Number => "AND number <= ? AND (number, scope) < (?, ?) ",
+            Self::Called => "AND called <= ? AND (called, number, scope) < (?, ?, ?) ",
+            Self::Caller => "AND caller_id_name <= ? AND (caller_id_name, number, scope) < (?, ?, ?) ",
         }
     }
 

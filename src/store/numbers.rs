@@ -11,7 +11,7 @@ use crate::store::lists::{Listed, Page, count, readable};
 use crate::store::number_filter::NumberFilter;
 use crate::store::open::Store;
 use crate::store::rows::{NumberRow, NumberState};
-use crate::store::sql::{Purpose, Row, Sql, Tx};
+use crate::store::sql::{Row, Sql, Tx};
 use crate::store::table::Table;
 
 /// So many rows from either end of a list are walked to where no ladder of that order stands yet.
@@ -45,7 +45,7 @@ impl Store {
         for list in &lists {
             ladders.push(self.ladders.of(&list.by_number()).await);
         }
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         for ladder in &mut ladders {
             self.climb(ladder, filter, &mut tx).await?;
         }
@@ -85,7 +85,7 @@ impl Store {
         limit: u64,
     ) -> Result<(Vec<NumberRow>, Option<Place>)> {
         let list = one_list(filter, &self.directory);
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         let rows = list.walked(&mut tx, false, after.map(|place| &place.0), (0, limit)).await?;
         let last = rows.last().filter(|_| rows.len() as u64 == limit);
         let place = match last.and_then(|row| row.text(0).ok().flatten()) {
@@ -101,7 +101,7 @@ impl Store {
     /// The database is away.
     pub async fn place_of(&self, number: NumberSid) -> Result<Option<Place>> {
         let list = one_list(&NumberFilter::default(), &self.directory);
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         Ok(list.key(&mut tx, number.bind()).await?.map(Place))
     }
 
@@ -116,7 +116,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<NumberRow>> {
         let mut ladder = self.ladders.of(&one_list(filter, &self.directory)).await;
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         self.climb(&mut ladder, filter, &mut tx).await?;
         let offset = ladder.before(&mut tx, &vec![start.to_owned(), String::new()]).await?;
         Ok(readable(&ladder.page(&mut tx, offset, limit).await?))
@@ -150,7 +150,7 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn plans_of_numbers(&self, filter: &NumberFilter) -> Result<Vec<String>> {
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         let mut plans = Vec::new();
         for list in filter.lists(&self.directory, false) {
             plans.extend(list.plans(&mut tx).await?);
@@ -215,7 +215,7 @@ impl Store {
             _ => return list.walked(tx, false, None, (offset, limit)).await,
         }
         if filter.is_wide() && offset <= NEAR {
-            return list.walked(tx, false, None, (offset, limit)).await;
+            return list.rows(tx, &list.order.lowest(), None, (offset, limit)).await;
         }
         if filter.is_wide() && behind <= NEAR {
             let mut rows = list.walked(tx, true, None, (behind, limit)).await?;
@@ -265,7 +265,7 @@ impl Store {
     /// The numbers of accounts that have few together, sorted by the server; `None`: they have many.
     async fn of_small_family(&self, filter: &NumberFilter, page: Page) -> Result<Option<Listed<NumberRow>>> {
         let lists = filter.lists(&self.directory, true);
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         let mut counted = Vec::with_capacity(lists.len());
         for list in &lists {
             let rows = list.count_up_to(&mut tx, SORTED).await?;
@@ -282,7 +282,7 @@ impl Store {
     /// One text has few rows.
     async fn of_one_text(&self, filter: &NumberFilter, page: Page) -> Result<Listed<NumberRow>> {
         let list = one_list(filter, &self.directory);
-        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let mut tx = self.directory.begin_ranges().await?;
         let rows = list.walked(&mut tx, filter.reverse, None, (page.offset, page.limit)).await?;
         let all = rows.len() as u64;
         let total = match page.offset == 0 && all < page.limit {

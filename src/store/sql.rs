@@ -198,6 +198,20 @@ impl Database {
         })
     }
 
+    /// Begins a transaction for statements each of which reads a range of an index. PostgreSQL is told so: of
+    /// a table that it has not looked at since it was filled it would rather read all.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn begin_ranges(&self) -> Result<Tx> {
+        let mut tx = self.begin(Purpose::Snapshot).await?;
+        if let Tx::Postgres(_) = tx {
+            tx.execute("SET LOCAL enable_seqscan = off", &[]).await?;
+            tx.execute("SET LOCAL enable_bitmapscan = off", &[]).await?;
+        }
+        Ok(tx)
+    }
+
     /// All rows of one query.
     ///
     /// # Errors
