@@ -163,11 +163,12 @@ pub(super) fn with_headers(text: &str) -> Result<(&str, Vec<Header>), Error> {
 fn header(name: &str, value: &str) -> Result<Header, Error> {
     let decode = |text: &str| {
         let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
-        // Before trimming: a line end at either end is no slip of the pen here.
-        (!text.chars().any(char::is_control)).then(|| text.trim().to_owned())
+        (!text.chars().any(char::is_control)).then(|| text.into_owned())
     };
     let bad = || wrong(format!("the header `{name}` on a noun cannot be used"));
-    let (name, value) = decode(name).zip(decode(value)).ok_or_else(bad)?;
+    // A space beside the name is a slip of the pen, an escaped one is none.
+    let (name, value) = decode(name.trim()).zip(decode(value)).ok_or_else(bad)?;
+    let value = value.trim();
     let token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
     if !name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-")) {
         return Err(wrong(format!("the header `{name}` on a noun: only X- headers may be added")));
