@@ -44,7 +44,9 @@ impl Call {
             return self.transfer_failed(desk, 480);
         }
         self.left_unacknowledged(desk, pair, side);
-        if self.leaves_transfer(pair, side) {
+        // Who was transferred away, or never joined, is no part of the call: its BYE crossed ours.
+        let apart = self.winner.is_some_and(|winner| winner != pair);
+        if apart || self.leaves_transfer(pair, side) {
             return self.pairs[pair].alive[side as usize] = false;
         }
         self.drop_transfer(desk);

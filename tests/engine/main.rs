@@ -141,6 +141,7 @@ dialogues! {
     redirect_mode_emergency
     redirects_and_pauses
     refer_by_callee
+    refer_byes_cross
     refer_call_ends
     refer_challenged
     refer_ends_session
