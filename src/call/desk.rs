@@ -14,6 +14,7 @@ use crate::call::config::EngineConfig;
 use crate::call::dead::Dead;
 use crate::call::facts::CallFacts;
 use crate::call::generator::Generator;
+use crate::call::messages::MessageStep;
 use crate::call::mint::{self, Branch, Tag};
 use crate::call::record::Record;
 use crate::call::trace::TraceItem;
@@ -59,6 +60,8 @@ pub enum Role {
     RelayServer(u32),
     /// The client side of it.
     RelayClient(u32),
+    /// A MESSAGE of an application's document.
+    Reply,
     /// Our re-INVITE to the transferee of a transfer.
     Transfer,
     /// Our re-INVITE to the target of a transfer, which tells it the transferee's last word.
@@ -139,6 +142,8 @@ pub enum Effect {
     Record(Box<Record>),
     /// For the trace.
     Trace(CallSid, Instant, TraceItem),
+    /// What became of a MESSAGE outside calls.
+    Message(CallSid, MessageStep),
     /// To be counted.
     Count(Counter),
 }
@@ -395,6 +400,11 @@ impl Desk {
     /// Counts.
     pub fn count(&mut self, counter: Counter) {
         self.effects.push_back(Effect::Count(counter));
+    }
+
+    /// A step of a MESSAGE outside calls.
+    pub fn note_message(&mut self, sid: CallSid, step: MessageStep) {
+        self.effects.push_back(Effect::Message(sid, step));
     }
 
     /// A line of a call's trace.

@@ -2,7 +2,7 @@
 //!
 //! Values that others read: `facts`, what stays the same about a call. `outcome`: how it stands and
 //! ends. `instructions`: what an application answered. `record`: what the journal keeps. `trace`:
-//! what its trace shows. `ask`: what it asks of the world. `config`: what the engine is born with.
+//! what its trace shows. `messages`: what becomes of a MESSAGE outside calls. `ask`: what it asks of the world. `config`: what the engine is born with.
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
@@ -49,6 +49,7 @@ pub mod instructions;
 mod ladder;
 mod leg_events;
 mod liveness;
+pub mod messages;
 pub mod mint;
 pub mod outcome;
 mod passage;

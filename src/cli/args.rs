@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// Calls, live and finished
     #[command(subcommand)]
     Calls(Calls),
+    /// Messages outside calls: the latest of this node
+    #[command(subcommand)]
+    Messages(Messages),
     /// Status callbacks that are pending or were given up
     #[command(subcommand)]
     Deliveries(Deliveries),
@@ -106,6 +109,9 @@ pub(crate) struct Explain {
     /// The trunk, by name or sid, instead of --source
     #[arg(long)]
     pub(crate) trunk: Option<String>,
+    /// A MESSAGE to the number, instead of a call
+    #[arg(long)]
+    pub(crate) message: bool,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +148,28 @@ pub(crate) enum Calls {
     Show {
         /// Its CallSid, or its Call-ID toward the trunk
         #[arg(value_name = "CALLSID|CALL-ID")]
+        id: String,
+        /// Telephone numbers whole
+        #[arg(long)]
+        show_numbers: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Messages {
+    /// The latest, the newest first; the daemon remembers 1,000 until it stops
+    List {
+        /// Most rows
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Telephone numbers whole
+        #[arg(long)]
+        show_numbers: bool,
+    },
+    /// One message with its trace
+    Show {
+        /// Its SmsSid, or its Call-ID toward the trunk
+        #[arg(value_name = "SMSSID|CALL-ID")]
         id: String,
         /// Telephone numbers whole
         #[arg(long)]

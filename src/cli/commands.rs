@@ -5,7 +5,7 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::args::{Calls, Deliveries, Explain, Numbers, Reload, Rows};
+use super::args::{Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
 use super::client::{ClientError, Connection, Reply, request};
 use super::print;
 
@@ -31,7 +31,7 @@ pub(crate) enum CommandError {
 type Result<T> = std::result::Result<T, CommandError>;
 
 pub(crate) fn explain(socket: &Path, args: &Explain) -> Result<Printed> {
-    let mut query = vec![("number", args.number.as_str())];
+    let mut query = vec![("number", args.number.as_str()), ("message", bool_word(args.message))];
     let given = [
         ("host", &args.host),
         ("source", &args.source),
@@ -80,7 +80,27 @@ pub(crate) fn calls(socket: &Path, args: &Calls) -> Result<Printed> {
         Calls::Show { id, show_numbers } => {
             let path = format!("/admin/v1/calls/{}/trace", segment(id));
             let reply = get(socket, &path, &[("numbers", bool_word(*show_numbers))])?;
-            let text = trace(&reply.body);
+            let text = trace(&reply.body, "call");
+            Ok(Printed { reply, text })
+        }
+    }
+}
+
+pub(crate) fn messages(socket: &Path, args: &Messages) -> Result<Printed> {
+    match args {
+        Messages::List { limit, show_numbers } => {
+            let limit = limit.to_string();
+            let query = [("limit", limit.as_str()), ("numbers", bool_word(*show_numbers))];
+            let reply = get(socket, "/admin/v1/messages", &query)?;
+            let columns =
+                ["sid", "status", "from", "to", "came", "sip_code", "reason", "replies", "replies_failed"];
+            let text = print::table(items(&reply.body, "messages"), &columns);
+            Ok(Printed { reply, text })
+        }
+        Messages::Show { id, show_numbers } => {
+            let path = format!("/admin/v1/messages/{}", segment(id));
+            let reply = get(socket, &path, &[("numbers", bool_word(*show_numbers))])?;
+            let text = trace(&reply.body, "message");
             Ok(Printed { reply, text })
         }
     }
@@ -294,8 +314,8 @@ const fn bool_word(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-fn trace(body: &Value) -> String {
-    let mut text = print::fields(&body["call"], 0);
+fn trace(body: &Value, what: &str) -> String {
+    let mut text = print::fields(&body[what], 0);
     text.push('\n');
     for line in items(body, "lines") {
         text.push_str(&format!("{}  {}\n", print::cell(&line["at"]), print::cell(&line["text"])));

@@ -36,6 +36,7 @@ pub fn run() -> ExitCode {
         Command::Restore { file: from, force } => tell(local::put_back(file, from, *force), shared.json),
         Command::Explain(args) => finish(shared, |socket| commands::explain(socket, args)),
         Command::Reload(args) => finish(shared, |socket| commands::reload(socket, args)),
+        Command::Messages(args) => finish(shared, |socket| commands::messages(socket, args)),
         Command::Calls(args) => finish(shared, |socket| commands::calls(socket, args)),
         Command::Deliveries(args) => finish(shared, |socket| commands::deliveries(socket, args)),
         Command::Numbers(args) => finish(shared, |socket| commands::numbers(socket, args)),

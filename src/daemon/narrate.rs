@@ -1,5 +1,5 @@
-//! What the log says of calls: one line when a call comes, one when it ends or is refused, and for
-//! an unknown source the command that makes it known.
+//! What the log says of calls and messages: one line when one comes, one when it ends or is refused, and
+//! for an unknown source the command that makes it known.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::call::ask::Counter;
 use crate::call::facts::CallFacts;
+use crate::call::messages::{MessageStep, ReplyEnd};
 use crate::call::outcome::Terminal;
 use crate::ids::CallSid;
 use crate::pii::Pii;
+use crate::telemetry::{Calls, Metrics};
 use crate::time::Instant;
 
 /// An unknown source is named this often at most.
@@ -52,6 +54,40 @@ impl Narrator {
             seconds = terminal.duration.as_secs_f32(),
             "a call ended"
         );
+    }
+
+    /// What became of a MESSAGE outside calls: remembered, counted, told.
+    pub fn message(
+        &self,
+        calls: &Calls,
+        metrics: &Metrics,
+        (sid, at): (CallSid, Instant),
+        step: &MessageStep,
+    ) {
+        calls.messages.note(sid, at, step);
+        let (counted, sid) = (&metrics.messages, format!("SM{:032x}", sid.0));
+        match step {
+            MessageStep::Admitted(facts) => {
+                counted.admitted.inc();
+                let (from, to) = (Pii(&*facts.from), Pii(&*facts.to));
+                tracing::info!(%sid, %from, %to, source = %facts.sip_source, "a message came");
+            }
+            MessageStep::Answered(code, reason) => {
+                counted.answered.inc(if *code < 300 { "accepted" } else { "failed" });
+                let reason = reason.map(|reason| reason.code());
+                tracing::info!(%sid, code, reason, "a message was answered");
+            }
+            MessageStep::Sent => {}
+            MessageStep::Reply(end) => {
+                counted.replies.inc(end.as_str());
+                match end {
+                    ReplyEnd::Answered(200..=299) => {
+                        tracing::debug!(%sid, "an application's message was delivered")
+                    }
+                    end => tracing::warn!(%sid, how = ?end, "an application's message was not delivered"),
+                }
+            }
+        }
     }
 
     /// What the engine counted while it read a message from `peer`, where an operator should know.

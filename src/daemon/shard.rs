@@ -319,6 +319,7 @@ impl Shard {
                     effects.record(*record);
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
+                Output::Message { sid, step } => self.narrator.message(calls, metrics, (sid, now), &step),
                 Output::Count(counter) => {
                     metrics.count(counter);
                     self.narrator.counted(counter, peer, now);

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::call::ask::Counter;
-use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner};
+use crate::call::desk::{CallKey, Desk, Due, Effect, Map, Owner, Role};
 use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
@@ -38,6 +38,8 @@ pub struct Engine {
     pub(super) max_calls: usize,
     /// MESSAGEs whose application is asked.
     pub(super) messages: Map<AskId, Asking>,
+    /// MESSAGEs of applications' documents without a final response, and whose document it was.
+    pub(super) replies: Map<TransactionId, CallSid>,
 }
 
 /// A call in its table.
@@ -66,6 +68,8 @@ pub struct Footprint {
     pub dialogs: usize,
     /// Asks without an answer.
     pub asks: usize,
+    /// MESSAGEs of applications' documents without a final response.
+    pub replies: usize,
 }
 
 impl Engine {
@@ -78,7 +82,7 @@ impl Engine {
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids, proved) =
             (Map::with_hasher(state()), Map::with_hasher(state()), Map::with_hasher(state()));
-        let messages = Map::with_hasher(state());
+        let (messages, replies) = (Map::with_hasher(state()), Map::with_hasher(state()));
         Self {
             desk,
             calls,
@@ -91,6 +95,7 @@ impl Engine {
             unanswered: 0,
             max_calls,
             messages,
+            replies,
         }
     }
 
@@ -142,6 +147,7 @@ impl Engine {
             Some(Effect::Abort(ask)) => Output::Abort(ask),
             Some(Effect::Record(record)) => Output::Record(record),
             Some(Effect::Trace(call, at, item)) => Output::Trace { call, at, item },
+            Some(Effect::Message(sid, step)) => Output::Message { sid, step },
             Some(Effect::Count(counter)) => Output::Count(counter),
             None => Output::Wait(desk.timers.next()),
         }
@@ -158,6 +164,7 @@ impl Engine {
             timers: self.desk.timers.len(),
             dialogs: self.desk.tags.len(),
             asks: self.desk.asks.len(),
+            replies: self.replies.len(),
         }
     }
 
@@ -265,6 +272,9 @@ impl Engine {
                 self.desk.trace_again(sid, leg, bytes, false, event.sent_before);
             }
         }
+        if role == Role::Reply {
+            return self.reply_heard(&event, response);
+        }
         if call == 0 || event.kind == Kind::ClientCancel {
             return;
         }
@@ -328,7 +338,7 @@ pub(super) struct Followed {
     pub owner: Owner,
     send: Option<(TransactionId, crate::flow::Flow, Box<[u8]>)>,
     pub tell: Option<Tell>,
-    ended: bool,
+    pub ended: bool,
     sent_before: u16,
     pub came_again: u16,
 }

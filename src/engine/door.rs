@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion};
+use crate::call::messages::MessageStep;
 use crate::call::record::Record;
 pub use crate::call::recover::Recovered;
 use crate::call::trace::TraceItem;
@@ -117,6 +118,13 @@ pub enum Output<'e> {
         at: Instant,
         /// What.
         item: TraceItem,
+    },
+    /// What became of a MESSAGE outside calls. Never journaled.
+    Message {
+        /// Its SmsSid, as a number.
+        sid: CallSid,
+        /// What.
+        step: MessageStep,
     },
     /// Something worth counting (`callgate_…_total` by name).
     Count(Counter),

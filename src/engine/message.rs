@@ -12,12 +12,14 @@ use crate::call::compose::{self, Outgoing};
 use crate::call::desk::{Owner, Role};
 use crate::call::facts::CallFacts;
 use crate::call::instructions::{Reply, Verb};
+use crate::call::messages::{MessageStep, ReplyEnd};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::CallStatus;
+use crate::call::trace::TraceItem;
 use crate::engine::admit::{address, first_address};
 use crate::engine::arrival::unsupported;
 use crate::engine::config::UnknownSource;
-use crate::engine::core::Engine;
+use crate::engine::core::{Engine, Followed};
 use crate::engine::facts::{self, Found};
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
@@ -26,6 +28,7 @@ use crate::routing::limits::Permit;
 use crate::routing::model::{DialledFrom, Hook, Trunk};
 use crate::sip::{Kept, Message, Name, Scheme};
 use crate::transaction::key::RequestParts;
+use crate::transaction::step::Tell;
 use crate::transaction::table::TransactionId;
 
 /// Documents in a row that only redirect to another.
@@ -53,6 +56,8 @@ struct Admitted {
     chain: Chain,
     permit: Permit,
     text: Arc<str>,
+    /// How its number was found, in words.
+    tried: Arc<str>,
 }
 
 impl Engine {
@@ -95,6 +100,11 @@ impl Engine {
             redirects: 0,
             permit: admitted.permit,
         };
+        let (desk, facts) = (&mut self.desk, asking.facts.clone());
+        let sid = facts.call;
+        desk.note_message(sid, MessageStep::Admitted(facts));
+        desk.trace_received(sid, None, message);
+        desk.trace(sid, TraceItem::Routed(admitted.tried));
         self.ask_about(asking, admitted.text, None);
     }
 
@@ -141,6 +151,8 @@ impl Engine {
         let limit = |reason| (trunk.map_or(486, |trunk| trunk.limit_code), reason);
         let permit = self.limits.admit(self.desk.now, trunk, chosen.account).map_err(limit)?;
         let base = chosen.organization.base_url.clone();
+        let (form, text_of_row) = (&*chosen.form, chosen.number.text());
+        let tried = format!("{form} led to {text_of_row} in generation {}", directory.generation()).into();
         let found = Found {
             call: self.desk.mint_sid(),
             account: chosen.account.sid,
@@ -156,7 +168,7 @@ impl Engine {
             started: self.desk.now,
             generation: directory.generation(),
         };
-        Ok(Admitted { facts: facts::of(found, message, trunk), chain, permit, text })
+        Ok(Admitted { facts: facts::of(found, message, trunk), chain, permit, text, tried })
     }
 
     fn ask_about(&mut self, asking: Asking, text: Arc<str>, hook: Option<Hook>) {
@@ -193,6 +205,9 @@ impl Engine {
         }
         let told = reason.filter(|_| asking.known);
         self.answer_message(asking.server, &asking.flow, &request, asking.tag, code, told);
+        let sid = asking.facts.call;
+        self.desk.trace_sent(sid, None);
+        self.desk.note_message(sid, MessageStep::Answered(code, reason));
         self.reply(&asking, &verbs);
         asking.permit.release();
     }
@@ -261,7 +276,29 @@ impl Engine {
         let mut paper = std::mem::take(&mut desk.paper);
         compose::message(&mut paper, &desk.config, &outgoing);
         desk.paper = paper;
-        desk.request(b"MESSAGE", branch, flow, Owner { call: 0, role: Role::None });
+        let sent = desk.request(b"MESSAGE", branch, flow, Owner { call: 0, role: Role::Reply });
+        let sid = asking.facts.call;
+        desk.trace_sent(sid, None);
+        desk.note_message(sid, MessageStep::Sent);
+        self.replies.insert(sent, sid);
+    }
+
+    /// What the transaction of an application's own MESSAGE tells.
+    pub(super) fn reply_heard(&mut self, event: &Followed, response: Option<&Message<'_>>) {
+        let Some(&sid) = self.replies.get(&event.id) else { return };
+        let end = match (event.tell, response) {
+            (Some(Tell::Response), Some(response)) => {
+                self.desk.trace_received(sid, None, response);
+                response.code().filter(|code| *code >= 200).map(ReplyEnd::Answered)
+            }
+            (Some(Tell::TransportError), _) => Some(ReplyEnd::NotSent),
+            (Some(Tell::TimedOut(_)), _) => Some(ReplyEnd::TimedOut),
+            _ => event.ended.then_some(ReplyEnd::TimedOut),
+        };
+        if let Some(end) = end {
+            self.replies.remove(&event.id);
+            self.desk.note_message(sid, MessageStep::Reply(end));
+        }
     }
 }
 

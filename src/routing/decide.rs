@@ -173,16 +173,31 @@ pub fn decide_message<'d>(
     directory: &'d Directory,
     inbound: &Inbound<'_>,
 ) -> Result<(Chosen<'d>, Arc<VoiceProfile>), Reason> {
+    decide_message_seen(directory, inbound, &mut Silent)
+}
+
+pub(super) fn decide_message_seen<'d>(
+    directory: &'d Directory,
+    inbound: &Inbound<'_>,
+    observer: &mut impl Observer,
+) -> Result<(Chosen<'d>, Arc<VoiceProfile>), Reason> {
     if inbound.trunk.is_some_and(|trunk| trunk.status != Status::Active) {
         return Err(Reason::TrunkNotActive);
     }
     let dialled = Dialled::read(dialled_address(inbound).user).ok_or(Reason::NumberUndialable)?;
     let profile = inbound.trunk.map_or_else(|| &*UNKNOWN_SOURCE_NUMBERS, |trunk| &trunk.numbers);
     let dialled = dialled.rewrite(profile);
-    let to = destination(directory, inbound).map(|(organization, _)| organization);
-    let source = source(directory, inbound);
+    observer.dialled(&dialled);
+    let (destination, source) = (destination(directory, inbound), source(directory, inbound));
+    observer.organizations(destination, source);
+    observer.patterns_closed("a MESSAGE is taken by exact numbers only");
+    let to = destination.map(|(organization, _)| organization);
     let mut forms = Forms::new(&dialled, profile);
-    let found = forms.find_map(|(_, form)| Some((directory.exact(&form, to, source)?, form)));
+    let found = forms.find_map(|(kind, form)| {
+        let row = directory.exact(&form, to, source);
+        observer.form(kind, &form, row.is_some());
+        row.map(|row| (row, form))
+    });
     let (row, form) = found.ok_or(Reason::UnknownNumber)?;
     let number = directory.view(row, &form).ok_or(Reason::UnknownNumber)?;
     let (account, organization) = in_use(&number)?;

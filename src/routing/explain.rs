@@ -2,9 +2,10 @@
 use std::fmt;
 
 use super::Directory;
-use super::decide::{Because, Decision, Inbound, Observer, decide_seen};
+use super::decide::{Because, Chosen, Decision, Inbound, Observer, decide_message_seen, decide_seen};
 use super::dialled::Dialled;
 use super::forms::FormKind;
+use super::model::Hook;
 use super::patterns::Entry;
 use super::text::Text;
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
@@ -99,21 +100,10 @@ impl Default for Outcome {
 /// Decides, and tells how.
 #[must_use]
 pub fn explain(directory: &Directory, inbound: &Inbound<'_>) -> Explanation {
-    let told = Explanation {
-        generation: directory.generation(),
-        trunk: inbound.trunk.map(|trunk| (trunk.sid, trunk.name.to_string())),
-        ..Explanation::default()
-    };
-    let mut teller = Teller { directory, told };
+    let mut teller = Teller::new(directory, inbound);
     let decision = decide_seen(directory, inbound, &mut teller);
     teller.told.outcome = match decision {
-        Decision::Application(chosen) => Outcome::Number {
-            number: chosen.number.sid(),
-            text: chosen.number.text().to_owned(),
-            account: chosen.account.sid,
-            application: chosen.application.map(|application| application.sid),
-            url: chosen.profile().voice.as_ref().map(|hook| hook.url.to_string()).unwrap_or_default(),
-        },
+        Decision::Application(chosen) => Outcome::number(&chosen, chosen.profile().voice.as_ref()),
         Decision::Emergency { gateway, .. } => {
             Outcome::Emergency { gateway: gateway.sid, name: gateway.name.to_string() }
         }
@@ -122,13 +112,43 @@ pub fn explain(directory: &Directory, inbound: &Inbound<'_>) -> Explanation {
     teller.told
 }
 
+/// Decides about a MESSAGE outside calls, and tells how.
+#[must_use]
+pub fn explain_message(directory: &Directory, inbound: &Inbound<'_>) -> Explanation {
+    let mut teller = Teller::new(directory, inbound);
+    let decision = decide_message_seen(directory, inbound, &mut teller);
+    teller.told.outcome = match decision {
+        Ok((chosen, profile)) => Outcome::number(&chosen, profile.sms.as_ref()),
+        Err(reason) => Outcome::Refused(reason),
+    };
+    teller.told
+}
+
+impl Outcome {
+    fn number(chosen: &Chosen<'_>, first: Option<&Hook>) -> Self {
+        Self::Number {
+            number: chosen.number.sid(),
+            text: chosen.number.text().to_owned(),
+            account: chosen.account.sid,
+            application: chosen.application.map(|application| application.sid),
+            url: first.map(|hook| hook.url.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
 /// Writes the steps down.
 struct Teller<'d> {
     directory: &'d Directory,
     told: Explanation,
 }
 
-impl Teller<'_> {
+impl<'d> Teller<'d> {
+    fn new(directory: &'d Directory, inbound: &Inbound<'_>) -> Self {
+        let trunk = inbound.trunk.map(|trunk| (trunk.sid, trunk.name.to_string()));
+        let told = Explanation { generation: directory.generation(), trunk, ..Explanation::default() };
+        Self { directory, told }
+    }
+
     fn organization(&self, index: u32) -> Option<(OrganizationSid, String)> {
         let organization = self.directory.frame().organizations().get(index)?;
         Some((organization.sid, organization.domain.to_string()))

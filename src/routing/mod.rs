@@ -36,4 +36,4 @@ pub mod trunk;
 pub use decide::{Decision, Inbound, decide};
 pub use dialled::{Address, Scheme};
 pub use directory::{Builder, Directory};
-pub use explain::explain;
+pub use explain::{explain, explain_message};

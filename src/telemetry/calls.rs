@@ -15,6 +15,8 @@ use crate::call::trace::TraceItem;
 use crate::ids::CallSid;
 use crate::time::Instant;
 
+use super::Messages;
+
 /// Calls kept after their end.
 pub const RECENT: usize = 1_000;
 
@@ -33,6 +35,8 @@ pub struct Calls {
     by_call_id: Map<Arc<str>, CallSid>,
     recent: Mutex<VecDeque<CallSid>>,
     finished: Mutex<Finished>,
+    /// MESSAGEs outside calls.
+    pub messages: Messages,
     origin: SystemTime,
 }
 
@@ -97,6 +101,7 @@ impl Calls {
             by_call_id: Map::default(),
             recent: Mutex::default(),
             finished: Mutex::default(),
+            messages: Messages::default(),
             origin,
         }
     }
@@ -165,10 +170,13 @@ impl Calls {
         old.into_iter().filter_map(give).collect()
     }
 
-    /// One line of a call's trace. Lines of a call that was not admitted (yet) are kept as well.
+    /// One line of a call's trace, or of a message's. Lines of a call that was not admitted (yet) are kept as well.
     pub fn trace(&self, call: CallSid, at: Instant, item: TraceItem) {
         if let Some(mut entry) = self.by_sid.get_mut(&call) {
             return entry.push(at, item);
+        }
+        if self.messages.trace(call, at, &item) {
+            return;
         }
         let mut entry = Entry::new(call);
         entry.queued = 1;
@@ -281,14 +289,14 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
     use crate::ids::{AccountSid, OrganizationSid};
     use crate::reason::Reason;
 
-    fn facts(call: u128) -> Arc<CallFacts> {
+    pub(in crate::telemetry) fn facts(call: u128) -> Arc<CallFacts> {
         Arc::new(CallFacts {
             call: CallSid(call),
             account: AccountSid(1),

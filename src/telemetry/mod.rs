@@ -4,15 +4,17 @@
 //! - `metrics`: every counter, gauge and histogram with its name and help.
 //! - `health`: whether this node is ready, and what is degraded.
 //! - `seldom`: a bound on lines that strangers can cause.
-//! - `calls`: the live calls and their traces, by CallSid and by Call-ID.
+//! - `calls`: the live calls and their traces, by CallSid and by Call-ID. `messages`: the latest messages and theirs.
 
 pub mod calls;
 pub mod health;
 pub mod log;
+pub mod messages;
 pub mod metrics;
 mod seldom;
 
 pub use calls::Calls;
 pub use health::Health;
+pub use messages::Messages;
 pub use metrics::Metrics;
 pub use seldom::Seldom;

@@ -108,6 +108,7 @@ dialogues! {
     merged_late
     message
     message_refused
+    message_replies
     message_tcp
     name_not_found_inside_dialog
     names_inside_dialogs

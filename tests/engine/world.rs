@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use callgate::call::config::{EngineConfig, Listener, UnknownSource};
 use callgate::call::instructions::{Credentials, Dial, Document, Noun, NounCallback, Target, Verb};
+use callgate::call::messages::MessageStep;
 use callgate::call::record::{Change, Record};
 use callgate::call::recover::Recovered;
 use callgate::engine::Engine;
@@ -47,6 +48,7 @@ pub struct World {
     events: u32,
     terminals: u32,
     to_tags: BTreeMap<String, String>,
+    steps: VecDeque<MessageStep>,
 }
 
 /// Plays `text` to its end.
@@ -103,6 +105,7 @@ impl World {
             events: 0,
             terminals: 0,
             to_tags: BTreeMap::new(),
+            steps: VecDeque::new(),
         };
         for (name, address) in [
             ("trunk", "192.0.2.10:5060"),
@@ -144,6 +147,7 @@ impl World {
             "nothing" => self.expect_nothing(),
             "ignore" => self.ignored.extend(rest.iter().cloned()),
             "record" => self.expect_record(rest),
+            "step" => self.expect_step(rest),
             "drain" => self.input(Input::Drain(true)),
             "close" => self.close(&rest[0]),
             "unreachable" => {
@@ -334,6 +338,7 @@ impl World {
                 Output::Ask(ask) => self.asks.push_back(*ask),
                 Output::Abort(_) => self.aborts += 1,
                 Output::Record(record) => self.check_record(*record),
+                Output::Message { step, .. } => self.steps.push_back(step),
                 Output::Trace { .. } | Output::Count(_) | Output::Named { .. } => {}
                 Output::Wait(moment) => {
                     self.wait = moment;
@@ -626,6 +631,20 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What is told of a MESSAGE: `admitted`, `answered 202`, `sent`, `delivered`, `refused`, …
+    fn expect_step(&mut self, words: &[String]) {
+        let step = self.steps.pop_front().expect("a step");
+        let is = match step {
+            MessageStep::Admitted(_) => "admitted".to_owned(),
+            MessageStep::Answered(code, reason) => {
+                format!("answered {code} {}", reason.map_or("", |reason| reason.code()))
+            }
+            MessageStep::Sent => "sent".to_owned(),
+            MessageStep::Reply(end) => end.as_str().to_owned(),
+        };
+        assert_eq!(is.trim_end(), words.join(" "));
     }
 
     fn expect_nothing(&self) {

@@ -133,18 +133,20 @@ impl Router {
 
     /// The calls that did not complete, each with its ladder, as an operator would ask for them.
     pub fn calls(&self) -> String {
-        let ask = |words: &[&str]| {
-            let output = Command::new(env!("CARGO_BIN_EXE_callgate"))
-                .args(["--socket", &self.folder.join("callgate.sock").display().to_string(), "calls"])
-                .args(words)
-                .output()
-                .expect("callgate runs");
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
-        let list = ask(&["list", "--limit", "1000"]);
+        let list = self.callgate(&["calls", "list", "--limit", "1000"]);
         let failed = list.lines().filter(|line| line.contains("CA") && !line.contains("completed")).take(3);
         let sids = failed.filter_map(|line| line.split_whitespace().find(|word| word.starts_with("CA")));
-        sids.map(|sid| ask(&["show", sid])).collect()
+        sids.map(|sid| self.callgate(&["calls", "show", sid])).collect()
+    }
+
+    /// What the command prints that an operator types on this machine.
+    pub fn callgate(&self, words: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_callgate"))
+            .args(["--socket", &self.folder.join("callgate.sock").display().to_string()])
+            .args(words)
+            .output()
+            .expect("callgate runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// A place for the test's own files.

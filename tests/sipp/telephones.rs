@@ -224,4 +224,22 @@ fn baresip_writes_and_reads_the_answer() {
     alice.shows("\"Thanks\"");
     let asked = world.app.asked().remove(0);
     assert_eq!((asked.get("Body"), asked.get("From")), ("Hello there", "bob"));
+    // Operators find it, its answer's end included, and never its words.
+    let listed = world.router.callgate(&["messages", "list"]);
+    assert!(listed.contains("accepted") && listed.contains(asked.get("SmsSid")), "{listed}");
+    let show = || world.router.callgate(&["messages", "show", asked.get("SmsSid"), "--show-numbers"]);
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while !show().contains("200 OK") && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let shown = show();
+    for line in ["MESSAGE (", "1313 led to 1313", "POST http", "202 Accepted", "replies_delivered", "200 OK"]
+    {
+        assert!(shown.contains(line), "no `{line}` in\n{shown}");
+    }
+    assert!(!shown.contains("Hello"), "{shown}");
+    let explained = world.router.callgate(&["explain", "1313", "--message", "--trunk", "sipp"]);
+    assert!(explained.contains(&url) && explained.contains("exact numbers only"), "{explained}");
+    let explained = world.router.callgate(&["explain", "1313", "--trunk", "sipp"]);
+    assert!(explained.contains("number_without_application"), "{explained}");
 }

@@ -19,7 +19,7 @@ use crate::pii::Pii;
 use crate::store::calls::{CallFilter, CallRow, DeliveryFilter, TraceRow};
 use crate::store::{Page, Word};
 use crate::telemetry::Calls;
-use crate::telemetry::calls::CallView;
+use crate::telemetry::calls::{CallView, Trace, TraceLine};
 
 use super::{MOST, redact};
 
@@ -128,12 +128,11 @@ async fn one(api: &Api, sid: CallSid, whole: bool) -> Result<Value, ApiError> {
 
 /// From memory while it is there, else out of the store.
 async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32), ApiError> {
-    let shown = |text: String| if whole { text } else { redact::numbers(&text) };
     let calls = &api.handles.calls;
     if let Some(trace) = calls.trace_of(sid) {
-        let print = |line: &crate::telemetry::calls::TraceLine| json!({ "at": moment(calls.wall(line.at)), "text": shown(line.text()) });
-        return Ok((trace.lines.iter().map(print).collect(), trace.omitted));
+        return Ok((print_lines(calls, &trace, whole), trace.omitted));
     }
+    let shown = |text: String| if whole { text } else { redact::numbers(&text) };
     let store = api.service.store();
     let rows = store.call_trace(sid).await.map_err(ServiceError::from)?;
     let print = |(at, text): (Timestamp, &str)| json!({ "at": at.word(), "text": shown(text.to_owned()) });
@@ -145,6 +144,13 @@ async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32)
     let texts = events.iter().map(|event| format!("{} {}", event.kind, event.detail));
     let lines = events.iter().zip(texts).map(|(event, text)| print((event.at, text.trim_end()))).collect();
     Ok((lines, 0))
+}
+
+/// The lines of a trace that is in memory.
+pub(super) fn print_lines(calls: &Calls, trace: &Trace, whole: bool) -> Vec<Value> {
+    let shown = |text: String| if whole { text } else { redact::numbers(&text) };
+    let line = |line: &TraceLine| json!({ "at": moment(calls.wall(line.at)), "text": shown(line.text()) });
+    trace.lines.iter().map(line).collect()
 }
 
 async fn deliveries(api: &Api, sid: CallSid) -> Result<Vec<Value>, ApiError> {
@@ -212,7 +218,7 @@ fn print_row(row: &CallRow, whole: bool) -> Value {
     })
 }
 
-fn number(text: &str, whole: bool) -> String {
+pub(super) fn number(text: &str, whole: bool) -> String {
     if whole { text.to_owned() } else { Pii(text).to_string() }
 }
 
@@ -221,7 +227,7 @@ fn seconds(millis: u128) -> u128 {
     millis.div_ceil(1_000)
 }
 
-fn moment(at: SystemTime) -> Option<String> {
+pub(super) fn moment(at: SystemTime) -> Option<String> {
     Timestamp::try_from(at).ok().map(|at| at.word())
 }
 

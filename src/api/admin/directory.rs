@@ -81,7 +81,7 @@ pub(super) async fn explain(
     _admin: Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    const KNOWN: &[&str] = &["number", "host", "source", "listener", "from_host", "to", "trunk"];
+    const KNOWN: &[&str] = &["number", "host", "source", "listener", "from_host", "to", "trunk", "message"];
     let params = Params::parse(query.unwrap_or_default().as_bytes(), KNOWN);
     let number = params.get("number").filter(|number| !number.is_empty());
     // A `+` that was not escaped arrives as a space, which no dialled string begins with.
@@ -101,7 +101,10 @@ pub(super) async fn explain(
         from_host: params.get("from_host").unwrap_or_default().as_bytes(),
         header: None,
     };
-    let explanation = crate::routing::explain(&directory, &inbound);
+    let explanation = match params.flag("message")?.unwrap_or(false) {
+        true => crate::routing::explain_message(&directory, &inbound),
+        false => crate::routing::explain(&directory, &inbound),
+    };
     let mut response = reply::json(&print(&explanation));
     reply::warn(&mut response, &params.warnings);
     Ok(response)

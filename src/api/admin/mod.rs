@@ -4,7 +4,7 @@
 //! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
-//! - `calls`: live and finished, with traces. `deliveries`: pending ones and dead letters.
+//! - `calls`: live and finished, with traces. `messages`: the latest ones, with theirs. `deliveries`: pending ones and dead letters.
 //! - `redact`: numbers out of texts.
 
 mod audit;
@@ -18,6 +18,7 @@ mod directory;
 mod etag;
 mod fields;
 mod lint;
+mod messages;
 mod numbers;
 mod redact;
 mod rows;
@@ -58,6 +59,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/calls/{id}", get(calls::show))
         .route("/calls/{id}/trace", get(calls::trace))
         .route("/calls/{id}/hangup", post(calls::hang_up))
+        .route("/messages", get(messages::list))
+        .route("/messages/{id}", get(messages::show))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/disabled", get(deliveries::disabled))
         .route("/deliveries/enable", post(deliveries::enable))

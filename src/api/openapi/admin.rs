@@ -34,8 +34,8 @@ pub(super) const ADMIN: &[Operation] = &[
         .gives("Generation")
         .refuses(&[504]),
     get("/generations", "The last generations that went live on this node").gives("Generations"),
-    get("/explain", "How a dialled number would be routed")
-        .query(&["number", "host", "source", "listener", "from_host", "to", "trunk"])
+    get("/explain", "How a dialled number would be routed; with `message`, a MESSAGE to it")
+        .query(&["number", "host", "source", "listener", "from_host", "to", "trunk", "message"])
         .needs("number")
         .gives("Explanation")
         .refuses(&[404]),
@@ -43,6 +43,12 @@ pub(super) const ADMIN: &[Operation] = &[
     get("/calls", "Live calls, then finished ones").query(CALL_FILTERS).gives("CallList"),
     get("/calls/{id}", "One call, by CallSid or Call-ID").query(&["numbers"]).gives("Call"),
     get("/calls/{id}/trace", "One call with its trace").query(&["numbers"]).gives("Trace"),
+    get("/messages", "The latest messages of this node, the newest first")
+        .query(&["limit", "numbers"])
+        .gives("MessageList"),
+    get("/messages/{id}", "One message with its trace, by SmsSid or Call-ID, while this node remembers it")
+        .query(&["numbers"])
+        .gives("MessageTrace"),
     post("/calls/{id}/hangup", "End a live call, by CallSid or Call-ID").gives("Call"),
     get("/deliveries", "Status callbacks; `state=dead` are the dead letters")
         .query(DELIVERY_FILTERS)

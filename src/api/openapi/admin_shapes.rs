@@ -47,6 +47,9 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("Call", call()),
         ("CallList", object([("live", count()), ("calls", list(named("Call")))])),
         ("Trace", trace()),
+        ("Message", message()),
+        ("MessageList", object([("messages", list(named("Message")))])),
+        ("MessageTrace", message_trace()),
         ("Delivery", delivery()),
         ("Delivered", delivered()),
         ("SentAgain", sent_again()),
@@ -218,6 +221,39 @@ fn trace() -> Value {
         ("lines", list(object([("at", maybe(moment())), ("text", text())]))),
         ("omitted", count()),
         ("deliveries", list(tried())),
+    ])
+}
+
+/// A MESSAGE outside calls.
+fn message() -> Value {
+    object([
+        ("sid", sid("SM")),
+        ("status", words(&["asking", "accepted", "failed"])),
+        ("from", text()),
+        ("to", text()),
+        ("account_sid", sid("AC")),
+        ("organization_sid", sid("OR")),
+        ("number_sid", maybe(sid("PN"))),
+        ("number", text()),
+        ("trunk_sid", maybe(sid("TK"))),
+        ("sip_call_id", text()),
+        ("source", text()),
+        ("generation", count()),
+        ("came", maybe(moment())),
+        ("answered", maybe(moment())),
+        ("sip_code", maybe(within(200, 699))),
+        ("reason", maybe(text())),
+        ("replies", count()),
+        ("replies_delivered", count()),
+        ("replies_failed", count()),
+    ])
+}
+
+fn message_trace() -> Value {
+    object([
+        ("message", named("Message")),
+        ("lines", list(object([("at", maybe(moment())), ("text", text())]))),
+        ("omitted", count()),
     ])
 }
 

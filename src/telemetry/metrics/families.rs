@@ -96,6 +96,17 @@ group! {
 }
 
 group! {
+    /// Messages outside calls.
+    MessageMetrics, "messages" {
+        admitted: counter, "MESSAGEs outside calls that were put to their application.";
+        answered: by_word(&["accepted", "failed"]),
+            "MESSAGEs by what their sender heard once the application had been asked.";
+        replies: by_word(&["delivered", "refused", "timeout", "unsent"]),
+            "MESSAGEs of applications' documents by what became of them.";
+    }
+}
+
+group! {
     /// Requests to applications.
     WebhookMetrics, "webhook" {
         requests: by_word(&[

@@ -14,8 +14,8 @@ use prometheus_client::registry::Registry;
 use crate::engine::door::Counter as Counted;
 
 pub use families::{
-    ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, JournalMetrics, LogMetrics, SipMetrics,
-    StoreMetrics, WebhookMetrics,
+    ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, JournalMetrics, LogMetrics, MessageMetrics,
+    SipMetrics, StoreMetrics, WebhookMetrics,
 };
 pub use labels::{ByReason, ByTrunk, ByWord};
 
@@ -30,6 +30,8 @@ pub struct Metrics {
     pub sip: SipMetrics,
     /// Calls.
     pub calls: CallMetrics,
+    /// Messages outside calls.
+    pub messages: MessageMetrics,
     /// Requests to applications.
     pub webhook: WebhookMetrics,
     /// Status callbacks.
@@ -61,8 +63,9 @@ impl Metrics {
         let (sip, calls, webhook) = (SipMetrics::new(r), CallMetrics::new(r), WebhookMetrics::new(r));
         let (callback, journal) = (CallbackMetrics::new(r), JournalMetrics::new(r));
         let (store, directory) = (StoreMetrics::new(r), DirectoryMetrics::new(r));
+        let messages = MessageMetrics::new(r);
         let (api, log) = (ApiMetrics::new(r), LogMetrics::new(r));
-        Self { registry, sip, calls, webhook, callback, journal, store, directory, api, log }
+        Self { registry, sip, calls, messages, webhook, callback, journal, store, directory, api, log }
     }
 
     /// Counts what the engine asks to be counted.
