@@ -10,7 +10,7 @@
 //! - [`Callbacks`] runs it on the control thread: what fell due within 10 ms leaves together, over a
 //!   few lanes per receiver, each lane one connection at a time.
 //! - [`Outcomes`] hears what became of each delivery; the journal keeps it.
-//! - [`replay`] tries one of long ago once more, when somebody asks for it.
+//! - `replay` tries one of long ago once more, when somebody asks for it.
 //! - The [`Backlog`] gives back, when there is room again, what a receiver had no room for in memory.
 
 mod config;

@@ -26,7 +26,7 @@ pub struct Place(Key);
 
 impl Store {
     /// Numbers, in the order the filter says, as of one moment. However many there are, a page is found by a
-    /// walk of a few thousand entries of an index; see [`crate::store::ladder`] for what the first page after
+    /// walk of a few thousand entries of an index; see `store::ladder` for what the first page after
     /// a start, or of a search, costs beyond.
     ///
     /// # Errors

@@ -106,7 +106,7 @@ impl Line {
 
     /// Lets time pass until all is quiet: the transactions' ends are part of a call's cost.
     pub fn rest(&mut self, time: Duration) {
-        self.now = self.now + time;
+        self.now += time;
         self.turn(Input::Timeout);
     }
 
