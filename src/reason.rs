@@ -88,6 +88,7 @@ reasons! {
     OrganizationNotActive = "organization_not_active", 403, "The organization is suspended or closed.";
     UnknownSource = "unknown_source", 403, "No trunk matches the source address: add one with `callgate trunks add`.";
     TrunkNotActive = "trunk_not_active", 403, "The trunk is suspended or closed.";
+    GatewaysOut = "gateways_out", 500, "Every gateway of the group has asked to be left alone for a while (503 with Retry-After).";
     EmergencyWithoutGateway = "emergency_without_gateway", 404, "An emergency number was dialled and no gateway serves emergency calls.";
     NumberUndialable = "number_undialable", 484, "The dialled string is empty or cannot be decoded.";
     TrunkLimit = "trunk_limit", 486, "The trunk's limit of calls at once or per second is reached.";

@@ -96,6 +96,7 @@ impl Leg {
             least_session: 0,
             refusal: None,
             told: None,
+            gateway: None,
             rang: false,
             auth: None,
             said: 0,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::call::desk::Provision;
 use crate::call::facts::CallFacts;
-use crate::flow::Transport;
 use crate::routing::model::{CallerIdFormat, Gateway, Trunk};
 use crate::sip::{NameAddr, Uri, Writer};
 
@@ -42,28 +41,6 @@ pub(super) fn for_help(facts: &CallFacts, trunk: &Trunk, gateway: &Gateway) -> O
     let numbers = &trunk.numbers;
     let own = Some(&*facts.from).filter(|from| is_number(from))?;
     Some(spell(own, gateway.caller_id_format, &numbers.country_code, &numbers.national_prefix))
-}
-
-/// `sip:<number>@<gateway>`.
-pub(super) fn gateway_uri(gateway: &Gateway, number: &str) -> Arc<[u8]> {
-    let mut out = Vec::with_capacity(64);
-    let mut writer = Writer::append(&mut out);
-    writer.bytes(b"sip:").user(number.as_bytes()).bytes(b"@");
-    let bare_v6 = gateway.host.contains(':') && !gateway.host.starts_with('[');
-    if bare_v6 {
-        writer.bytes(b"[").text(gateway.host.as_bytes()).bytes(b"]");
-    } else {
-        writer.text(gateway.host.as_bytes());
-    }
-    if let Some(port) = gateway.port {
-        writer.bytes(b":").number(port.into());
-    }
-    match gateway.transport {
-        Some(Transport::Tcp) => writer.bytes(b";transport=tcp"),
-        Some(Transport::Tls) => writer.bytes(b";transport=tls"),
-        _ => &mut writer,
-    };
-    out.into()
 }
 
 /// `sip:<name>@<registrar>`, the registrar's port and parameters kept.

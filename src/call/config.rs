@@ -1,6 +1,6 @@
 //! What the engine is born with, and its calls read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,12 @@ pub struct EngineConfig {
     pub follow_redirects: Follow,
     /// How long a target that was silent, unreachable or answered 503 is tried last; zero: not at all.
     pub dead_target: Duration,
+    /// Gateways are checked by OPTIONS this often; zero: not at all.
+    pub check_interval: Duration,
+    /// Checks in a row that must fail before a gateway is down, and succeed before it is up again.
+    pub check_thresholds: (u32, u32),
+    /// Addresses of this host, for what is said outside calls where a listener is bound to all of them.
+    pub own_addresses: Vec<IpAddr>,
     /// Liveness: in-dialog OPTIONS to both sides this often where nothing else refreshes the session.
     pub liveness: Duration,
     /// Session-Expires where the caller asks for none, in seconds (RFC 4028); 0: none.
@@ -96,6 +102,9 @@ impl Default for EngineConfig {
             first_response: Duration::from_secs(3),
             follow_redirects: Follow::No,
             dead_target: Duration::from_secs(30),
+            check_interval: Duration::ZERO,
+            check_thresholds: (3, 2),
+            own_addresses: Vec::new(),
             liveness: Duration::from_secs(900),
             session_expires: 1800,
             max_calls: 100_000,

@@ -17,9 +17,10 @@ use crate::call::generator::Generator;
 use crate::call::messages::MessageStep;
 use crate::call::mint::{self, Branch, Tag};
 use crate::call::record::Record;
+use crate::call::standing::{GatewayNews, Standings};
 use crate::call::trace::TraceItem;
 use crate::flow::{ConnectionId, Flow, Transport};
-use crate::ids::{AccountSid, CallSid, OrganizationSid, VirtualShard};
+use crate::ids::{AccountSid, CallSid, GatewaySid, OrganizationSid, VirtualShard};
 use crate::routing::model::{Gateway, Organization};
 use crate::sip::Message;
 use crate::time::Instant;
@@ -68,6 +69,8 @@ pub enum Role {
     Settle,
     /// An OPTIONS that asks whether a side is still there.
     Liveness(usize, bool),
+    /// An OPTIONS that asks whether a gateway is there; nobody's call.
+    Check(u32),
 }
 
 /// What a timer is for.
@@ -79,6 +82,8 @@ pub enum Due {
     Call(CallKey, What),
     /// An ask's hard limit.
     Ask(AskId),
+    /// A check of a gateway.
+    Check(u32),
 }
 
 impl From<TransactionDue> for Due {
@@ -146,6 +151,8 @@ pub enum Effect {
     Message(CallSid, MessageStep),
     /// To be counted.
     Count(Counter),
+    /// Something about a gateway.
+    Gateway(GatewaySid, GatewayNews),
 }
 
 /// What calls look up in the directory of the moment.
@@ -154,6 +161,8 @@ pub trait Provision: std::fmt::Debug {
     fn gateways(&self, call: &CallFacts, group: Option<&str>) -> Vec<Arc<Gateway>>;
     /// The gateways for emergency calls, in no order: those of an organization, and the shared ones.
     fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2];
+    /// The media servers of an organization, in no order.
+    fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>>;
     /// An organization.
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>>;
     /// Whether the account has this number.
@@ -185,6 +194,8 @@ pub struct Desk {
     pub no_tcp: Map<SocketAddr, Instant>,
     /// Targets that did not answer lately.
     pub dead: Dead,
+    /// How the gateways stand.
+    pub standings: Arc<Standings>,
     /// The calls that would send something over a connection.
     pub riders: Map<ConnectionId, BTreeSet<CallKey>>,
     /// Connections that closed within about 64*T1: answers to what came over them go elsewhere.
@@ -227,6 +238,7 @@ impl Desk {
             asks,
             no_tcp,
             dead,
+            standings: Arc::default(),
             riders,
             closed: BTreeSet::new(),
             closed_at: VecDeque::new(),

@@ -9,14 +9,17 @@ use crate::call::auth::Auth;
 use crate::call::callerid;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
+use crate::call::hand_over::is_hand_over;
 use crate::call::history::Origin;
 use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::leg_events;
 use crate::call::outcome::{CallStatus, DialOutcome, HangupSource};
 use crate::call::passage::{self, Passage};
 use crate::call::privacy::Privacy;
+use crate::call::probe;
 use crate::call::program::{self, Failure, Step};
 use crate::call::record::{Change, InvitedLeg};
+use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Leg, LegState, Phase, Plan, Run, Side};
 use crate::call::target;
 use crate::call::trace::TraceItem;
@@ -69,10 +72,12 @@ impl Call {
 
     /// Does what the document says next, until something is to be waited for.
     pub(super) fn perform(&mut self, desk: &mut Desk) {
-        let skip = desk.provision.as_ref().and_then(|now| now.organization(self.facts.organization));
-        match self.program.step(skip.is_some_and(|organization| organization.skip_media_verbs)) {
-            Step::Dial(dial) if self.redirects() => self.redirect_to(desk, *dial),
-            Step::Dial(dial) => self.dial(desk, dial),
+        match self.program.step(self.media(desk)) {
+            Step::HandOver(verb) => {
+                let dial = self.hand_over(&verb);
+                self.perform_dial(desk, Box::new(dial));
+            }
+            Step::Dial(dial) => self.perform_dial(desk, dial),
             Step::Pause(length) => {
                 self.phase = Phase::Pausing;
                 self.phase_timer = Some(desk.start(length, self.key, What::PauseOver));
@@ -87,9 +92,16 @@ impl Call {
         }
     }
 
+    fn perform_dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
+        match self.redirects() {
+            true => self.redirect_to(desk, *dial),
+            false => self.dial(desk, dial),
+        }
+    }
+
     /// No document, or one that cannot be executed: the trunk's own status, the number's static
     /// target, or the failure.
-    fn fall_back(&mut self, desk: &mut Desk, failure: Failure) {
+    pub(super) fn fall_back(&mut self, desk: &mut Desk, failure: Failure) {
         if let Some(status) = self.trunk.webhook_failure_status {
             return self.refuse(desk, Failure { status, ..failure }, HangupSource::Router);
         }
@@ -110,7 +122,8 @@ impl Call {
                     caller_id: None,
                     action: None,
                 };
-                let fits = self.program.load(Document { verbs: vec![Verb::Dial(dial)] });
+                let fits =
+                    self.program.load(Document { verbs: vec![Verb::Dial(dial)], ..Document::default() });
                 if fits { self.perform(desk) } else { self.refuse(desk, failure, HangupSource::Router) }
             }
             None => self.refuse(desk, failure, HangupSource::Router),
@@ -135,6 +148,7 @@ impl Call {
             rules: plan.rules.clone(),
             origin: plan.origin,
             told: leg_events::facts(plan, sid, &self.facts.from),
+            gateway: plan.gateway,
             auth: plan.credentials.clone().map(|credentials| Box::new(Auth::new(credentials))),
             ..Leg::blank(sid, tag, flow)
         });
@@ -155,6 +169,7 @@ impl Call {
             desk.meant_for(&flow, host);
         }
         self.send_invite(desk, leg, flow);
+        self.gateway_news(desk, leg, GatewayNews::Tried);
         self.tell_leg(desk, leg, CallStatus::Initiated);
         true
     }
@@ -284,6 +299,7 @@ impl Call {
             return;
         }
         self.note_dead(desk, leg);
+        self.gateway_news(desk, leg, GatewayNews::Failed);
         self.abandon_leg(desk, leg, 408, &[]);
         self.fork_failed(desk, leg, Failure { status: 408, reason: Reason::TargetSilent }, true);
     }
@@ -329,6 +345,9 @@ impl Call {
         let status = CallStatus::of_refusal(failure.status);
         let outcome = self.outcome(desk, &run, leg, status, Some(failure.status), Duration::ZERO);
         self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
+        if is_hand_over(&run.dial) {
+            return self.fall_back(desk, failure);
+        }
         match run.dial.action.clone() {
             Some(action) => self.ask(desk, Purpose::Action(action, Box::new(outcome))),
             None => self.perform(desk),
@@ -430,7 +449,13 @@ impl Call {
                         Some(callerid::toward(now.as_ref(), &self.facts, &self.trunk, gateway, caller_id))
                     }
                 };
-                callerid::gateway_uri(gateway, number)
+                probe::gateway_uri(gateway, Some(number))
+            }
+            Target::Media(number) => {
+                let gateway = gateway.ok_or(Reason::NoMedia)?;
+                trusted = gateway.trusted;
+                transport = gateway.transport;
+                probe::gateway_uri(gateway, Some(number))
             }
             Target::Client(name) => {
                 let organization = now.organization(self.facts.organization);
@@ -444,18 +469,20 @@ impl Call {
         }
         let (host, named) = Uri::parse(&uri).and_then(|uri| hop_of(&uri)).ok_or(Reason::TargetInvalid)?;
         let uri = self.emergency_service().unwrap_or(uri);
-        let headers = noun.headers.iter().filter(|(name, _)| is_extension(name)).cloned().collect();
+        let ours = matches!(noun.target, Target::Media(_));
+        let headers = noun.headers.iter().filter(|(name, _)| ours || is_extension(name)).cloned().collect();
         let transport = named.or(transport);
         let host = match host {
             Host::At(at) => Host::At(Destination { transport: transport.unwrap_or(at.transport), ..at }),
             Host::Name(name) => Host::Name(Unresolved { transport: name.transport.or(transport), ..name }),
         };
         let (to, callback) = (leg_events::party(&noun.target), noun.callback.clone());
-        let of_gateway = gateway.filter(|_| matches!(noun.target, Target::Number(_)));
+        let of_gateway = gateway.filter(|_| matches!(noun.target, Target::Number(_) | Target::Media(_)));
         let credentials = match of_gateway {
             Some(gateway) => gateway.credentials.clone(),
             None => noun.credentials.clone(),
         };
+        let gateway = of_gateway.map(|gateway| gateway.sid);
         let (request_uri, depth, origin) = (uri, 0, Origin::Document);
         let plan = Plan {
             request_uri,
@@ -469,6 +496,7 @@ impl Call {
             depth,
             origin,
             credentials,
+            gateway,
             to,
             callback,
         };

@@ -412,5 +412,5 @@ fn emergency_document(dialled: &Arc<str>) -> Document {
     // No limit worth the name: an emergency call is never ended by us, and rings as long as it must.
     let dial =
         Dial { nouns: vec![noun], timeout: HOUR, time_limit: HOUR * 24, caller_id: None, action: None };
-    Document { verbs: vec![Verb::Dial(dial)] }
+    Document { verbs: vec![Verb::Dial(dial)], ..Document::default() }
 }

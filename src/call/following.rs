@@ -117,6 +117,7 @@ fn planned(of: &Plan, uri: &Uri<'_>, gateways: &[Arc<Gateway>]) -> Option<(Plan,
         depth: of.depth + 1,
         origin: Origin::Document,
         credentials: of.credentials.clone().filter(|_| same),
+        gateway: gateway.map(|gateway| gateway.sid).or(of.gateway.filter(|_| same)),
         to: of.to.clone(),
         callback: of.callback.clone(),
     };

@@ -24,8 +24,13 @@ impl Call {
         let mut run = Run::new(dial);
         for noun in &run.dial.nouns {
             let gateways = self.gateways_of(desk, noun);
-            match self.plan(desk, noun, &run.dial, gateways.first().map(AsRef::as_ref)) {
+            let first = gateways
+                .as_ref()
+                .map_err(|reason| *reason)
+                .and_then(|gateways| self.plan(desk, noun, &run.dial, gateways.first().map(AsRef::as_ref)));
+            match first {
                 Ok((plan, host)) => {
+                    let gateways = gateways.unwrap_or_default();
                     let others = gateways.iter().skip(1);
                     let more = others.filter_map(|other| self.plan(desk, noun, &run.dial, Some(other)).ok());
                     run.forks.push(Fork {

@@ -6,28 +6,41 @@ use crate::call::desk::Desk;
 use crate::call::generator::Generator;
 use crate::call::instructions::{Noun, Target};
 use crate::call::state::Call;
+use crate::reason::Reason;
 use crate::routing::model::Gateway;
 
 impl Call {
     /// Where a `<Number>` may leave, best first: through the gateways of its group, of the account's, or
-    /// of the default one. Drawn anew for each noun; other nouns need none.
-    pub(super) fn gateways_of(&self, desk: &mut Desk, noun: &Noun) -> Vec<Arc<Gateway>> {
-        if !matches!(noun.target, Target::Number(_)) {
-            return Vec::new();
+    /// of the default one; those that are down behind the others, those that want to be left alone not
+    /// at all. Drawn anew for each noun; other nouns need none.
+    pub(super) fn gateways_of(&self, desk: &mut Desk, noun: &Noun) -> Result<Vec<Arc<Gateway>>, Reason> {
+        let now = desk.provision.clone().ok_or(Reason::Internal)?;
+        match noun.target {
+            Target::Number(_) => {}
+            Target::Media(_) => return in_use(now.media_gateways(self.facts.organization), desk),
+            Target::Sip(_) | Target::Client(_) => return Ok(Vec::new()),
         }
-        let Some(now) = &desk.provision else { return Vec::new() };
-        let among = match &self.emergency {
+        match &self.emergency {
             // Every gateway there is for emergencies: those of the organization, then the shared ones.
             Some(gateway) => {
                 let [own, shared] = now.emergency_gateways(self.trunk.organization);
                 let mut all = in_order(own, &mut desk.generator);
                 all.extend(in_order(shared, &mut desk.generator));
-                return if all.is_empty() { vec![gateway.clone()] } else { all };
+                all.sort_by_key(|gateway| desk.standings.is_down(gateway.sid));
+                Ok(if all.is_empty() { vec![gateway.clone()] } else { all })
             }
-            None => now.gateways(&self.facts, noun.group.as_deref()),
-        };
-        in_order(among, &mut desk.generator)
+            None => in_use(now.gateways(&self.facts, noun.group.as_deref()), desk),
+        }
     }
+}
+
+/// A group in the order it is tried, without those that want to be left alone.
+fn in_use(among: Vec<Arc<Gateway>>, desk: &mut Desk) -> Result<Vec<Arc<Gateway>>, Reason> {
+    let mut among = in_order(among, &mut desk.generator);
+    let there = !among.is_empty();
+    among.retain(|gateway| !desk.standings.is_out(gateway.sid, desk.now));
+    among.sort_by_key(|gateway| desk.standings.is_down(gateway.sid));
+    if among.is_empty() && there { Err(Reason::GatewaysOut) } else { Ok(among) }
 }
 
 /// Lower priorities first; among equals each gateway is first as often as its share of the weight says.

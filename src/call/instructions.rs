@@ -11,6 +11,8 @@ use crate::routing::model::Hook;
 pub struct Document {
     /// In document order.
     pub verbs: Vec<Verb>,
+    /// Where it came from, without userinfo; empty: from nowhere.
+    pub url: Arc<str>,
 }
 
 /// One verb.
@@ -90,6 +92,8 @@ pub enum Target {
     Number(Arc<str>),
     /// `<Client>`: to the organization's registrar.
     Client(Arc<str>),
+    /// A media server, asked for the number that was dialled; no document says so itself.
+    Media(Arc<str>),
 }
 
 /// `statusCallback` and `statusCallbackEvent` of a noun.

@@ -7,6 +7,7 @@ use crate::call::desk::Desk;
 use crate::call::instructions::Target;
 use crate::call::outcome::CallStatus;
 use crate::call::record::{Change, LegEvent, LegFacts};
+use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Plan};
 use crate::ids::CallSid;
 
@@ -20,7 +21,7 @@ pub(super) fn facts(plan: &Plan, leg: CallSid, from: &Arc<str>) -> Option<Arc<Le
 /// `To` of a noun's leg.
 pub(super) fn party(target: &Target) -> Arc<str> {
     match target {
-        Target::Sip(text) | Target::Number(text) | Target::Client(text) => text.clone(),
+        Target::Sip(text) | Target::Number(text) | Target::Client(text) | Target::Media(text) => text.clone(),
     }
 }
 
@@ -29,6 +30,13 @@ impl Call {
     pub(super) fn leg_rings(&mut self, desk: &mut Desk, leg: usize) {
         if !std::mem::replace(&mut self.legs[leg].rang, true) {
             self.tell_leg(desk, leg, CallStatus::Ringing);
+        }
+    }
+
+    /// Something about the gateway of a leg, where it went through one and is not over.
+    pub(super) fn gateway_news(&self, desk: &mut Desk, leg: usize, news: GatewayNews) {
+        if let Some(gateway) = self.legs[leg].gateway {
+            desk.gateway_news(gateway, news);
         }
     }
 
@@ -44,6 +52,8 @@ impl Call {
 
     /// A leg is over: told once.
     pub(super) fn leg_over(&mut self, desk: &mut Desk, leg: usize, sip_code: u16, duration: Duration) {
+        self.gateway_news(desk, leg, GatewayNews::Over);
+        self.legs[leg].gateway = None;
         let Some(facts) = self.legs[leg].told.take() else { return };
         let event = LegEvent { leg: facts, status: CallStatus::Completed, sip_code, duration };
         self.record(desk, Change::Leg(Box::new(event)), None);

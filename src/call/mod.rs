@@ -6,7 +6,7 @@
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
-//!   rung together), `program` (which verb is next) `gateways` (where a number leaves) and `callerid`.
+//!   rung together), `program` (which verb is next) `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
@@ -16,7 +16,7 @@
 //!   target's 3xx.
 //!   `transfer`: REFER.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
-//! - `auth`, `digest`: credentials toward a target.
+//! - `auth`, `digest`: credentials toward a target. `standing`: how gateways are, `probe`: OPTIONS to them.
 //! - `headers`: what passes from one side to the other, `passage`: by trust and the peers' rules.
 //!   `privacy`: what is kept from whom. `history`: whom a call was for before. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
@@ -43,6 +43,7 @@ mod following;
 mod fork;
 mod gateways;
 pub mod generator;
+mod hand_over;
 pub mod headers;
 pub mod history;
 pub mod instructions;
@@ -55,6 +56,7 @@ pub mod outcome;
 mod passage;
 pub mod phrases;
 pub mod privacy;
+pub mod probe;
 pub mod program;
 pub mod record;
 pub mod recover;
@@ -65,6 +67,7 @@ mod reliable;
 mod resume;
 mod revive;
 pub mod session;
+pub mod standing;
 pub mod state;
 mod target;
 mod target_side;

@@ -2,6 +2,7 @@
 //!
 //! Pure: it says what to do, [`crate::call`] does it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::instructions::{Dial, Document, Verb};
@@ -17,6 +18,9 @@ const MAX_DOCUMENTS: u8 = 100;
 #[derive(Debug, Default)]
 pub struct Program {
     verbs: std::vec::IntoIter<Verb>,
+    /// Of the document, and how many verbs it has.
+    url: Arc<str>,
+    count: usize,
     documents: u8,
     redirects: u8,
     failure: Option<Failure>,
@@ -42,11 +46,35 @@ pub enum Step {
     /// Ask for another document.
     Redirect(Hook),
     /// 302 to this SIP URI.
-    Refer(std::sync::Arc<str>),
+    Refer(Arc<str>),
+    /// Hand the call to a media server.
+    HandOver(NextMedia),
     /// Refuse the caller.
     Refuse(Failure),
     /// The document cannot be executed: the number's fallback, else this.
     Fallback(Failure),
+}
+
+/// What becomes of verbs that need media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// They fail to the fallback.
+    Fails,
+    /// They are passed over.
+    IsSkipped,
+    /// A media server gets the call at the first of them.
+    HandsOver,
+}
+
+/// The verb at which a call is handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextMedia {
+    /// The document.
+    pub url: Arc<str>,
+    /// The verb's place in it, from 1.
+    pub at: usize,
+    /// Its name.
+    pub verb: Arc<str>,
 }
 
 impl Program {
@@ -54,12 +82,13 @@ impl Program {
     #[must_use]
     pub fn load(&mut self, document: Document) -> bool {
         self.documents = self.documents.saturating_add(1);
+        (self.url, self.count) = (document.url, document.verbs.len());
         self.verbs = document.verbs.into_iter();
         self.documents <= MAX_DOCUMENTS
     }
 
-    /// The next thing to do; `skip_media` passes over verbs that need media.
-    pub fn step(&mut self, skip_media: bool) -> Step {
+    /// The next thing to do.
+    pub fn step(&mut self, media: Media) -> Step {
         loop {
             return match self.verbs.next() {
                 None => Step::Refuse(self.failure.unwrap_or(DECLINED)),
@@ -75,7 +104,11 @@ impl Program {
                 }
                 Some(Verb::Redirect(hook)) => self.redirect(hook),
                 Some(Verb::Refer { target }) => Step::Refer(target),
-                Some(Verb::Media(_) | Verb::Message(_)) if skip_media => continue,
+                Some(Verb::Media(verb)) if media == Media::HandsOver => {
+                    let at = self.count - self.verbs.len();
+                    Step::HandOver(NextMedia { url: self.url.clone(), at, verb })
+                }
+                Some(Verb::Media(_) | Verb::Message(_)) if media == Media::IsSkipped => continue,
                 Some(Verb::Media(_) | Verb::Message(_)) => {
                     Step::Fallback(Failure { status: 500, reason: Reason::NoMedia })
                 }
@@ -142,7 +175,7 @@ mod tests {
 
     fn program(verbs: Vec<Verb>) -> Program {
         let mut program = Program::default();
-        assert!(program.load(Document { verbs }));
+        assert!(program.load(Document { verbs, ..Document::default() }));
         program
     }
 
@@ -152,7 +185,7 @@ mod tests {
 
     #[test]
     fn an_empty_document_declines() {
-        assert_eq!(program(vec![]).step(false), Step::Refuse(DECLINED));
+        assert_eq!(program(vec![]).step(Media::Fails), Step::Refuse(DECLINED));
     }
 
     #[test]
@@ -160,25 +193,25 @@ mod tests {
         let mut program = program(vec![]);
         let busy = Failure { status: 486, reason: Reason::TargetBusy };
         program.dial_failed(busy);
-        assert_eq!(program.step(false), Step::Refuse(busy));
+        assert_eq!(program.step(Media::Fails), Step::Refuse(busy));
     }
 
     #[test]
     fn hangup_declines_even_after_a_failed_dial() {
         let mut program = program(vec![Verb::Hangup]);
         program.dial_failed(Failure { status: 486, reason: Reason::TargetBusy });
-        assert_eq!(program.step(false), Step::Refuse(DECLINED));
+        assert_eq!(program.step(Media::Fails), Step::Refuse(DECLINED));
     }
 
     #[test]
     fn media_verbs_are_skipped_or_fail() {
         let verbs = || vec![Verb::Media("Say".into()), Verb::Reject { status: 486 }];
         assert_eq!(
-            program(verbs()).step(true),
+            program(verbs()).step(Media::IsSkipped),
             Step::Refuse(Failure { status: 486, reason: Reason::Rejected })
         );
         assert!(matches!(
-            program(verbs()).step(false),
+            program(verbs()).step(Media::Fails),
             Step::Fallback(Failure { reason: Reason::NoMedia, .. })
         ));
     }
@@ -187,15 +220,15 @@ mod tests {
     fn redirects_are_bounded_unless_time_passes_between_them() {
         let mut program = Program::default();
         for _ in 0..10 {
-            assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())] }));
-            assert_eq!(program.step(false), Step::Redirect(hook()));
+            assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())], ..Document::default() }));
+            assert_eq!(program.step(Media::Fails), Step::Redirect(hook()));
         }
-        assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())] }));
-        assert_eq!(program.step(false), Step::Fallback(TOO_MANY));
+        assert!(program.load(Document { verbs: vec![Verb::Redirect(hook())], ..Document::default() }));
+        assert_eq!(program.step(Media::Fails), Step::Fallback(TOO_MANY));
         let pause = Verb::Pause(Duration::from_secs(1));
-        assert!(program.load(Document { verbs: vec![pause, Verb::Redirect(hook())] }));
-        assert!(matches!(program.step(false), Step::Pause(_)));
-        assert_eq!(program.step(false), Step::Redirect(hook()));
+        assert!(program.load(Document { verbs: vec![pause, Verb::Redirect(hook())], ..Document::default() }));
+        assert!(matches!(program.step(Media::Fails), Step::Pause(_)));
+        assert_eq!(program.step(Media::Fails), Step::Redirect(hook()));
         let mut endless = Program::default();
         assert!((0..100).all(|_| endless.load(Document::default())));
         assert!(!endless.load(Document::default()));

@@ -40,8 +40,10 @@ impl Call {
         }
         for (dial, preference) in dials.zip((1..=10_u16).rev()) {
             for noun in &dial.nouns {
-                let gateways = self.gateways_of(desk, noun);
-                match self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref)) {
+                let planned = self
+                    .gateways_of(desk, noun)
+                    .and_then(|gateways| self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref)));
+                match planned {
                     Ok((plan, _)) => {
                         let uri = String::from_utf8_lossy(&plan.request_uri);
                         contacts.push((contact(&uri, &plan.headers), preference * 100));

@@ -19,7 +19,7 @@ use crate::call::session::Session;
 use crate::call::transfer::{Described, Joined, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
-use crate::ids::{CallSid, VirtualShard};
+use crate::ids::{CallSid, GatewaySid, VirtualShard};
 use crate::routing::model::{Follow, ForwardedAs, Gateway, HeaderRules, Trunk};
 use crate::sip::{Kept, Uri};
 use crate::time::Instant;
@@ -205,6 +205,8 @@ pub(super) struct Plan {
     pub depth: u8,
     /// How we came to it.
     pub origin: Origin,
+    /// The gateway it leads through.
+    pub gateway: Option<GatewaySid>,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
     /// The noun's text: `To` of the leg.
@@ -259,6 +261,8 @@ pub(super) struct Leg {
     pub refusal: Option<(u16, Box<[u8]>)>,
     /// Who hears of it, where somebody does, until its `completed` is told.
     pub told: Option<Arc<LegFacts>>,
+    /// The gateway it went through, until it is over.
+    pub gateway: Option<GatewaySid>,
     /// `ringing` was told.
     pub rang: bool,
     /// Who we are to it, where it may ask.

@@ -10,6 +10,7 @@ use crate::call::dialling::ELSEWHERE;
 use crate::call::mint::Tag;
 use crate::call::program::Failure;
 use crate::call::record::Change;
+use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, LegState, Loser, Pair, Side};
 use crate::call::target;
 use crate::dialog::{Dialog, Local};
@@ -105,6 +106,7 @@ impl Call {
         };
         self.listen(pair, Side::B, response);
         self.legs[leg].state = LegState::Won;
+        self.gateway_news(desk, leg, GatewayNews::Answered);
         desk.stop(&mut self.legs[leg].timer_c);
         // Whatever was said about its early dialog, it is one now.
         self.pairs[pair].alive = [true; 2];
@@ -256,6 +258,9 @@ impl Call {
         };
         if code == 503 {
             self.note_dead(desk, leg);
+            if let Some(gateway) = self.legs[leg].gateway {
+                desk.gateway_refuses(gateway, response);
+            }
         }
         // Who calls for help is let go by no gateway's refusal while there is another.
         let elsewhere = code == 503 || self.emergency.is_some();
@@ -273,6 +278,7 @@ impl Call {
         if was != LegState::Ringing {
             return;
         }
+        self.gateway_news(desk, leg, GatewayNews::Failed);
         let of = &mut self.legs[leg];
         of.ended = if of.ended == 0 { failure.status } else { of.ended };
         let sid = of.sid;

@@ -19,7 +19,7 @@ use super::clock::Clock;
 use super::effects::Effects;
 use super::narrate::Narrator;
 use crate::call::record::{Change, Record};
-use crate::engine::door::{Answer, AskId, Input, Output, Recovered, SendToken};
+use crate::engine::door::{Answer, AskId, Input, Output, Recovered, SendToken, Standings};
 use crate::engine::{Engine, Footprint};
 use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
@@ -103,6 +103,7 @@ pub struct Shard {
     parts: ShardParts,
     directory: Cache<Arc<ArcSwap<Directory>>, Arc<Directory>>,
     known: Option<Arc<Directory>>,
+    standings: Arc<Standings>,
     buffer: Vec<u8>,
     dirty: Dirty,
     failed: Vec<SendToken>,
@@ -118,6 +119,7 @@ impl Shard {
         Self {
             directory: Cache::new(parts.directory.clone()),
             known: None,
+            standings: parts.metrics.gateways.standings(),
             parts,
             buffer: vec![0; MAX_DATAGRAM],
             dirty: Dirty::default(),
@@ -162,6 +164,7 @@ impl Shard {
     /// Once per wake-up: a new generation is one more input. Generation 0 is none: until there is a
     /// directory the engine answers 503, not that nobody is known.
     fn compare_directory(&mut self) {
+        self.compare_standings();
         let live = self.directory.load();
         if live.generation() == 0 || self.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, live)) {
             return;
@@ -169,6 +172,15 @@ impl Shard {
         let live = live.clone();
         self.known = Some(live.clone());
         self.handle(Input::Directory(live));
+    }
+
+    /// The same for what all shards know of the gateways.
+    fn compare_standings(&mut self) {
+        let live = self.parts.metrics.gateways.standings();
+        if !Arc::ptr_eq(&live, &self.standings) {
+            self.standings = live.clone();
+            self.handle(Input::Standings(live));
+        }
     }
 
     /// Drains the datagram sockets; true when there may be more.
@@ -320,6 +332,10 @@ impl Shard {
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
                 Output::Message { sid, step } => self.narrator.message(calls, metrics, (sid, now), &step),
+                Output::Gateway { gateway, news } => {
+                    let name = self.directory.load().gateway(gateway).map(|gateway| gateway.name.clone());
+                    metrics.gateways.note(gateway, name.as_deref(), news, now);
+                }
                 Output::Count(counter) => {
                     metrics.count(counter);
                     self.narrator.counted(counter, peer, now);

@@ -260,7 +260,8 @@ fn shard(
     Ok(Shard::new(ShardParts {
         index,
         clock: heritage.clock,
-        engine: Engine::new(heritage.engine, birth.seed).sharing(heritage.admission),
+        // The first shard checks the gateways for all of them.
+        engine: Engine::new(heritage.engine, birth.seed).sharing(heritage.admission).watching(index == 0),
         ports: ports?,
         streams,
         delivery,

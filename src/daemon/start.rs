@@ -10,7 +10,7 @@
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -420,6 +420,9 @@ fn engine_config(
         timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
         first_response: Duration::from_millis(sip.first_response_ms),
         dead_target: Duration::from_secs(sip.dead_target_seconds),
+        check_interval: Duration::from_secs(sip.gateway_check_seconds),
+        check_thresholds: (sip.gateway_down_after, sip.gateway_up_after),
+        own_addresses: own_addresses(),
         liveness: Duration::from_secs(sip.liveness_seconds),
         session_expires: sip.session_expires_seconds,
         max_calls: config.limits.per_shard(shards),
@@ -428,6 +431,18 @@ fn engine_config(
         shard_key,
         ..EngineConfig::default()
     })
+}
+
+/// The addresses that this host has toward the rest of the world, as the kernel would choose them.
+fn own_addresses() -> Vec<IpAddr> {
+    let chosen = |bind: &str, toward: &str| {
+        let socket = std::net::UdpSocket::bind(bind).ok()?;
+        // Nothing is sent: the kernel looks the way up and names the address it would leave from.
+        socket.connect(toward).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    let families = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    families.into_iter().filter_map(|(bind, toward)| chosen(bind, toward)).collect()
 }
 
 fn stream_limits(config: &Config) -> StreamLimits {

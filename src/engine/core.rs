@@ -9,6 +9,7 @@ use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
 use crate::engine::message::Asking;
+use crate::engine::watch::Watch;
 use crate::flow::{ConnectionId, Flow};
 use crate::ids::CallSid;
 use crate::routing::Directory;
@@ -36,6 +37,8 @@ pub struct Engine {
     pub(super) journal_full: bool,
     pub(super) unanswered: usize,
     pub(super) max_calls: usize,
+    /// Which gateways are there.
+    pub(super) watch: Watch,
     /// MESSAGEs whose application is asked.
     pub(super) messages: Map<AskId, Asking>,
     /// MESSAGEs of applications' documents without a final response, and whose document it was.
@@ -94,6 +97,7 @@ impl Engine {
             journal_full: false,
             unanswered: 0,
             max_calls,
+            watch: Watch::default(),
             messages,
             replies,
         }
@@ -127,7 +131,11 @@ impl Engine {
             Input::Directory(directory) => self.set_directory(directory),
             Input::Hangup { call } => self.hang_up(call),
             Input::GoOn { call, hook } => self.go_on(call, hook),
-            Input::Drain(draining) => self.draining = draining,
+            Input::Drain(draining) => {
+                self.draining = draining;
+                self.watch_gateways();
+            }
+            Input::Standings(standings) => self.desk.standings = standings,
             Input::MaxCalls(most) => self.max_calls = most,
             Input::JournalFull(full) => self.journal_full = full,
             Input::Timeout => {}
@@ -148,6 +156,7 @@ impl Engine {
             Some(Effect::Record(record)) => Output::Record(record),
             Some(Effect::Trace(call, at, item)) => Output::Trace { call, at, item },
             Some(Effect::Message(sid, step)) => Output::Message { sid, step },
+            Some(Effect::Gateway(gateway, news)) => Output::Gateway { gateway, news },
             Some(Effect::Count(counter)) => Output::Count(counter),
             None => Output::Wait(desk.timers.next()),
         }
@@ -160,8 +169,8 @@ impl Engine {
             calls: self.calls.len(),
             unanswered: self.unanswered,
             transactions: self.desk.table.len(),
-            open: self.unanswered + self.desk.table.open(),
-            timers: self.desk.timers.len(),
+            open: self.unanswered + self.desk.table.open().saturating_sub(self.watch.open),
+            timers: self.desk.timers.len().saturating_sub(self.watch.timers()),
             dialogs: self.desk.tags.len(),
             asks: self.desk.asks.len(),
             replies: self.replies.len(),
@@ -191,6 +200,7 @@ impl Engine {
                     self.follow(followed, None);
                 }
                 Due::Call(key, what) => self.with(key, |call, desk| call.timer_due(desk, what)),
+                Due::Check(at) => self.check_due(at),
                 Due::Ask(ask) => {
                     self.desk.effects.push_back(Effect::Abort(ask));
                     self.answered(ask, None);
@@ -209,6 +219,9 @@ impl Engine {
 
     fn answered(&mut self, ask: AskId, answer: Option<Answer>) {
         let Some(key) = self.desk.take_ask(ask) else { return };
+        if key == 0 && self.check_resolved(ask, answer.as_ref()) {
+            return;
+        }
         if let Some(asking) = self.messages.remove(&ask) {
             self.guarded(|engine| engine.message_answered(asking, answer));
         } else {
@@ -238,6 +251,7 @@ impl Engine {
     fn set_directory(&mut self, directory: Arc<Directory>) {
         self.desk.provision = Some(Arc::new(super::provision::Live(directory.clone())));
         self.directory = Some(directory);
+        self.watch_gateways();
     }
 
     fn hang_up(&mut self, call: CallSid) {
@@ -274,6 +288,9 @@ impl Engine {
         }
         if role == Role::Reply {
             return self.reply_heard(&event, response);
+        }
+        if let (Role::Check(at), Some(tell)) = (role, event.tell) {
+            self.check_told(at, event.id, tell, response);
         }
         if call == 0 || event.kind == Kind::ClientCancel {
             return;

@@ -11,9 +11,10 @@ pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendT
 use crate::call::messages::MessageStep;
 use crate::call::record::Record;
 pub use crate::call::recover::Recovered;
+pub use crate::call::standing::{GatewayNews, Standing, Standings};
 use crate::call::trace::TraceItem;
 use crate::flow::Flow;
-use crate::ids::CallSid;
+use crate::ids::{CallSid, GatewaySid};
 use crate::routing::Directory;
 use crate::routing::model::Hook;
 use crate::sip::Fault;
@@ -80,6 +81,8 @@ pub enum Input<'a> {
     MaxCalls(usize),
     /// The journal can take no more (true), or can again (false): new INVITEs get 503 `journal_full`.
     JournalFull(bool),
+    /// How the gateways stand, as all engines of the node together know.
+    Standings(Arc<Standings>),
     /// The moment [`Output::Wait`] named has come.
     Timeout,
 }
@@ -125,6 +128,13 @@ pub enum Output<'e> {
         sid: CallSid,
         /// What.
         step: MessageStep,
+    },
+    /// Something about a gateway: counted, and told to the other engines where it changes its standing.
+    Gateway {
+        /// Which.
+        gateway: GatewaySid,
+        /// What.
+        news: GatewayNews,
     },
     /// Something worth counting (`callgate_…_total` by name).
     Count(Counter),

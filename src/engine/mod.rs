@@ -4,6 +4,7 @@
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
 //!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //!   `recover`: calls of an earlier life.
+//!   `watch`: are the gateways there?
 //! - `shard`: which shard a message belongs to.
 
 pub use crate::call::config;
@@ -16,6 +17,7 @@ mod message;
 mod provision;
 mod recover;
 mod shard;
+mod watch;
 
 pub use self::core::{Engine, Footprint};
 pub use self::shard::virtual_shard;

@@ -23,6 +23,10 @@ impl Provision for Live {
         self.0.emergency_gateways(organization)
     }
 
+    fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        self.0.media_gateways(organization)
+    }
+
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>> {
         self.0.organization(organization).cloned()
     }

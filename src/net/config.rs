@@ -31,6 +31,13 @@ pub struct SipConfig {
     /// Which Contacts of a `<Sip>` or `<Client>` target's 3xx are followed: no, known (its own host, and the
     /// organization's gateways) or any. A gateway says it for itself (`follow_redirects`).
     pub follow_redirects: FollowWord,
+    /// Gateways are asked by OPTIONS this often, in seconds, whether they are there; 0 never. A gateway's
+    /// `options_interval` goes before it.
+    pub gateway_check_seconds: u64,
+    /// Checks in a row that must fail before a gateway is down: it gets calls only where no other is left.
+    pub gateway_down_after: u32,
+    /// Checks in a row that must succeed before it is up again.
+    pub gateway_up_after: u32,
     /// Answered calls are probed with OPTIONS on both sides this often, in seconds; 0 never. A side that does
     /// not answer, or cannot be reached at two looks in a row, ends its call.
     pub liveness_seconds: u64,
@@ -78,6 +85,9 @@ impl Default for SipConfig {
             first_response_ms: 3000,
             dead_target_seconds: 30,
             follow_redirects: FollowWord::default(),
+            gateway_check_seconds: 30,
+            gateway_down_after: 3,
+            gateway_up_after: 2,
             liveness_seconds: 900,
             session_expires_seconds: 1800,
             tcp_idle_seconds: 120,

@@ -128,6 +128,17 @@ impl FrameIndex {
         if own.is_empty() { of(None) } else { own }
     }
 
+    /// The active media servers for calls of `organization`: its own, or where it has none the shared ones.
+    #[must_use]
+    pub fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        let of = |owner: Option<OrganizationSid>| {
+            let usable = |g: &&Arc<Gateway>| is_active(g) && g.media && g.organization == owner;
+            self.gateways.iter().filter(usable).cloned().collect::<Vec<_>>()
+        };
+        let own = of(Some(organization));
+        if own.is_empty() { of(None) } else { own }
+    }
+
     /// The active gateways for emergency calls: those of `organization`, and the shared ones.
     #[must_use]
     pub fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2] {

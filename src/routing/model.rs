@@ -381,6 +381,8 @@ pub struct Gateway {
     pub group: Arc<str>,
     /// Carries the verbs that need media, and no `<Number>`.
     pub media: bool,
+    /// It is checked by OPTIONS this often, in seconds; 0: not at all; `None`: as the configuration says.
+    pub options_interval: Option<u16>,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
     /// What of headers is passed, dropped and set in what it is sent and sends.
@@ -411,6 +413,7 @@ impl Gateway {
             weight: 10,
             group: DEFAULT_GROUP.into(),
             media: false,
+            options_interval: None,
             credentials: None,
             header_rules: HeaderRules::default(),
             follow_redirects: Follow::No,

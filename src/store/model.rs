@@ -143,6 +143,7 @@ pub(crate) fn gateway(row: GatewayRow, vault: &Vault) -> Result<Gateway, BadRow>
         weight: row.weight,
         group: row.group_name.into(),
         media: row.media,
+        options_interval: row.options_interval,
         credentials: credentials.map(Arc::new),
         header_rules: row.header_rules,
         follow_redirects: row.follow_redirects,

@@ -348,10 +348,12 @@ table! {
         20 follow_redirects: Follow,
         /// `none`, `diversion` or `history-info`.
         21 forwarded_as: ForwardedAs,
+        /// Seconds between its checks; 0: none; NULL: as the configuration says.
+        22 options_interval: Option<u16>,
         /// When it was made.
-        22 created_at: Timestamp,
+        23 created_at: Timestamp,
         /// When it was last changed.
-        23 updated_at: Timestamp,
+        24 updated_at: Timestamp,
     }
 }
 
@@ -613,6 +615,7 @@ impl GatewayRow {
             header_rules: HeaderRules::default(),
             follow_redirects: Follow::No,
             forwarded_as: ForwardedAs::None,
+            options_interval: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

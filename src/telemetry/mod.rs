@@ -4,9 +4,11 @@
 //! - `metrics`: every counter, gauge and histogram with its name and help.
 //! - `health`: whether this node is ready, and what is degraded.
 //! - `seldom`: a bound on lines that strangers can cause.
+//! - `gateways`: how each stands, and what became of its calls.
 //! - `calls`: the live calls and their traces, by CallSid and by Call-ID. `messages`: the latest messages and theirs.
 
 pub mod calls;
+mod gateways;
 pub mod health;
 pub mod log;
 pub mod messages;
@@ -14,6 +16,7 @@ pub mod metrics;
 mod seldom;
 
 pub use calls::Calls;
+pub use gateways::{GatewayCounts, Gateways};
 pub use health::Health;
 pub use messages::Messages;
 pub use metrics::Metrics;

@@ -81,9 +81,13 @@ dialogues! {
     fork_single_early_dialog
     fork_timeout
     go_on_from_outside
+    gateway_checks
     gateway_digest
     gateway_group
     gateway_groups
+    gateway_retry_after
+    hand_over
+    hand_over_fails
     hangup_from_outside
     hangup_while_held
     header_rules

@@ -171,7 +171,7 @@ fn dial() -> Document {
     };
     let (timeout, time_limit) = (Duration::from_secs(30), Duration::from_secs(14_400));
     let dial = Dial { nouns: vec![noun], timeout, time_limit, caller_id: None, action: None };
-    Document { verbs: vec![Verb::Dial(dial)] }
+    Document { verbs: vec![Verb::Dial(dial)], ..Document::default() }
 }
 
 fn hook(url: &str) -> Hook {

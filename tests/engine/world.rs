@@ -44,6 +44,9 @@ pub struct World {
     tokens: BTreeMap<String, SendToken>,
     wait: Option<Instant>,
     ignored: Vec<String>,
+    /// What peers say to OPTIONS, by name, and what they said just now.
+    checks: BTreeMap<String, Vec<String>>,
+    answers: VecDeque<(String, String)>,
     closed: Vec<String>,
     events: u32,
     terminals: u32,
@@ -101,6 +104,8 @@ impl World {
             tokens: BTreeMap::new(),
             wait: None,
             ignored: Vec::new(),
+            checks: BTreeMap::new(),
+            answers: VecDeque::new(),
             closed: Vec::new(),
             events: 0,
             terminals: 0,
@@ -149,6 +154,7 @@ impl World {
             "record" => self.expect_record(rest),
             "step" => self.expect_step(rest),
             "drain" => self.input(Input::Drain(true)),
+            "checks" => drop(self.checks.insert(rest[0].clone(), rest[1..].to_vec())),
             "close" => self.close(&rest[0]),
             "unreachable" => {
                 let token = self.tokens[&rest[0]];
@@ -233,6 +239,7 @@ impl World {
                 "registrar" => self.organization.registrar = Some(value.into()),
                 "skip-media" => self.organization.skip_media_verbs = on(value),
                 "gateway" => self.gateways.push(Arc::new(gateway(value, self.gateways.len()))),
+                "watch" => self.config.check_interval = duration(value),
                 "group" => self.group = Some(value.into()),
                 "main" => self.main = Some(value.into()),
                 // Of the gateway named last.
@@ -312,7 +319,8 @@ impl World {
     fn engine(&mut self) -> &mut Engine {
         if self.engine.is_none() {
             let directory = self.directory();
-            let mut engine = Engine::new(Arc::new(self.config.clone()), [7; 32]).sharing(Limits::default());
+            let mut engine =
+                Engine::new(Arc::new(self.config.clone()), [7; 32]).sharing(Limits::default()).watching(true);
             engine.handle(self.now, Input::Directory(Arc::new(directory)));
             self.engine = Some(engine);
         }
@@ -323,6 +331,9 @@ impl World {
         let now = self.now;
         self.engine().handle(now, input);
         self.drain();
+        while let Some((name, answer)) = self.answers.pop_front() {
+            self.deliver(&name, &answer);
+        }
     }
 
     fn drain(&mut self) {
@@ -339,7 +350,7 @@ impl World {
                 Output::Abort(_) => self.aborts += 1,
                 Output::Record(record) => self.check_record(*record),
                 Output::Message { step, .. } => self.steps.push_back(step),
-                Output::Trace { .. } | Output::Count(_) | Output::Named { .. } => {}
+                Output::Trace { .. } | Output::Count(_) | Output::Named { .. } | Output::Gateway { .. } => {}
                 Output::Wait(moment) => {
                     self.wait = moment;
                     return;
@@ -357,6 +368,16 @@ impl World {
         });
         let Some((_, peer)) = peer else { panic!("sent to nobody, {flow:?}:\n{}", text.whole) };
         peer.note(&text);
+        if text.is_request()
+            && text.method() == "OPTIONS"
+            && let Some(words) = self.checks.get(&peer.name)
+        {
+            if words[0] != "silent" {
+                let answer = peer.respond(&words[0], &[&words[1..], &["OPTIONS".to_owned()]].concat());
+                self.answers.push_back((peer.name.clone(), answer));
+            }
+            return;
+        }
         peer.inbox.push_back(text);
         let name = peer.name.clone();
         self.tokens.insert(name, token);
@@ -722,7 +743,8 @@ fn document(words: &[String]) -> Document {
     if words[0] == "empty" {
         return Document::default();
     }
-    Document { verbs: words.split(|word| word == "then").map(verb).collect() }
+    let verbs = words.split(|word| word == "then").map(verb).collect();
+    Document { verbs, url: "https://app.example/voice".into() }
 }
 
 /// `told=initiated,completed`: what the nouns' callback wants.
@@ -830,6 +852,7 @@ fn gateway(words: &str, others: usize) -> Gateway {
             ("group", name) => gateway.group = name.into(),
             ("media", _) => (gateway.media, gateway.emergency) = (true, false),
             ("own", _) => gateway.own_caller_id = true,
+            ("check", seconds) => gateway.options_interval = Some(seconds.parse().expect("seconds")),
             ("format", "e164") => gateway.caller_id_format = CallerIdFormat::E164,
             ("format", "national") => gateway.caller_id_format = CallerIdFormat::National,
             ("user", parts) => gateway.credentials = secrets(parts),

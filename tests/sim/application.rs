@@ -114,7 +114,7 @@ impl Application {
             14 => vec![self.fork(true)],
             _ => vec![self.spiral()],
         };
-        Some(Answer::Document(Box::new(Document { verbs })))
+        Some(Answer::Document(Box::new(Document { verbs, ..Document::default() })))
     }
 
     /// What is done about a MESSAGE.
@@ -128,7 +128,7 @@ impl Application {
             3 => vec![Verb::Redirect(hook("next"))],
             _ => vec![Verb::Message(Reply { to: None, from: None, text })],
         };
-        Some(Answer::Document(Box::new(Document { verbs })))
+        Some(Answer::Document(Box::new(Document { verbs, ..Document::default() })))
     }
 
     /// Two to four targets that ring together; some may stand behind one address.

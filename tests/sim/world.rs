@@ -266,7 +266,11 @@ impl World {
                 Output::Count(counter) if !self.strays.thrown => {
                     self.evidence.note(What::Counted(shard, counter))
                 }
-                Output::Count(_) | Output::Message { .. } | Output::Trace { .. } | Output::Named { .. } => {}
+                Output::Count(_)
+                | Output::Message { .. }
+                | Output::Trace { .. }
+                | Output::Named { .. }
+                | Output::Gateway { .. } => {}
                 Output::Wait(until) => {
                     self.waits[shard] = until.map(Instant::as_nanos);
                     break;

@@ -27,7 +27,7 @@ columns! { GatewayRow:
     sid = id;
     name, status, organization_sid = organization_id, host, port, transport, emergency, trusted,
     caller_id_format, own_caller_id, priority, weight, group_name, media, username, password, realm,
-    header_rules, follow_redirects, forwarded_as;
+    options_interval, header_rules, follow_redirects, forwarded_as;
     created = created_at, updated = updated_at
 }
 

@@ -11,6 +11,7 @@ use crate::call::dialling::Host;
 use crate::call::leg_events;
 use crate::call::outcome::CallStatus;
 use crate::call::record::{Change, InvitedLeg};
+use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Leg, LegState, Plan, Side};
 use crate::call::target;
 use crate::flow::Destination;
@@ -36,8 +37,9 @@ impl Call {
                 return self.transfer_failed(desk, code);
             };
             transfer.next += 1;
-            let gateways = self.gateways_of(desk, noun);
-            let planned = self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref));
+            let planned = self
+                .gateways_of(desk, noun)
+                .and_then(|gateways| self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref)));
             let Some(transfer) = self.transfer.as_mut() else { return };
             match planned {
                 Ok((plan, Host::At(hop))) => {
@@ -74,12 +76,14 @@ impl Call {
             rules: plan.rules.clone(),
             told: leg_events::facts(plan, sid, &shown),
             auth: plan.credentials.clone().map(|credentials| Box::new(Auth::new(credentials))),
+            gateway: plan.gateway,
             ..Leg::blank(sid, tag, flow)
         });
         let leg = self.legs.len() - 1;
         if let Some(transfer) = self.transfer.as_mut() {
             (transfer.leg, transfer.offered) = (Some(leg), None);
         }
+        self.gateway_news(desk, leg, GatewayNews::Tried);
         self.send_transfer_invite(desk, leg);
         self.tell_leg(desk, leg, CallStatus::Initiated);
         true
@@ -204,7 +208,10 @@ impl Call {
                 }
             }
             200..=299 if transfer.made.is_some() => self.lost(desk, leg, response),
-            200..=299 => self.target_joins(desk, leg, response),
+            200..=299 => {
+                self.gateway_news(desk, leg, GatewayNews::Answered);
+                self.target_joins(desk, leg, response);
+            }
             180 => self.leg_rings(desk, leg),
             300.. if self.transfer_retried(desk, leg, code, response) => {}
             300.. => drop(self.transfer_leg_failed(desk, leg, code)),
@@ -220,6 +227,7 @@ impl Call {
         };
         (transfer.leg, transfer.code) = (None, code);
         self.legs[leg].state = LegState::Ended;
+        self.gateway_news(desk, leg, GatewayNews::Failed);
         let sid = self.legs[leg].sid;
         self.record(desk, Change::LegEnded { leg: sid, sip_code: code }, None);
         self.leg_over(desk, leg, code, Duration::ZERO);

@@ -196,6 +196,12 @@ impl Directory {
         self.frame.gateways_for(organization, group)
     }
 
+    /// The media servers of `organization`: its own, or where it has none the shared ones.
+    #[must_use]
+    pub fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
+        self.frame.media_gateways(organization)
+    }
+
     /// The first gateway for emergency calls: the organization's own first, then a shared one.
     #[must_use]
     pub fn emergency_gateway(&self, organization: Option<OrganizationSid>) -> Option<&Arc<Gateway>> {

@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use crate::engine::door::Counter as Counted;
+use crate::telemetry::gateways::Gateways;
 
 pub use families::{
     ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, JournalMetrics, LogMetrics, MessageMetrics,
@@ -46,6 +47,8 @@ pub struct Metrics {
     pub api: ApiMetrics,
     /// The log itself.
     pub log: LogMetrics,
+    /// The gateways.
+    pub gateways: Gateways,
 }
 
 impl Default for Metrics {
@@ -65,7 +68,21 @@ impl Metrics {
         let (store, directory) = (StoreMetrics::new(r), DirectoryMetrics::new(r));
         let messages = MessageMetrics::new(r);
         let (api, log) = (ApiMetrics::new(r), LogMetrics::new(r));
-        Self { registry, sip, calls, messages, webhook, callback, journal, store, directory, api, log }
+        let gateways = Gateways::new(r);
+        Self {
+            gateways,
+            registry,
+            sip,
+            calls,
+            messages,
+            webhook,
+            callback,
+            journal,
+            store,
+            directory,
+            api,
+            log,
+        }
     }
 
     /// Counts what the engine asks to be counted.
@@ -93,6 +110,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::door::GatewayNews;
     use crate::reason::Reason;
 
     #[test]
@@ -111,6 +129,10 @@ mod tests {
     fn alert_rules_name_metrics_and_outcomes_that_exist() {
         let metrics = Metrics::new();
         metrics.calls.trunk.inc("carrier");
+        let gateway = (crate::ids::GatewaySid(1), Some("out"));
+        for news in [GatewayNews::Tried, GatewayNews::Failed, GatewayNews::Down] {
+            metrics.gateways.note(gateway.0, gateway.1, news, crate::time::Instant::ZERO);
+        }
         let (text, rules) = (metrics.render(), include_str!("../../../config/alerts.yml"));
         let mut named = 0;
         for (at, _) in rules.match_indices("callgate_") {

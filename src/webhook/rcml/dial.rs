@@ -92,7 +92,7 @@ fn noun(element: &Element, base: &Target) -> Result<Noun, Error> {
             element.only(&[&CALLBACK[..], &["gatewayGroup"]].concat())?;
             None
         }
-        DialTarget::Client(_) => {
+        DialTarget::Client(_) | DialTarget::Media(_) => {
             element.only(&CALLBACK)?;
             None
         }

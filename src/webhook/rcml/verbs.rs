@@ -49,7 +49,7 @@ pub(super) fn document(root: &Element, base: &Target) -> Result<Document, Error>
     for element in &root.children {
         verbs.extend(verb(element, base)?);
     }
-    Ok(Document { verbs })
+    Ok(Document { verbs, url: base.url().into() })
 }
 
 /// Declares a prefix; nothing here has one, so it is harmless.

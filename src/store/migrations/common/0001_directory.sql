@@ -307,6 +307,8 @@ CREATE TABLE gateways (
     forwarded_as TEXT NOT NULL DEFAULT 'none'
                 CONSTRAINT gateways_forwarded_as_is_none_diversion_or_history_info
                 CHECK (forwarded_as IN ('none', 'diversion', 'history-info')),
+    options_interval BIGINT
+                CONSTRAINT gateways_options_interval_is_0_to_3600 CHECK (options_interval BETWEEN 0 AND 3600),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT gateways_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})

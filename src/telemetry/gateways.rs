@@ -1,0 +1,189 @@
+//! The gateways as operators see them: how each stands on this node, and what became of its calls since
+//! the start.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::engine::door::{GatewayNews, Standings};
+use crate::ids::GatewaySid;
+use crate::time::Instant;
+
+/// What all shards know of the gateways, and what they counted.
+#[derive(Debug)]
+pub struct Gateways {
+    standings: ArcSwap<Standings>,
+    counts: DashMap<GatewaySid, GatewayCounts, foldhash::fast::RandomState>,
+    /// Until when each wants to be left alone.
+    out: DashMap<GatewaySid, std::time::Instant, foldhash::fast::RandomState>,
+    families: Families,
+}
+
+/// What became of the calls of one gateway on this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GatewayCounts {
+    /// Calls that left through it, or were to.
+    pub calls: u64,
+    /// Those it answered.
+    pub answers: u64,
+    /// Those it refused, or never answered.
+    pub failures: u64,
+    /// Those that last.
+    pub active: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GatewayLabel {
+    gateway: String,
+}
+
+#[derive(Debug)]
+struct Families {
+    calls: Family<GatewayLabel, Counter>,
+    answers: Family<GatewayLabel, Counter>,
+    failures: Family<GatewayLabel, Counter>,
+    active: Family<GatewayLabel, Gauge>,
+    up: Family<GatewayLabel, Gauge>,
+    out: Family<GatewayLabel, Counter>,
+}
+
+impl Gateways {
+    /// Nothing known, nothing counted.
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let families = Families {
+            calls: Family::default(),
+            answers: Family::default(),
+            failures: Family::default(),
+            active: Family::default(),
+            up: Family::default(),
+            out: Family::default(),
+        };
+        let of = &families;
+        registry.register(
+            "gateway_calls",
+            "Calls that left through each gateway, by its name",
+            of.calls.clone(),
+        );
+        registry.register(
+            "gateway_answers",
+            "Calls that each gateway answered, by its name",
+            of.answers.clone(),
+        );
+        let help = "Calls that each gateway refused or never answered, by its name";
+        registry.register("gateway_failures", help, of.failures.clone());
+        let help = "Calls in progress through each gateway, ringing ones included";
+        registry.register("gateway_active", help, of.active.clone());
+        let help = "Whether each gateway answers its checks (1) or not (0); none where it is not checked";
+        registry.register("gateway_up", help, of.up.clone());
+        let help = "Times each gateway asked to be left alone for a while (503 with Retry-After)";
+        registry.register("gateway_out", help, of.out.clone());
+        Self { standings: ArcSwap::default(), counts: DashMap::default(), out: DashMap::default(), families }
+    }
+
+    /// How the gateways stand.
+    #[must_use]
+    pub fn standings(&self) -> Arc<Standings> {
+        self.standings.load_full()
+    }
+
+    /// What became of a gateway's calls.
+    #[must_use]
+    pub fn counts(&self, gateway: GatewaySid) -> GatewayCounts {
+        self.counts.get(&gateway).map(|counts| *counts).unwrap_or_default()
+    }
+
+    /// Whether a gateway wants to be left alone now.
+    #[must_use]
+    pub fn is_out(&self, gateway: GatewaySid) -> bool {
+        self.out.get(&gateway).is_some_and(|until| *until > std::time::Instant::now())
+    }
+
+    /// An engine has news of a gateway. `name`: what operators call it, where it is still there.
+    pub fn note(&self, gateway: GatewaySid, name: Option<&str>, news: GatewayNews, now: Instant) {
+        let label = name.map(|name| GatewayLabel { gateway: name.to_owned() });
+        match news {
+            GatewayNews::Up | GatewayNews::Down | GatewayNews::Out(_) | GatewayNews::Unchecked => {
+                self.standings.rcu(|known| {
+                    let mut next = Standings::clone(known);
+                    next.take(gateway, news);
+                    next
+                });
+                self.tell(gateway, name, news, now);
+            }
+            _ => self.count(gateway, news),
+        }
+        let Some(label) = label else { return };
+        let of = &self.families;
+        match news {
+            GatewayNews::Tried => {
+                of.calls.get_or_create(&label).inc();
+                // An increase is seen only in what was there before.
+                drop(of.answers.get_or_create(&label));
+                drop(of.failures.get_or_create(&label));
+                of.active.get_or_create(&label).inc();
+            }
+            GatewayNews::Answered => drop(of.answers.get_or_create(&label).inc()),
+            GatewayNews::Failed => drop(of.failures.get_or_create(&label).inc()),
+            GatewayNews::Over => drop(of.active.get_or_create(&label).dec()),
+            GatewayNews::Up => drop(of.up.get_or_create(&label).set(1)),
+            GatewayNews::Down => drop(of.up.get_or_create(&label).set(0)),
+            GatewayNews::Out(_) => drop(of.out.get_or_create(&label).inc()),
+            GatewayNews::Unchecked => drop(of.up.remove(&label)),
+        }
+    }
+
+    fn count(&self, gateway: GatewaySid, news: GatewayNews) {
+        let mut of = self.counts.entry(gateway).or_default();
+        match news {
+            GatewayNews::Tried => (of.calls, of.active) = (of.calls + 1, of.active + 1),
+            GatewayNews::Answered => of.answers += 1,
+            GatewayNews::Failed => of.failures += 1,
+            GatewayNews::Over => of.active = of.active.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn tell(&self, gateway: GatewaySid, name: Option<&str>, news: GatewayNews, now: Instant) {
+        let name = name.map_or_else(|| gateway.to_string(), str::to_owned);
+        match news {
+            GatewayNews::Down => tracing::warn!(gateway = name, "a gateway does not answer its checks"),
+            GatewayNews::Up => tracing::info!(gateway = name, "a gateway answers its checks"),
+            GatewayNews::Out(until) => {
+                let left = until.since(now);
+                self.out.insert(gateway, std::time::Instant::now() + left);
+                let seconds = left.as_secs();
+                tracing::warn!(gateway = name, seconds, "a gateway wants to be left alone");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_and_over_is_active_no_more_and_a_standing_is_everybodys() {
+        let mut registry = Registry::default();
+        let gateways = Gateways::new(&mut registry);
+        let (gateway, now) = (GatewaySid(7), Instant::ZERO);
+        for news in [GatewayNews::Tried, GatewayNews::Tried, GatewayNews::Failed, GatewayNews::Over] {
+            gateways.note(gateway, Some("out"), news, now);
+        }
+        let counts = GatewayCounts { calls: 2, answers: 0, failures: 1, active: 1 };
+        assert_eq!(gateways.counts(gateway), counts);
+        gateways.note(gateway, Some("out"), GatewayNews::Down, now);
+        assert!(gateways.standings().is_down(gateway));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        assert!(text.contains("gateway_up{gateway=\"out\"} 0"), "{text}");
+        assert!(text.contains("gateway_active{gateway=\"out\"} 1"), "{text}");
+    }
+}
