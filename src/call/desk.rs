@@ -380,17 +380,26 @@ impl Desk {
 
     /// Asks, with the engine's own hard limit.
     pub fn ask(&mut self, key: CallKey, call: CallSid, question: Question) -> AskId {
-        let id = self.ask_aside(call, question);
-        let timer = self.timers.start(self.now, self.config.ask_limit, Due::Ask(id));
+        self.ask_within(key, call, question, self.config.ask_limit)
+    }
+
+    /// Asks, and waits no longer than this.
+    pub fn ask_within(&mut self, key: CallKey, call: CallSid, question: Question, limit: Duration) -> AskId {
+        let id = self.put(call, question, limit);
+        let timer = self.timers.start(self.now, limit, Due::Ask(id));
         self.asks.insert(id, (key, timer));
         id
     }
 
     /// Asks without waiting: whatever comes back is dropped.
     pub fn ask_aside(&mut self, call: CallSid, question: Question) -> AskId {
+        self.put(call, question, self.config.ask_limit)
+    }
+
+    fn put(&mut self, call: CallSid, question: Question, limit: Duration) -> AskId {
         let id = AskId(self.next_ask);
         self.next_ask += 1;
-        let deadline = self.now + self.config.ask_limit;
+        let deadline = self.now + limit;
         self.effects.push_back(Effect::Ask(Box::new(Ask { id, call, question, deadline })));
         id
     }

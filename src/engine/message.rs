@@ -3,9 +3,10 @@
 //!
 //! Nothing is accepted that could be lost: the sender hears 202 once the application has the text,
 //! and a refusal otherwise, so that it can try again. Its repetitions meet the transaction, which
-//! waits for 64*T1, longer than any question may take.
+//! waits for 64*T1, longer than all questions together may take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::ask::{Answer, Counter, Purpose, Question, WebhookQuestion};
 use crate::call::compose::{self, Outgoing};
@@ -27,6 +28,7 @@ use crate::routing::decide::{Inbound, decide_message};
 use crate::routing::limits::Permit;
 use crate::routing::model::{DialledFrom, Hook, Trunk};
 use crate::sip::{Kept, Message, Name, Scheme};
+use crate::time::Instant;
 use crate::transaction::key::RequestParts;
 use crate::transaction::step::Tell;
 use crate::transaction::table::TransactionId;
@@ -178,8 +180,18 @@ impl Engine {
             status: CallStatus::Ringing,
             outbound: None,
         };
-        let id = self.desk.ask(0, asking.facts.call, Question::Webhook(Box::new(question)));
+        let limit = self.time_left(asking.facts.started);
+        let question = Question::Webhook(Box::new(question));
+        let id = self.desk.ask_within(0, asking.facts.call, question, limit);
         self.messages.insert(id, asking);
+    }
+
+    /// How long the next question may take about a MESSAGE that came then: its sender gives up after
+    /// 64*T1 (Timer F, 17.1.2.2), and a refusal that is lost is repeated for its repetition, each T2.
+    fn time_left(&self, came: Instant) -> Duration {
+        let timers = &self.desk.config.timers;
+        let all = (timers.t1 * 64).saturating_sub(timers.t2 * 2);
+        all.saturating_sub(self.desk.now.since(came)).min(self.desk.config.ask_limit)
     }
 
     /// What the application said, or that it said nothing in time.
