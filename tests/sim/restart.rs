@@ -118,13 +118,13 @@ pub fn found(mut records: Vec<Record>, tamper: Option<Tamper>) -> Option<Recover
 
 /// What holds where the router dies, beside what a dead one cannot do: requests on their way through
 /// dialogs are forgotten. CANCEL may come before a provisional, as nobody knows any more which came; and
-/// a target that answers after the end of its call, when nobody was there, gives up by itself. An INVITE
-/// that is repeated after its call ended is a new call, as a carrier's retry is.
-/// A loser that answers in two lives gets two BYEs, which may bear one number.
+/// a target that answers after the end of its call, when nobody was there, gives up by itself.
 const KILLED: &[&str] = &[
     "every message that leaves can be read",
     "rsip reads the same",
+    "CSeq numbers rise within a dialog",
     "an ACK is never answered",
+    "one question per INVITE",
     "records and events have no gap",
     "each call ends once",
     "each leg that is told of ends once",

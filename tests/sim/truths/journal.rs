@@ -10,6 +10,7 @@ use callgate::ids::CallSid;
 
 use super::served;
 use crate::evidence::{Evidence, What};
+use crate::operator::Act;
 use crate::text::Text;
 
 /// The Call-ID of the caller whose call invited this Request-URI.
@@ -87,7 +88,8 @@ pub fn originless(body: &[u8]) -> String {
     String::from_utf8_lossy(body).lines().filter(|line| !line.starts_with("o=")).collect()
 }
 
-/// One question, and one call, per INVITE that is no copy.
+/// One question, and one call, per INVITE that is no copy. Of a call that has ended a dead node keeps
+/// nothing that a repeated INVITE could meet: it is a new call, as a carrier's retry is.
 pub fn one_question_per_invite(e: &Evidence) -> Result<(), String> {
     let mut asked: BTreeMap<CallSid, u32> = BTreeMap::new();
     let mut of_invite: BTreeMap<&str, BTreeSet<CallSid>> = BTreeMap::new();
@@ -106,11 +108,20 @@ pub fn one_question_per_invite(e: &Evidence) -> Result<(), String> {
     for (id, calls) in of_invite {
         let copies =
             invites.iter().filter(|i| i.request.call_id() == id && i.request.to_tag().is_empty()).count();
-        if copies > 0 && calls.len() > copies {
+        let forgotten = calls.iter().filter(|call| ended_before_a_kill(e, **call)).count();
+        if copies > 0 && calls.len() > copies + forgotten {
             return Err(format!("{} calls from {copies} INVITEs of {id}", calls.len()));
         }
     }
     Ok(())
+}
+
+fn ended_before_a_kill(e: &Evidence, call: CallSid) -> bool {
+    let ended = e.log.iter().position(|(_, what)| {
+        matches!(what, What::Record(_, record) if record.call == call && matches!(record.change, Change::Ended(_)))
+    });
+    let mut since = e.log[ended.unwrap_or(e.log.len())..].iter();
+    since.any(|(_, what)| matches!(what, What::Act(Act::Kill)))
 }
 
 /// Records count from 0, events count from 0.

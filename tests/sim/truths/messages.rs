@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rsip::prelude::{HeadersExt as _, ToTypedHeader as _, UntypedHeader as _};
 
 use super::served;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, What};
+use crate::operator::Act;
 use crate::phone::list;
 use crate::world::ROUTER;
 
@@ -34,8 +35,11 @@ pub fn repeats_are_equal(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// Numbers rise within a dialog. A loser that answers in two lives of the router is hung up on in both,
+/// and nothing tells the second that it was: its BYE may bear the number of the first.
 pub fn cseq_rises(e: &Evidence) -> Result<(), String> {
     let mut highest: BTreeMap<(&str, &str, &str), u32> = BTreeMap::new();
+    let mut byes: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (wire, text) in
         e.out().filter(|(_, text)| text.is_request() && !["ACK", "CANCEL"].contains(&text.method()))
@@ -46,7 +50,12 @@ pub fn cseq_rises(e: &Evidence) -> Result<(), String> {
         // One INVITE may open several dialogs, of either side; each counts on by itself.
         let key = (text.call_id(), text.tag_of_from(), text.to_tag());
         let dialog = highest.entry(key).or_default();
-        if text.cseq().0 <= *dialog {
+        let bye = (text.method() == "BYE").then(|| byes.insert(key, wire.sent)).flatten();
+        let killed = |since: usize| {
+            e.log[since..wire.sent].iter().any(|(_, what)| matches!(what, What::Act(Act::Kill)))
+        };
+        let again = text.cseq().0 == *dialog && bye.is_some_and(killed);
+        if text.cseq().0 <= *dialog && !again {
             return Err(format!("CSeq {} after {dialog} in {}", text.get("cseq"), text.call_id()));
         }
         *dialog = text.cseq().0;
