@@ -181,7 +181,8 @@ fn a_trace_outlives_the_process() {
     std::thread::sleep(Duration::from_millis(300));
     let node = Node::start_in(node.kill(), &listen, &[]);
     shown(&node, &second, &ladder);
-    shown(&node, &third, &["admitted", "invited leg ", "answered by ", "ended failed 200 internal"]);
+    // It goes on, and both sides are asked whether they are still there.
+    shown(&node, &third, &["admitted", "invited leg ", "answered by ", "OPTIONS"]);
     let (text, code) = cli(&node, &["calls", "show", "CA00000000000000000000000000000001"]);
     assert!(code != Some(0) && text.contains("there is no call"), "{text}");
 }
