@@ -319,7 +319,10 @@ async fn redirects_are_followed_three_times_signed_anew_and_never_out_of_tls() {
     assert_eq!(signatures.len(), 4, "each over its own URL");
     let asked = ask(&webhook, &voice(hook(server.url("/loop")), None)).await;
     assert_eq!(refusal(&asked).0, Reason::WebhookRedirects);
-    assert_eq!(asked.tries.len(), 4);
+    // Four requests, and why there is no fifth.
+    assert_eq!(server.seen().len(), 8);
+    assert_eq!(asked.tries.len(), 5);
+    assert_eq!(asked.tries[4].failed, Some(Reason::WebhookRedirects));
     let asked = ask(&webhook, &voice(hook(server.url("/private")), None)).await;
     assert_eq!(refusal(&asked).0, Reason::WebhookStatus);
 }

@@ -182,7 +182,7 @@ fn a_trace_outlives_the_process() {
     let node = Node::start_in(node.kill(), &listen, &[]);
     shown(&node, &second, &ladder);
     // It goes on, and both sides are asked whether they are still there.
-    shown(&node, &third, &["admitted", "invited leg ", "answered by ", "OPTIONS"]);
+    shown(&node, &third, &["in-progress", "caller  <-", "-> target", "OPTIONS"]);
     let (text, code) = cli(&node, &["calls", "show", "CA00000000000000000000000000000001"]);
     assert!(code != Some(0) && text.contains("there is no call"), "{text}");
 }
