@@ -149,6 +149,17 @@ impl Config {
     fn wrong(&self) -> Vec<Problem> {
         let mut found = Vec::new();
         let mut say = |key: &str, sentence: String| found.push(Problem { key: key.to_owned(), sentence });
+        let http = &self.http;
+        if http.tls_certificate.as_os_str().is_empty() != http.tls_key.as_os_str().is_empty() {
+            say("http.tls-certificate", "goes with http.tls-key: give both or neither".into());
+        } else if !http.listen.ip().is_loopback() && !http.speaks_tls() && !http.allow_plain {
+            let sentence = format!(
+                "{} is no loopback address and the API would speak plain HTTP there: give http.tls-certificate and \
+                 http.tls-key, listen on 127.0.0.1, or say http.allow-plain = true",
+                http.listen
+            );
+            say("http.listen", sentence);
+        }
         match self.sip.planned() {
             Err(error) => say("sip.listen", error.to_string()),
             Ok(plans) if plans.is_empty() => say("sip.listen", "no listener: name at least one".into()),
@@ -257,7 +268,7 @@ impl Config {
                 found.push(Problem { key: key.to_owned(), sentence: sentence.to_owned() });
             }
         };
-        let public = !self.http.listen.ip().is_loopback();
+        let public = !self.http.listen.ip().is_loopback() && !self.http.speaks_tls();
         say(
             public,
             "http.listen",
@@ -506,7 +517,15 @@ mod tests {
 
     #[test]
     fn unwise_settings_are_explained() {
-        let config = read("[http]\nlisten = \"0.0.0.0:8080\"\n[log]\nshow-numbers = true", &[]).unwrap();
+        let public = "[http]\nlisten = \"0.0.0.0:8080\"\n";
+        let refused = read(public, &[]).unwrap_err();
+        assert!(refused.contains("http.allow-plain"), "{refused}");
+        assert!(read("[http]\ntls-key = \"k.pem\"", &[]).unwrap_err().contains("both or neither"));
+        let tls = format!("{public}tls-certificate = \"c.pem\"\ntls-key = \"k.pem\"");
+        assert!(read(&tls, &[]).unwrap().unwise().is_empty());
+        let config =
+            read("[http]\nlisten = \"0.0.0.0:8080\"\nallow-plain = true\n[log]\nshow-numbers = true", &[])
+                .unwrap();
         let keys: Vec<String> = config.unwise().into_iter().map(|problem| problem.key).collect();
         assert_eq!(keys, ["http.listen", "log.show-numbers"]);
     }

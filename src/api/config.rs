@@ -12,6 +12,12 @@ use serde::Deserialize;
 pub struct HttpConfig {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// The certificate of the API with its chain, PEM; with it and its key the API speaks TLS.
+    pub tls_certificate: PathBuf,
+    /// Its private key, PEM.
+    pub tls_key: PathBuf,
+    /// Whether the API may listen beyond loopback without TLS: where a proxy before it speaks TLS.
+    pub allow_plain: bool,
     /// The Unix socket of the command line; root and the daemon's own user may use it without token.
     pub socket: PathBuf,
     /// Requests worked on at once; more get 503.
@@ -38,7 +44,7 @@ pub struct InventoryConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct KazooConfig {
-    /// How many numbers an account may activate one by one within 24 hours; more get 429.
+    /// How many numbers an account may activate one by one within 24 hours on this node; more get 429.
     pub activations_per_day: u32,
     /// The carriers an administrator may name for a number, beside local, inventory, mdn and other.
     pub carriers: Vec<String>,
@@ -54,6 +60,9 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            allow_plain: false,
             socket: PathBuf::from("data/callgate.sock"),
             max_requests: 64,
             max_connections: 512,
@@ -64,6 +73,12 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    /// Whether a certificate and a key are given.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        [&self.tls_certificate, &self.tls_key].iter().all(|file| !file.as_os_str().is_empty())
+    }
+
     /// `client-timeout-ms` as a duration.
     #[must_use]
     pub const fn client_timeout(&self) -> Duration {

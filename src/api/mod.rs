@@ -3,8 +3,8 @@
 //! - `service/`: the one place that validates and writes. Dialects are thin over it:
 //!   `restcomm/`: Restcomm's; `kazoo/`: Kazoo's, `/v2`; `wazo/`: Wazo's; `admin/`: callgate's own, `/admin/v1`.
 //! - `router`: all routes. `ops`: metrics and health. `openapi`: the API's own form.
-//! - `server`: the listeners. `patient`: a stream that gives up on slow readers. `gate`: the limit of
-//!   requests at once. `buckets`: limits by the day. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
+//! - `server`: the listeners; `tls`: their certificate. `patient`: a stream that gives up on slow readers. `gate`: the limit of
+//!   requests at once. `buckets`: limits by time. `body`: bodies with their limits. `auth`: who asks. `reply`, `error`: answers.
 //! - `config`: `[http]`. `handles`: what the daemon wires in. `state`: what handlers reach.
 
 mod admin;
@@ -25,6 +25,7 @@ mod router;
 mod server;
 pub mod service;
 mod state;
+mod tls;
 mod wazo;
 
 pub use config::{HttpConfig, InventoryConfig, KazooConfig};
@@ -34,6 +35,7 @@ pub use handles::{
     ReloadReport, SentAgain,
 };
 pub use router::router;
-pub use server::{Peer, bind_unix, serve_tcp, serve_unix};
+pub use server::{Peer, bind_unix, serve_tcp, serve_tls, serve_unix};
 pub use service::Service;
 pub use state::Api;
+pub use tls::{HttpTls, HttpTlsError};

@@ -3,6 +3,7 @@
 //! Connections are counted, and a client that is slow to send its head or to take its answer is cut
 //! off; the limit of requests at once is `gate`'s.
 
+use std::future::ready;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,10 +22,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 use super::config::HttpConfig;
 use super::patient::Patient;
+use super::tls::HttpTls;
 use crate::telemetry::Seldom;
 
 /// How long open requests may take to end once the API stops.
@@ -50,9 +57,36 @@ pub async fn serve_tcp(
     let accept = || async {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((stream, Peer::Remote))
+        Ok((ready(Ok(stream)), Peer::Remote))
     };
     serve(accept, router, config, stop).await;
+}
+
+/// As [`serve_tcp`], in TLS. A handshake may take as long as a request's head.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: &HttpTls,
+    router: Router,
+    config: &HttpConfig,
+    stop: watch::Receiver<bool>,
+) {
+    let patience = config.client_timeout();
+    let accept = || async {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let acceptor = TlsAcceptor::from(tls.live());
+        let handshake = async move { tokio::time::timeout(patience, acceptor.accept(stream)).await? };
+        Ok((handshake, Peer::Remote))
+    };
+    let router = router.layer(from_fn(secured));
+    serve(accept, router, config, stop).await;
+}
+
+/// Says of a request that it came in TLS, where no proxy before said otherwise.
+async fn secured(mut request: Request, next: Next) -> Response {
+    let https = HeaderValue::from_static("https");
+    request.headers_mut().entry("x-forwarded-proto").or_insert(https);
+    next.run(request).await
 }
 
 /// Serves the Unix socket until `stop` turns true (or its sender is gone).
@@ -65,7 +99,7 @@ pub async fn serve_unix(
     let accept = || async {
         let (stream, _) = listener.accept().await?;
         let peer = peer_of(&stream)?;
-        Ok((stream, peer))
+        Ok((ready(Ok(stream)), peer))
     };
     serve(accept, router, config, stop).await;
 }
@@ -104,14 +138,16 @@ fn peer_of(stream: &UnixStream) -> io::Result<Peer> {
     Ok(if uid == 0 || uid == own { Peer::Local } else { Peer::Stranger { uid } })
 }
 
-async fn serve<S, A>(
+/// `accept` gives what becomes the stream, handshakes included: those of one client keep nobody else waiting.
+async fn serve<S, O, A>(
     accept: impl Fn() -> A,
     router: Router,
     config: &HttpConfig,
     mut stop: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Future<Output = io::Result<(S, Peer)>>,
+    O: Future<Output = io::Result<S>> + Send + 'static,
+    A: Future<Output = io::Result<(O, Peer)>>,
 {
     let room = Arc::new(Semaphore::new(config.max_connections));
     let mut connections = JoinSet::new();
@@ -122,10 +158,13 @@ async fn serve<S, A>(
             accepted = admit(&room, &accept) => accepted,
         };
         match accepted {
-            Ok((permit, stream, peer)) => {
-                let connection = run(stream, peer, router.clone(), config.client_timeout(), stop.clone());
+            Ok((permit, opening, peer)) => {
+                let (router, patience, stop) = (router.clone(), config.client_timeout(), stop.clone());
                 connections.spawn(async move {
-                    connection.await;
+                    match opening.await {
+                        Ok(stream) => run(stream, peer, router, patience, stop).await,
+                        Err(error) => tracing::debug!(%error, "a connection to the API did not come about"),
+                    }
                     drop(permit);
                 });
             }
@@ -152,12 +191,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn admit<S, A>(
+async fn admit<O, A>(
     room: &Arc<Semaphore>,
     accept: &impl Fn() -> A,
-) -> io::Result<(tokio::sync::OwnedSemaphorePermit, S, Peer)>
+) -> io::Result<(tokio::sync::OwnedSemaphorePermit, O, Peer)>
 where
-    A: Future<Output = io::Result<(S, Peer)>>,
+    A: Future<Output = io::Result<(O, Peer)>>,
 {
     let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
     let (stream, peer) = accept().await?;

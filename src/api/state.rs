@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -36,7 +37,7 @@ impl Api {
         }
         let room = || Arc::new(Semaphore::new(config.max_requests));
         let (gate, waiting) = (room(), room());
-        let activations = Buckets::default();
+        let activations = Buckets::new(Duration::from_hours(24));
         Self(Arc::new(Shared { handles, service, config, kazoo, activations, gate, waiting }))
     }
 }

@@ -7,7 +7,9 @@ use super::follow::Follower;
 use super::notify;
 use super::shard::Command;
 use super::start::Running;
-use crate::api::{self, BoxFuture, Follower as _, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
+use crate::api::{
+    self, BoxFuture, Follower as _, GenerationNote, HttpTls, ReloadError, ReloadOptions, ReloadReport,
+};
 use crate::config::Config;
 use crate::dns::Resolver;
 use crate::net::Tls;
@@ -25,16 +27,21 @@ pub struct Levers {
     pub resolver: Resolver,
     /// The TLS of the listeners, where one speaks it.
     pub tls: Option<Tls>,
+    /// The API's, where it speaks it.
+    pub http_tls: Option<HttpTls>,
 }
 
 impl Levers {
     /// What every reload reads again, a check excepted: certificates, and who answers for names.
-    fn read_again(resolver: &Resolver, tls: Option<&Tls>) {
+    fn read_again(resolver: &Resolver, tls: Option<&Tls>, http_tls: Option<&HttpTls>) {
         if let Err(error) = resolver.reload() {
             tracing::error!(%error, "the former name servers stay");
         }
         if let Some(Err(error)) = tls.map(Tls::reload) {
             tracing::error!(error = &error as &dyn std::error::Error, "the former certificates stay");
+        }
+        if let Some(Err(error)) = http_tls.map(HttpTls::reload) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the API's former certificate stays");
         }
     }
 }
@@ -47,12 +54,14 @@ pub struct Reloading {
     pub resolver: Resolver,
     /// See [`Levers`].
     pub tls: Option<Tls>,
+    /// See [`Levers`].
+    pub http_tls: Option<HttpTls>,
 }
 
 impl api::Follower for Reloading {
     fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>> {
         if !options.check_only {
-            Levers::read_again(&self.resolver, self.tls.as_ref());
+            Levers::read_again(&self.resolver, self.tls.as_ref(), self.http_tls.as_ref());
         }
         api::Follower::reload(&self.follower, options)
     }
@@ -90,7 +99,8 @@ async fn apply(config: &Config, log: &Log, running: &Running) {
     running.shards.tell(|| Command::MaxCalls(most)).await;
     running.levers.allowance.set(config.webhook.budget());
     running.levers.guard.set(config.webhook.allow_private_addresses.clone());
-    Levers::read_again(&running.levers.resolver, running.levers.tls.as_ref());
+    let Levers { resolver, tls, http_tls, .. } = &running.levers;
+    Levers::read_again(resolver, tls.as_ref(), http_tls.as_ref());
     tracing::info!(
         "configuration read again: [log], [limits], webhook.budget-ms and \
          webhook.allow-private-addresses and certificates apply now, names are asked anew, the rest at the next start"

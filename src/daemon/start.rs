@@ -36,7 +36,9 @@ use super::reports::{Reported, observer, sample, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
 use super::takeover::spread;
 use super::traces::Traces;
-use crate::api::{Api, Handles, Service, bind_unix, router, serve_tcp, serve_unix};
+use crate::api::{
+    Api, Handles, HttpTls, HttpTlsError, Service, bind_unix, router, serve_tcp, serve_tls, serve_unix,
+};
 use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
 use crate::callback::{self, Callbacks};
@@ -89,6 +91,9 @@ pub enum StartError {
     /// A certificate, a key or a CA.
     #[error("TLS cannot be spoken")]
     Tls(#[from] TlsError),
+    /// The API's certificate.
+    #[error("the API cannot speak TLS")]
+    HttpTls(#[from] HttpTlsError),
     /// A port.
     #[error("SIP cannot be served")]
     Bind(#[from] BindError),
@@ -183,6 +188,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
 
     let (journal, mut replay) = Journal::open(&journal_config(config, &clock))?;
     let tls = config.sip.tls_files(&config.sip.planned()?).map(Tls::new).transpose()?;
+    let http_tls = HttpTls::of(&config.http)?;
     let (bound, sockets) = bind_sip(config)?;
     let http = bind_http(config).await?;
     let unix = bind_unix(&config.http.socket)
@@ -273,8 +279,12 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (stop_api, stop) = watch::channel(false);
     let service =
         Service::new(store.clone(), directory.clone(), guard.clone()).strict(config.inventory.strict);
-    let follower_handle =
-        Arc::new(Reloading { follower: follower.clone(), resolver: resolver.clone(), tls: tls.clone() });
+    let follower_handle = Arc::new(Reloading {
+        follower: follower.clone(),
+        resolver: resolver.clone(),
+        tls: tls.clone(),
+        http_tls: http_tls.clone(),
+    });
     let handles = Handles {
         directory,
         follower: follower_handle,
@@ -291,9 +301,15 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         http.local_addr().map_err(|source| StartError::Http { listen: config.http.listen, source })?;
     let (over_tcp, over_unix, http_config) = (router(&api), router(&api), config.http.clone());
     let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
-    tasks.spawn_local(async move { serve_tcp(http, over_tcp, &http_config, stop_tcp).await });
+    let shown = http_tls.clone();
+    tasks.spawn_local(async move {
+        match shown {
+            Some(tls) => serve_tls(http, &tls, over_tcp, &http_config, stop_tcp).await,
+            None => serve_tcp(http, over_tcp, &http_config, stop_tcp).await,
+        }
+    });
     tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
-    let levers = Levers { allowance, guard, resolver, tls };
+    let levers = Levers { allowance, guard, resolver, tls, http_tls };
     Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
 }
 

@@ -16,6 +16,9 @@ use crate::store::write::existing;
 /// How many values one statement takes: SQLite's limit is 32,766.
 const VALUES: usize = 16_000;
 
+/// How many refused rows of an import its entry of the audit tells of.
+const REFUSED_TOLD: usize = 100;
+
 /// How many entries of the audit one statement takes.
 const ENTRIES: usize = 500;
 
@@ -49,10 +52,16 @@ impl Store {
 
     /// Creates numbers of the inventory, which have nothing but text, kind and state, in one transaction and
     /// with one entry of the audit for all.
+    /// `refused` are the others of the request: their places in it, and why.
     ///
     /// # Errors
     /// As [`Store::create_many`].
-    pub async fn create_stock(&self, actor: &str, mut rows: Vec<NumberRow>) -> Result<Many<NumberRow>> {
+    pub async fn create_stock(
+        &self,
+        actor: &str,
+        mut rows: Vec<NumberRow>,
+        refused: &[(usize, String)],
+    ) -> Result<Many<NumberRow>> {
         const HEAD: &str = "INSERT INTO numbers \
             (id, account_id, organization_id, number, is_sip, state, created_at, updated_at)";
         let now = Timestamp::now();
@@ -77,11 +86,23 @@ impl Store {
             tx.insert(HEAD, 8, batch.iter().flat_map(columns).collect(), "").await?;
         }
         let ids: Vec<String> = rows.iter().map(|row| row.id.word()).collect();
+        let texts = || rows.iter().map(|row| row.number.as_str());
+        let told: Vec<_> = refused
+            .iter()
+            .take(REFUSED_TOLD)
+            .map(|(row, problem)| serde_json::json!({ "row": row, "problem": problem }))
+            .collect();
         let entry = rows.first().map(|first| Entry {
             action: "import",
             id: first.id.word(),
             before: None,
-            after: Some(serde_json::json!({ "numbers": rows.len(), "ids": ids }).to_string()),
+            after: Some(
+                serde_json::json!({
+                    "numbers": rows.len(), "lowest": texts().min(), "highest": texts().max(),
+                    "refused": refused.len(), "first_refused": told, "ids": ids,
+                })
+                .to_string(),
+            ),
         });
         let generation = note::<NumberRow>(&mut tx, actor, entry.into_iter().collect()).await?;
         tx.commit().await?;

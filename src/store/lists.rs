@@ -132,6 +132,20 @@ impl Store {
         Ok(Listed { rows: readable(&self.directory.rows(sql, &values).await?), total })
     }
 
+    /// An account and all those under it, at most `limit`, parents before those under them.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn accounts_below(&self, account: AccountSid, limit: u64) -> Result<Vec<AccountRow>> {
+        // As deep as accounts are nested, and no deeper where somebody made a ring by hand.
+        const BELOW: &str = "JOIN (WITH RECURSIVE below (sid, depth) AS (SELECT id, 0 FROM accounts WHERE id = $1 \
+             UNION SELECT accounts.id, depth + 1 FROM accounts JOIN below ON accounts.parent_id = below.sid \
+             WHERE depth < 16) SELECT sid, min(depth) AS depth FROM below GROUP BY sid) AS family \
+             ON family.sid = accounts.id ORDER BY family.depth, created_at, id LIMIT $2";
+        let sql = Sql::of(&[AccountRow::SELECT, BELOW]);
+        Ok(readable(&self.directory.rows(sql, &[account.bind(), limit.bind()]).await?))
+    }
+
     /// The organization with this SIP domain.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct Api {
     pub handles: Handles,
     pub told: Arc<Told>,
     pub admin: Caller,
+    /// What is served, for a listener of a test's own.
+    pub routes: axum::Router,
     stop: watch::Sender<bool>,
 }
 
@@ -140,8 +142,9 @@ impl Api {
         let local = bind_unix(&socket).unwrap();
         let (config, tcp_routes, tcp_stopped) = (http.clone(), routes.clone(), stopped.clone());
         tokio::spawn(async move { serve_tcp(listener, tcp_routes, &config, tcp_stopped).await });
-        tokio::spawn(async move { serve_unix(local, routes, &http, stopped).await });
-        Self { world, address, socket, handles, told, admin, stop }
+        let unix_routes = routes.clone();
+        tokio::spawn(async move { serve_unix(local, unix_routes, &http, stopped).await });
+        Self { world, address, socket, handles, told, admin, routes, stop }
     }
 
     pub fn stop(&self) {

@@ -108,8 +108,11 @@ fn check_of_an_empty_postgresql_says_what_is_due_and_makes_nothing() {
 #[test]
 fn check_names_what_is_unwise() {
     let folder = folder();
-    std::fs::write(folder.join("callgate.toml"), "[http]\nlisten = \"0.0.0.0:8080\"\n[sip]\nt1-ms = 100\n")
-        .unwrap();
+    std::fs::write(
+        folder.join("callgate.toml"),
+        "[http]\nlisten = \"0.0.0.0:8080\"\nallow-plain = true\n[sip]\nt1-ms = 100\n",
+    )
+    .unwrap();
     let output = run(&folder, &["check", "--config", "callgate.toml"]);
     let text = said(&output.stdout);
     assert!(output.status.success(), "{}", said(&output.stderr));

@@ -49,6 +49,7 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
     let mut set = |name: &str, value: Value| drop(envelope.insert(name.to_owned(), value));
     set("request_id", asked.id.clone().into());
     set("auth_token", asked.token.clone().unwrap_or_default().into());
+    let mut retry_after = None;
     let (status, generation, warnings) = match outcome {
         Ok(told) => {
             set("data", told.data);
@@ -69,6 +70,7 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
             set("status", "error".into());
             set("message", refusal.message.into());
             set("error", refusal.status.as_u16().to_string().into());
+            retry_after = refusal.retry_after;
             (refusal.status, None, Vec::new())
         }
     };
@@ -81,8 +83,8 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
     if let Ok(id) = HeaderValue::from_str(&asked.id) {
         headers.insert("x-request-id", id);
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED
         && let Some(read) = place::read(&asked.path)

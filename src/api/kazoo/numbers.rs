@@ -76,8 +76,9 @@ async fn delete(call: &Call<'_>, given: &str) -> Result<Told, Refusal> {
 
 /// `…/{number}/activate`.
 pub(super) async fn activate(call: &Call<'_>, given: &str) -> Result<Told, Refusal> {
-    if !call.api.activations.take(call.account.id, call.api.kazoo.activations_per_day) {
-        return Err(Refusal::too_many());
+    let most = call.api.kazoo.activations_per_day;
+    if !call.api.activations.take(call.account.id, most) {
+        return Err(Refusal::too_many(86_400_u64.div_ceil(u64::from(most.max(1)))));
     }
     moved_by(call, given, NumberState::InService).await
 }

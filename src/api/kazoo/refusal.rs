@@ -16,12 +16,15 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// What goes with it.
     pub(super) data: Value,
+    /// When it may be repeated with hope, in seconds.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(super) fn new(status: u16, message: &str, data: Value) -> Self {
         let status = StatusCode::from_u16(status).expect("a status of ours");
-        Self { status, message: message.to_owned(), data }
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self { status, message: message.to_owned(), data, retry_after }
     }
 
     fn plain(status: u16, name: &str, sentence: &str) -> Self {
@@ -53,8 +56,9 @@ impl Refusal {
         Self::plain(405, "invalid_method", "method not allowed")
     }
 
-    pub(super) fn too_many() -> Self {
-        Self::plain(429, "too_many_requests", "too many requests")
+    /// The account's bucket is empty; in so many seconds there will be one in it.
+    pub(super) fn too_many(seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..Self::plain(429, "too_many_requests", "too many requests") }
     }
 
     /// There is no such number, or the asker is not to know of it: one and the same.
@@ -150,6 +154,7 @@ impl From<ServiceError> for Refusal {
             }
             ServiceError::Forbidden(_) => Self::forbidden(),
             ServiceError::Unauthorized => Self::invalid_credentials(),
+            ServiceError::TooMany(_) => Self::too_many(1),
             ServiceError::Store(store) => store.into(),
             other => {
                 tracing::error!(error = chain(&other), "a Kazoo request failed");

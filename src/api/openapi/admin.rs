@@ -9,7 +9,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     name: "callgate",
     parameter,
     refusal: "Error",
-    always: &[401, 403, 500, 503],
+    always: &[401, 403, 429, 500, 503],
     schemes: &["account", "bearer", "token"],
     xml: false,
     strict: true,

@@ -9,7 +9,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     name: "Kazoo",
     parameter,
     refusal: "KazooError",
-    always: &[400, 401, 403, 423, 500, 503],
+    always: &[400, 401, 403, 423, 429, 500, 503],
     schemes: &["bearer", "token"],
     xml: false,
     strict: false,

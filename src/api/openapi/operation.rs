@@ -288,7 +288,7 @@ fn refusal(dialect: &Dialect, status: u16) -> Value {
     }
     let needed = match status {
         401 if dialect.strict => Some("WWW-Authenticate"),
-        503 => Some("Retry-After"),
+        429 | 503 => Some("Retry-After"),
         _ => None,
     };
     if let Some(name) = needed {

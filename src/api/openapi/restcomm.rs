@@ -12,7 +12,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     name: "Restcomm",
     parameter,
     refusal: "Error",
-    always: &[401, 403, 500, 503],
+    always: &[401, 403, 429, 500, 503],
     schemes: &["account", "bearer", "token"],
     xml: true,
     strict: true,

@@ -40,7 +40,7 @@ pub(super) fn parameter(name: &str) -> Value {
         "AreaCode" => matching("^ *([0-9]{3})? *$"),
         "Contains" => matching("^[+]*[0-9A-Za-z*]*$"),
         "FriendlyName" => json!({ "type": "string", "maxLength": 64 }),
-        "MaxCalls" | "MaxCallsPerSecond" | "MaxNumbers" | "MaxPatterns" => {
+        "MaxCalls" | "MaxCallsPerSecond" | "MaxRequestsPerSecond" | "MaxNumbers" | "MaxPatterns" => {
             json!({ "type": ["integer", "string"], "minimum": 0, "maximum": u32::MAX, "pattern": "^[0-9]*$" })
         }
         name if name.ends_with("ApplicationSid") => given_sid_or_empty("AP"),
@@ -120,6 +120,7 @@ fn account() -> Value {
         ("max_calls_per_second", limit()),
         ("max_numbers", limit()),
         ("max_patterns", limit()),
+        ("max_requests_per_second", limit()),
         ("uri", text()),
     ])
 }

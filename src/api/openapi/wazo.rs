@@ -11,7 +11,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     name: "Wazo",
     parameter,
     refusal: "WazoError",
-    always: &[401, 500, 503],
+    always: &[401, 429, 500, 503],
     schemes: &["account", "bearer", "token"],
     xml: false,
     strict: false,

@@ -34,6 +34,7 @@ pub(crate) const ACCOUNT: &[&str] = &[
     "MaxCallsPerSecond",
     "MaxNumbers",
     "MaxPatterns",
+    "MaxRequestsPerSecond",
     "RenewAuthToken",
 ];
 
@@ -76,7 +77,8 @@ pub(crate) fn apply_account(params: &Params, row: &mut AccountRow) -> Result<(),
     limit(params, "MaxCalls", "max_calls", &mut row.max_calls)?;
     limit(params, "MaxCallsPerSecond", "max_calls_per_second", &mut row.max_calls_per_second)?;
     limit(params, "MaxNumbers", "max_numbers", &mut row.max_numbers)?;
-    limit(params, "MaxPatterns", "max_patterns", &mut row.max_patterns)
+    limit(params, "MaxPatterns", "max_patterns", &mut row.max_patterns)?;
+    limit(params, "MaxRequestsPerSecond", "max_requests_per_second", &mut row.max_requests_per_second)
 }
 
 /// `Status=active|closed` of a list.
@@ -176,6 +178,7 @@ pub(crate) struct PrintedAccount {
     max_calls_per_second: Option<u32>,
     max_numbers: Option<u32>,
     max_patterns: Option<u32>,
+    max_requests_per_second: Option<u32>,
     uri: String,
 }
 
@@ -215,6 +218,7 @@ pub(crate) fn print_account(row: AccountRow, token: Option<String>, base: &str) 
         max_calls_per_second: row.max_calls_per_second,
         max_numbers: row.max_numbers,
         max_patterns: row.max_patterns,
+        max_requests_per_second: row.max_requests_per_second,
         uri: format!("{base}/Accounts/{}.json", row.id),
         friendly_name: row.friendly_name,
     }

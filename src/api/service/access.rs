@@ -18,7 +18,7 @@ impl Service {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`], whatever of the two is wrong; [`ServiceError::Forbidden`] for
-    /// an account that is not active; the store is away.
+    /// an account that is not active, [`ServiceError::TooMany`]; the store is away.
     pub async fn authenticate(&self, sid: AccountSid, token: &str) -> Result<Principal> {
         let account = self.store.read::<AccountRow>(sid).await?;
         let expected = account.as_ref().map(|row| self.store.auth_token(row)).transpose()?.flatten();
@@ -27,7 +27,7 @@ impl Service {
         let (Some(account), Some(_), true) = (account, expected, same) else {
             return Err(ServiceError::Unauthorized);
         };
-        admitted(&account)
+        self.admitted(&account)
     }
 
     /// The asker behind an auth token, or a token given for a while, alone. It is found by its keyed hash, so that the time taken says
@@ -40,13 +40,13 @@ impl Service {
             return Err(ServiceError::Unauthorized);
         }
         let Some(account) = self.store.account_by_token(token).await? else {
-            return admitted(&self.session(token).await?);
+            return self.admitted(&self.session(token).await?);
         };
         let expected = self.store.auth_token(&account)?;
         if !expected.is_some_and(|expected| is_same(&expected, token)) {
             return Err(ServiceError::Unauthorized);
         }
-        admitted(&account)
+        self.admitted(&account)
     }
 
     /// The account `sid`, if `who` is it, an ancestor of it, an admin of its organization, or may do
@@ -74,6 +74,19 @@ impl Service {
         Err(NOT_YOURS)
     }
 
+    /// An account that is active may ask, as often as it may.
+    fn admitted(&self, account: &AccountRow) -> Result<Principal> {
+        if account.status != Status::Active {
+            return Err(ServiceError::Forbidden("Provided Account is not active"));
+        }
+        match account.max_requests_per_second {
+            Some(most) if !self.requests.take(account.id, most) => return Err(ServiceError::TooMany(most)),
+            _ => {}
+        }
+        let AccountRow { id: sid, organization_id: organization, role, .. } = *account;
+        Ok(Principal::Account { sid, organization, role })
+    }
+
     /// Whether an account is a sub-account of `ancestor`, at any depth.
     ///
     /// # Errors
@@ -89,15 +102,6 @@ impl Service {
         }
         Ok(false)
     }
-}
-
-/// An account that is active may ask.
-fn admitted(account: &AccountRow) -> Result<Principal> {
-    if account.status != Status::Active {
-        return Err(ServiceError::Forbidden("Provided Account is not active"));
-    }
-    let AccountRow { id: sid, organization_id: organization, role, .. } = *account;
-    Ok(Principal::Account { sid, organization, role })
 }
 
 /// Compares in a time that depends on neither text: digests of equal length, every byte looked at.

@@ -97,18 +97,7 @@ impl Service {
 
     /// An account and all those under it, parents first.
     pub(super) async fn tree(&self, top: AccountSid) -> Result<Vec<AccountRow>> {
-        let mut rows: Vec<AccountRow> = self.store.read::<AccountRow>(top).await?.into_iter().collect();
-        let mut at = 0;
-        while at < rows.len() {
-            let under = self.store.accounts_under(rows[at].id, Page::first(MOST_UNDER_ONE)).await?.rows;
-            for row in under {
-                if rows.iter().all(|known| known.id != row.id) {
-                    rows.push(row);
-                }
-            }
-            at += 1;
-        }
-        Ok(rows)
+        Ok(self.store.accounts_below(top, MOST_UNDER_ONE).await?)
     }
 
     /// Replaces an account's auth token by a fresh one.

@@ -6,6 +6,7 @@ use crate::ids::{AccountSid, NumberSid, OrganizationSid};
 use crate::routing::pattern;
 use crate::store::{AccountRow, NumberRow, NumberState, StoreError};
 
+use super::caps::Gains;
 use super::numbers::{aged, may_be_taken, mended, problem_of, taken};
 use super::{Principal, Result, Service, ServiceError};
 
@@ -50,6 +51,7 @@ struct Plan {
     rows: Vec<NumberRow>,
     instead: Vec<NumberSid>,
     changes: HashMap<NumberSid, usize>,
+    gains: Gains,
     /// What the request named before, each with the organization it must be unique in.
     seen: HashSet<(String, Option<OrganizationSid>)>,
 }
@@ -190,6 +192,7 @@ impl Service {
         let owner = self.store.read::<AccountRow>(after.account_id).await.map_err(ServiceError::from)?;
         let owner = owner.ok_or_else(|| ServiceError::not_found("account", after.account_id))?;
         self.check_number(&after, &owner).await?;
+        plan.gains.add(Some(found), &after);
         plan.changes.insert(found.id, at);
         Ok(true)
     }
@@ -206,7 +209,8 @@ impl Service {
         if plan.rows.is_empty() && plan.changes.is_empty() {
             return Ok(());
         }
-        self.check_caps_of_all(&plan.rows).await?;
+        plan.rows.iter().for_each(|row| plan.gains.add(None, row));
+        self.check_gains(&plan.gains).await?;
         bulk.created = plan.rows.len() as u64;
         let first = plan.rows.first().map(|row| row.number.clone()).unwrap_or_default();
         let refused = |error| E::from(taken(error, &first));
@@ -215,7 +219,8 @@ impl Service {
             !row.state.is_held() && *row == NumberRow { state: row.state, is_sip: row.is_sip, ..bare }
         };
         if plan.changes.is_empty() && plan.instead.is_empty() && plan.rows.iter().all(is_stock) {
-            let written = self.store.create_stock(&who.actor(), plan.rows).await.map_err(refused)?;
+            let written =
+                self.store.create_stock(&who.actor(), plan.rows, &bulk.refused).await.map_err(refused)?;
             bulk.generation = Some(written.generation);
             return Ok(());
         }
@@ -228,20 +233,6 @@ impl Service {
         let (created, changed) = self.store.upsert_many(&who.actor(), rows, &ids, change).await?;
         bulk.updated = changed.len() as u64;
         bulk.generation = Some(created.generation);
-        Ok(())
-    }
-
-    async fn check_caps_of_all(&self, rows: &[NumberRow]) -> Result<()> {
-        let mut more: HashMap<AccountSid, (u64, u64)> = HashMap::new();
-        for row in rows.iter().filter(|row| row.state.is_held()) {
-            let count = more.entry(row.account_id).or_default();
-            if pattern::is_pattern(&row.number) { count.1 += 1 } else { count.0 += 1 }
-        }
-        for (sid, (numbers, patterns)) in more {
-            if let Some(account) = self.store.read::<AccountRow>(sid).await? {
-                self.check_caps(&account, numbers, patterns).await?;
-            }
-        }
         Ok(())
     }
 }

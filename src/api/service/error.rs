@@ -42,6 +42,9 @@ pub enum ServiceError {
         /// How many it allows.
         most: u64,
     },
+    /// The account asks too often.
+    #[error("the account may send {0} requests a second (max_requests_per_second): repeat in a second")]
+    TooMany(u32),
     /// The asker may not.
     #[error("{0}")]
     Forbidden(&'static str),

@@ -153,6 +153,15 @@ impl Service {
         if matches!(before.state, NumberState::PortOut | NumberState::Disconnected) {
             return Err(Refused::Transition(before.state, NumberState::Released));
         }
+        self.hand_back(who, before).await
+    }
+
+    /// To the account that reserved it before, else to nobody.
+    pub(super) async fn hand_back(
+        &self,
+        who: &Principal,
+        before: NumberRow,
+    ) -> Result<Written<NumberRow>, Refused> {
         let (next, history) = self.next_in_line(&before).await?;
         let Some(next) = next else {
             let mut after = before.clone();
@@ -292,6 +301,7 @@ impl Service {
         keep_capabilities(&found, &mut row);
         row.carrier = Some("other".into());
         edit(&mut row)?;
+        self.check_caps_of(account, &row).await?;
         let warnings = self.check_number(&row, account).await?;
         let still = |now: &NumberRow| now.state == NumberState::Discovery;
         let replaced = self.store.replace(&who.actor(), found.id, still, row).await?;
@@ -320,6 +330,9 @@ impl Service {
         after.ported_in |= before.state == NumberState::PortIn;
         after.state = to;
         edit(&mut after)?;
+        if before.account_id != account.id {
+            self.check_caps_of(account, &after).await?;
+        }
         self.put(who, before, after, account).await
     }
 

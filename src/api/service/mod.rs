@@ -33,9 +33,11 @@ mod trunks;
 mod urls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::api::buckets::Buckets;
 use crate::outbound::Guard;
 use crate::routing::Directory;
 use crate::store::{Entity, Store};
@@ -61,6 +63,8 @@ pub struct Service {
     directory: Arc<ArcSwap<Directory>>,
     guard: Guard,
     strict: bool,
+    /// Requests of accounts that have a limit of them.
+    requests: Arc<Buckets>,
 }
 
 /// A row as it stands after a write, with what is worth saying about it.
@@ -79,7 +83,8 @@ impl Service {
     /// which literal addresses of URLs will be refused at call time.
     #[must_use]
     pub fn new(store: Store, directory: Arc<ArcSwap<Directory>>, guard: Guard) -> Self {
-        Self { store, directory, guard, strict: false }
+        let requests = Arc::new(Buckets::new(Duration::from_secs(1)));
+        Self { store, directory, guard, strict: false, requests }
     }
 
     /// With `[inventory] strict`: customers get provider numbers out of the inventory only.
@@ -104,20 +109,9 @@ impl Service {
         before: T,
         edit: &(impl Fn(&mut T) -> Result<(), E> + Sync),
     ) -> Result<(T, u64), E> {
-        let mut refused = None;
-        let change = |row: &mut T| {
-            let mut edited = row.clone();
-            match edit(&mut edited) {
-                Ok(()) => *row = edited,
-                Err(error) => refused = Some(error),
-            }
-        };
-        let written =
-            self.store.modify::<T>(&who.actor(), before.id(), change).await.map_err(ServiceError::from)?;
-        match refused {
-            Some(error) => Err(error),
-            None => Ok((written.row, written.generation)),
-        }
+        let changed = self.store.change::<T, E>(&who.actor(), before.id(), edit).await;
+        let written = changed.map_err(ServiceError::from)??;
+        Ok((written.row, written.generation))
     }
 }
 

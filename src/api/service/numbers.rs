@@ -10,10 +10,13 @@ use crate::store::{
     Page, StoreError,
 };
 
-use super::{Principal, Result, Service, ServiceError, Written, check_name, numbering, urls};
+use super::{Principal, Refused, Result, Service, ServiceError, Written, check_name, numbering, urls};
 
 /// One text has at most one row an organization, and one that is a provider's.
 const MOST_OF_ONE_TEXT: u64 = 1_000;
+
+/// How often a number is looked at anew when somebody changed it meanwhile.
+const LOOKS: usize = 5;
 
 /// How long a released number waits before anybody else may have it.
 const AGING: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -152,7 +155,8 @@ impl Service {
         Ok(Written { value: (), generation, warnings: Vec::new() })
     }
 
-    /// Gives a number back: it no longer routes, and for 30 days only its account may have it again.
+    /// Gives a number back: it no longer routes. Where another account reserved it before, that one has it again,
+    /// reserved; else only its account may have it again for 30 days.
     ///
     /// # Errors
     /// As [`Service::delete_number`].
@@ -162,9 +166,19 @@ impl Service {
         account: AccountSid,
         sid: NumberSid,
     ) -> Result<Written<()>> {
-        self.number(who, account, sid).await?;
-        let written = self.store.modify::<NumberRow>(&who.actor(), sid, release).await?;
-        Ok(Written { value: (), generation: written.generation, warnings: Vec::new() })
+        for _ in 0..LOOKS {
+            let row = self.number(who, account, sid).await?;
+            match self.hand_back(who, row).await {
+                Ok(written) => {
+                    return Ok(Written { value: (), generation: written.generation, warnings: Vec::new() });
+                }
+                // Somebody changed it between the look and the write.
+                Err(Refused::Conflict) => {}
+                Err(Refused::Service(error)) => return Err(error),
+                Err(_) => return Err(ServiceError::not_found("number", sid)),
+            }
+        }
+        Err(ServiceError::Failed("the number is being changed by others all the time: repeat the request"))
     }
 
     /// One number that `account` has.

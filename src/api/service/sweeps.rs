@@ -3,6 +3,7 @@
 use crate::ids::{ApplicationSid, NumberSid};
 use crate::store::{AccountRow, AuditFilter, NumberFilter, NumberRow, NumberState, Page, StoreError, Word};
 
+use super::caps::Gains;
 use super::{Principal, Result, Service, ServiceError, Written};
 
 /// The most numbers that one change may match.
@@ -48,6 +49,7 @@ impl Service {
         let mut ids: Vec<NumberSid> = Vec::new();
         let mut after = None;
         let mut owner: Option<AccountRow> = None;
+        let mut gains = Gains::default();
         loop {
             let (rows, next) = self.store.numbers_after(filter, after.as_ref(), READ).await?;
             after = next;
@@ -64,6 +66,7 @@ impl Service {
                 if let Some(owner) = &owner {
                     self.check_number(&changed, owner).await?;
                 }
+                gains.add(Some(&row), &changed);
                 ids.push(row.id);
                 if sweep.examples.len() < SHOWN {
                     sweep.examples.push((row, changed));
@@ -77,6 +80,7 @@ impl Service {
                 break;
             }
         }
+        self.check_gains(&gains).await?;
         sweep.changed = ids.len() as u64;
         if !dry_run && !ids.is_empty() {
             let written = self.store.modify_many(&who.actor(), &ids, &edit).await?;
@@ -109,17 +113,14 @@ impl Service {
         }
         self.check_caps_of(&owner, &back).await?;
         let warnings = self.check_number(&back, &owner).await?;
-        let mut gone = false;
-        let written = self
-            .store
-            .modify::<NumberRow>(&who.actor(), sid, |now| match now.state.is_held() {
-                true => gone = true,
-                false => *now = back,
-            })
-            .await?;
-        if gone {
-            return Err(ServiceError::field("state", "changed meanwhile: look at the number again"));
-        }
+        let bring = |now: &mut NumberRow| {
+            if now.state.is_held() {
+                return Err(ServiceError::field("state", "changed meanwhile: look at the number again"));
+            }
+            *now = back;
+            Ok(())
+        };
+        let written = self.store.change::<NumberRow, ServiceError>(&who.actor(), sid, bring).await??;
         Ok(Written { value: written.row, generation: written.generation, warnings })
     }
 

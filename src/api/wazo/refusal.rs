@@ -48,7 +48,12 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self.lines)).into_response()
+        let repeat = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let mut response = (self.status, Json(self.lines)).into_response();
+        if repeat {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -81,10 +86,5 @@ impl From<ApiError> for Refusal {
 /// What the common floors refused, told in this dialect.
 pub(super) async fn retell(mut response: Response) -> Response {
     let Some(Told(error)) = response.extensions_mut().remove::<Told>() else { return response };
-    let patience = response.headers().contains_key(header::RETRY_AFTER);
-    let mut response = Refusal::from(error).into_response();
-    if patience {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+    Refusal::from(error).into_response()
 }
