@@ -6,36 +6,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid};
-use callgate::routing::model::{
-    Account, Delta, Frame, Hook, MatchMode, Method, Number, Organization, Status, VoiceProfile,
-};
+use callgate::routing::model::{Account, Delta, Frame, Hook, Method, Number, Organization, VoiceProfile};
 use callgate::routing::{Address, Builder, Decision, Directory, Inbound, decide};
 use criterion::{BenchmarkId, Criterion};
 
 fn frame() -> Frame {
-    let organization = Organization {
-        sid: OrganizationSid(1),
-        domain: "a.test".into(),
-        status: Status::Active,
-        match_mode: MatchMode::Full,
-        base_url: None,
-        post_query_in_body: false,
-        skip_media_verbs: false,
-        registrar: None,
-        default_application: None,
-        is_default: true,
-    };
-    let account = Account {
-        sid: AccountSid(1),
-        organization: OrganizationSid(1),
-        parent: None,
-        status: Status::Active,
-        default_application: None,
-        keys: Arc::default(),
-        max_calls: None,
-        max_calls_per_second: None,
-        gateway_group: None,
-    };
+    let organization = Organization { is_default: true, ..Organization::at(OrganizationSid(1), "a.test") };
+    let account = Account::of(OrganizationSid(1), AccountSid(1));
     Frame {
         organizations: vec![Arc::new(organization)],
         accounts: vec![Arc::new(account)],

@@ -19,9 +19,7 @@ use crate::ids::{AccountSid, OrganizationSid};
 use crate::reason::Reason;
 use crate::routing::decide::{Decision, Inbound, decide};
 use crate::routing::limits::Permit;
-use crate::routing::model::{
-    DialledFrom, Gateway, Nat, NumberProfile, Status, Trunk, TrunkMode, VoiceProfile,
-};
+use crate::routing::model::{DialledFrom, Gateway, Trunk, VoiceProfile};
 use crate::routing::{Address, Scheme as Dialling};
 use crate::sip::{Kept, Message, Name, NameAddr, Scheme, Uri};
 use crate::transaction::key::RequestParts;
@@ -312,32 +310,5 @@ pub(super) fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri
 
 /// What an unknown source is treated as, where the configuration lets it in.
 pub(super) fn stand_in() -> Arc<Trunk> {
-    Arc::new(Trunk {
-        sid: crate::ids::TrunkSid(0),
-        name: "".into(),
-        status: Status::Active,
-        organization: None,
-        sources: Vec::new(),
-        listener: None,
-        source_port: None,
-        request_host: None,
-        tgrp: None,
-        trunk_context: None,
-        tls_name: None,
-        dialled_from: DialledFrom::RequestUri,
-        caller_from: crate::routing::model::CallerFrom::From,
-        numbers: NumberProfile::default(),
-        mode: TrunkMode::Call,
-        ring_at_once: true,
-        single_early_dialog: false,
-        force_rport: false,
-        nat: Nat::Auto,
-        trusted: false,
-        emergency_numbers: Vec::new(),
-        max_calls: None,
-        max_calls_per_second: None,
-        limit_code: 486,
-        webhook_failure_status: None,
-        header_rules: Default::default(),
-    })
+    Arc::new(Trunk::named(crate::ids::TrunkSid(0), ""))
 }

@@ -13,9 +13,7 @@ use callgate::engine::door::{Answer, AskId, Input, Output};
 use callgate::flow::{Flow, ListenerId, Transport};
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid};
 use callgate::routing::Builder;
-use callgate::routing::model::{
-    Account, Frame, Hook, MatchMode, Method, Number, Organization, SigningKeys, Status, VoiceProfile,
-};
+use callgate::routing::model::{Account, Frame, Hook, Method, Number, Organization, VoiceProfile};
 use callgate::time::Instant;
 
 const CALLER: &str = "192.0.2.10:5060";
@@ -179,29 +177,9 @@ fn hook(url: &str) -> Hook {
 }
 
 fn frame() -> Frame {
-    let organization = Organization {
-        sid: OrganizationSid(1),
-        domain: "gate.example".into(),
-        status: Status::Active,
-        match_mode: MatchMode::Full,
-        base_url: None,
-        post_query_in_body: false,
-        skip_media_verbs: false,
-        registrar: None,
-        default_application: None,
-        is_default: true,
-    };
-    let account = Account {
-        sid: AccountSid(1),
-        organization: OrganizationSid(1),
-        parent: None,
-        status: Status::Active,
-        default_application: None,
-        keys: Arc::new(SigningKeys::default()),
-        max_calls: None,
-        max_calls_per_second: None,
-        gateway_group: None,
-    };
+    let organization =
+        Organization { is_default: true, ..Organization::at(OrganizationSid(1), "gate.example") };
+    let account = Account::of(OrganizationSid(1), AccountSid(1));
     Frame {
         organizations: vec![Arc::new(organization)],
         accounts: vec![Arc::new(account)],

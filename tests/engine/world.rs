@@ -273,17 +273,8 @@ impl World {
     }
 
     fn directory(&self) -> Directory {
-        let account = Account {
-            sid: AccountSid(1),
-            organization: OrganizationSid(1),
-            parent: None,
-            status: Status::Active,
-            default_application: None,
-            keys: Arc::new(SigningKeys::default()),
-            max_calls: None,
-            max_calls_per_second: None,
-            gateway_group: self.group.clone(),
-        };
+        let account =
+            Account { gateway_group: self.group.clone(), ..Account::of(OrganizationSid(1), AccountSid(1)) };
         let frame = Frame {
             organizations: vec![Arc::new(self.organization.clone())],
             accounts: vec![Arc::new(account)],
@@ -820,18 +811,7 @@ fn hook(url: &str) -> Hook {
 }
 
 fn organization() -> Organization {
-    Organization {
-        sid: OrganizationSid(1),
-        domain: "gate.example".into(),
-        status: Status::Active,
-        match_mode: MatchMode::Full,
-        base_url: None,
-        post_query_in_body: false,
-        skip_media_verbs: false,
-        registrar: None,
-        default_application: None,
-        is_default: true,
-    }
+    Organization { is_default: true, ..Organization::at(OrganizationSid(1), "gate.example") }
 }
 
 /// `host:port[@priority][;group=NAME][;media][;own][;format=e164|national][;user=NAME:PASSWORD[:REALM]]`.
@@ -864,31 +844,9 @@ fn gateway(words: &str, others: usize) -> Gateway {
 
 fn trunk() -> Trunk {
     Trunk {
-        sid: TrunkSid(1),
-        name: "carrier".into(),
-        status: Status::Active,
         organization: Some(OrganizationSid(1)),
         sources: vec![Prefix { address: "192.0.2.10".parse().expect("an address"), length: 32 }],
-        listener: None,
-        source_port: None,
-        request_host: None,
-        tgrp: None,
-        trunk_context: None,
-        tls_name: None,
-        dialled_from: DialledFrom::RequestUri,
-        caller_from: CallerFrom::From,
-        numbers: NumberProfile::default(),
-        mode: TrunkMode::Call,
         ring_at_once: false,
-        single_early_dialog: false,
-        force_rport: false,
-        nat: Nat::Auto,
-        trusted: false,
-        emergency_numbers: Vec::new(),
-        max_calls: None,
-        max_calls_per_second: None,
-        limit_code: 486,
-        webhook_failure_status: None,
-        header_rules: HeaderRules::default(),
+        ..Trunk::named(TrunkSid(1), "carrier")
     }
 }

@@ -23,18 +23,7 @@ pub fn host(name: &str) -> String {
 /// Organizations without a default one, each with an account.
 pub fn frame(match_mode: MatchMode) -> Frame {
     let organization = |name: &&str| {
-        Arc::new(Organization {
-            sid: organization_sid(name),
-            domain: host(name).into(),
-            status: Status::Active,
-            match_mode,
-            base_url: None,
-            post_query_in_body: false,
-            skip_media_verbs: false,
-            registrar: None,
-            default_application: None,
-            is_default: false,
-        })
+        Arc::new(Organization { match_mode, ..Organization::at(organization_sid(name), host(name)) })
     };
     let account = |name: &&str| Arc::new(account(organization_sid(name)));
     Frame {
@@ -46,17 +35,7 @@ pub fn frame(match_mode: MatchMode) -> Frame {
 
 /// The account of an organization has its number.
 pub fn account(organization: OrganizationSid) -> Account {
-    Account {
-        sid: AccountSid(organization.0),
-        organization,
-        parent: None,
-        status: Status::Active,
-        default_application: None,
-        keys: Arc::default(),
-        max_calls: None,
-        max_calls_per_second: None,
-        gateway_group: None,
-    }
+    Account::of(organization, AccountSid(organization.0))
 }
 
 /// A number of `organization` that asks one URL.
@@ -78,32 +57,8 @@ pub fn number(sid: u128, organization: &str, text: &str, is_sip: bool) -> Number
 /// A shared trunk that matches 192.0.2.0/24.
 pub fn trunk() -> Trunk {
     Trunk {
-        sid: TrunkSid(1),
-        name: "trunk".into(),
-        status: Status::Active,
-        organization: None,
         sources: vec![Prefix { address: [192, 0, 2, 0].into(), length: 24 }],
-        listener: None,
-        source_port: None,
-        request_host: None,
-        tgrp: None,
-        trunk_context: None,
-        tls_name: None,
-        dialled_from: DialledFrom::default(),
-        caller_from: CallerFrom::default(),
-        numbers: NumberProfile::default(),
-        mode: TrunkMode::default(),
-        ring_at_once: true,
-        single_early_dialog: false,
-        force_rport: false,
-        nat: Nat::default(),
-        trusted: false,
-        emergency_numbers: Vec::new(),
-        max_calls: None,
-        max_calls_per_second: None,
-        limit_code: 486,
-        webhook_failure_status: None,
-        header_rules: HeaderRules::default(),
+        ..Trunk::named(TrunkSid(1), "trunk")
     }
 }
 

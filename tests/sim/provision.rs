@@ -7,8 +7,7 @@ use callgate::call::mint::ShardKey;
 use callgate::engine::virtual_shard;
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
 use callgate::routing::model::{
-    Account, CallerFrom, DialledFrom, Frame, Hook, MatchMode, Method, Nat, Number, NumberProfile,
-    Organization, Prefix, SigningKeys, Status, Trunk, TrunkMode, VoiceProfile,
+    Account, Frame, Hook, Method, Number, Organization, Prefix, Trunk, VoiceProfile,
 };
 use callgate::routing::{Builder, Directory};
 
@@ -49,63 +48,19 @@ pub fn owner(bytes: &[u8], key: &ShardKey, shards: usize) -> usize {
 }
 
 fn organization() -> Organization {
-    Organization {
-        sid: OrganizationSid(1),
-        domain: "example.com".into(),
-        status: Status::Active,
-        match_mode: MatchMode::Full,
-        base_url: None,
-        post_query_in_body: false,
-        skip_media_verbs: false,
-        registrar: None,
-        default_application: None,
-        is_default: true,
-    }
+    Organization { is_default: true, ..Organization::at(OrganizationSid(1), "example.com") }
 }
 
 fn account() -> Account {
-    Account {
-        sid: AccountSid(2),
-        organization: OrganizationSid(1),
-        parent: None,
-        status: Status::Active,
-        default_application: None,
-        keys: Arc::new(SigningKeys::default()),
-        max_calls: None,
-        max_calls_per_second: None,
-        gateway_group: None,
-    }
+    Account::of(OrganizationSid(1), AccountSid(2))
 }
 
 fn trunk() -> Trunk {
     let net = |a, b, c, d, length| Prefix { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), length };
     Trunk {
-        sid: TrunkSid(3),
-        name: "carrier".into(),
-        status: Status::Active,
         organization: Some(OrganizationSid(1)),
         // The router's own address too, so that spirals come in as calls.
         sources: vec![net(198, 51, 100, 0, 24), net(192, 0, 2, 1, 32)],
-        listener: None,
-        source_port: None,
-        request_host: None,
-        tgrp: None,
-        trunk_context: None,
-        tls_name: None,
-        dialled_from: DialledFrom::default(),
-        caller_from: CallerFrom::default(),
-        numbers: NumberProfile::default(),
-        mode: TrunkMode::Call,
-        ring_at_once: true,
-        single_early_dialog: false,
-        force_rport: false,
-        nat: Nat::Auto,
-        trusted: false,
-        emergency_numbers: Vec::new(),
-        max_calls: None,
-        max_calls_per_second: None,
-        limit_code: 486,
-        webhook_failure_status: None,
-        header_rules: Default::default(),
+        ..Trunk::named(TrunkSid(3), "carrier")
     }
 }
