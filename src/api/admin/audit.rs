@@ -9,7 +9,7 @@ use crate::api::error::ApiError;
 use crate::api::reply;
 use crate::api::restcomm::params::Params;
 use crate::api::state::Api;
-use crate::store::{AuditEntry, AuditFilter, Page};
+use crate::store::{AuditEntry, AuditFilter};
 
 /// The parameters of the list.
 pub(in crate::api) const FILTERS: &[&str] =
@@ -30,10 +30,7 @@ pub(super) async fn list(
         action: text("action"),
         generation: params.count("generation")?,
     };
-    let page = Page {
-        offset: params.count("offset")?.unwrap_or(0).min(u64::from(u32::MAX)),
-        limit: params.count("limit")?.unwrap_or(50).min(super::MOST),
-    };
+    let page = super::query::page(&params)?;
     let entries = api.service.store().audit(&filter, page).await?;
     let entries: Vec<Value> = entries.iter().map(print).collect();
     let mut response = reply::json(&json!({ "entries": entries }));

@@ -21,7 +21,7 @@ use crate::store::{Page, Word};
 use crate::telemetry::Calls;
 use crate::telemetry::calls::{CallView, Trace, TraceLine};
 
-use super::{MOST, redact};
+use super::{MOST, query, redact};
 
 /// The parameters of the list.
 pub(in crate::api) const FILTERS: &[&str] = &["limit", "offset", "live", "status", "numbers"];
@@ -30,11 +30,11 @@ pub(in crate::api) const FILTERS: &[&str] = &["limit", "offset", "live", "status
 pub(super) async fn list(
     State(api): State<Api>,
     _admin: Admin,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
-    let limit = params.count("limit")?.unwrap_or(50).min(MOST);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let params = Params::parse(asked.unwrap_or_default().as_bytes(), FILTERS);
+    let limit = query::limit(&params)?;
+    let whole = query::whole(&params)?;
     let status = params.get("status").filter(|word| !word.is_empty());
     let status = status.map(|word| CallStatus::of_word(word).ok_or_else(|| bad_status(word))).transpose()?;
     let calls = &api.handles.calls;
@@ -61,10 +61,9 @@ pub(super) async fn show(
     State(api): State<Api>,
     _admin: Admin,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let (_, whole) = query::only_whole(asked)?;
     Ok(reply::json(&one(&api, find(&api, &id).await?, whole).await?))
 }
 
@@ -73,10 +72,9 @@ pub(super) async fn trace(
     State(api): State<Api>,
     _admin: Admin,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let (_, whole) = query::only_whole(asked)?;
     let sid = find(&api, &id).await?;
     let call = one(&api, sid, whole).await?;
     let (lines, omitted) = lines(&api, sid, whole).await?;

@@ -47,6 +47,14 @@ pub(super) fn text<'a>(name: &str, value: &'a Value, expected: &str) -> Result<&
     }
 }
 
+/// A value that the store keeps as a word.
+fn word<T: Word>(name: &str, value: &Value) -> Result<T> {
+    match T::of_word(text(name, value, T::EXPECTED)?) {
+        Some(read) => Ok(read),
+        None => not(name, value, T::EXPECTED),
+    }
+}
+
 impl Cell for String {
     fn printed() -> Value {
         json!({ "type": "string" })
@@ -189,10 +197,7 @@ macro_rules! words {
             }
 
             fn read(name: &str, value: &Value) -> Result<Self> {
-                match Self::of_word(text(name, value, Self::EXPECTED)?) {
-                    Some(read) => Ok(read),
-                    None => not(name, value, Self::EXPECTED),
-                }
+                word(name, value)
             }
         }
     )*};
@@ -227,10 +232,7 @@ impl Cell for DialledFrom {
     }
 
     fn read(name: &str, value: &Value) -> Result<Self> {
-        match Self::of_word(text(name, value, Self::EXPECTED)?) {
-            Some(read) => Ok(read),
-            None => not(name, value, Self::EXPECTED),
-        }
+        word(name, value)
     }
 }
 
@@ -272,8 +274,7 @@ impl Cell for Timestamp {
     }
 
     fn read(name: &str, value: &Value) -> Result<Self> {
-        let read = Self::of_word(text(name, value, Self::EXPECTED)?);
-        read.map_or_else(|| not(name, value, Self::EXPECTED), Ok)
+        word(name, value)
     }
 }
 

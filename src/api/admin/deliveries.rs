@@ -13,12 +13,11 @@ use crate::api::restcomm::params::{Params, shown};
 use crate::api::service::ServiceError;
 use crate::api::state::Api;
 use crate::ids::AccountSid;
+use crate::store::Word;
 use crate::store::calls::{DeliveryFilter, DeliveryRow, DeliveryState};
-use crate::store::{Page, Word};
 
-use super::MOST;
 use super::fields::Fields;
-use super::redact;
+use super::{query, redact};
 
 /// The parameters of the list.
 pub(in crate::api) const FILTERS: &[&str] = &["state", "call", "account", "url", "limit", "offset"];
@@ -30,9 +29,9 @@ const ENABLE: &[&str] = &["url", "account"];
 pub(super) async fn list(
     State(api): State<Api>,
     _admin: Admin,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
+    let params = Params::parse(asked.unwrap_or_default().as_bytes(), FILTERS);
     let state = params.get("state").filter(|word| !word.is_empty());
     let filter = DeliveryFilter {
         state: state.map(|word| DeliveryState::of_word(word).ok_or_else(|| bad_state(word))).transpose()?,
@@ -40,10 +39,7 @@ pub(super) async fn list(
         account: sid(&params, "account")?,
         url: params.change("url").flatten(),
     };
-    let page = Page {
-        offset: params.count("offset")?.unwrap_or(0),
-        limit: params.count("limit")?.unwrap_or(50).min(MOST),
-    };
+    let page = query::page(&params)?;
     let store = api.service.store();
     let mut listed = store.deliveries(&filter, page).await.map_err(ServiceError::from)?;
     if filter.state == Some(DeliveryState::Dead) {
@@ -64,10 +60,9 @@ pub(super) async fn show(
     State(api): State<Api>,
     _admin: Admin,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let (params, whole) = query::only_whole(asked)?;
     let row = known(&api, &id).await?;
     let told = form_urlencoded::parse(row.body.as_bytes()).map(|(name, value)| {
         let value = if whole { value.into_owned() } else { redact::numbers(&value) };

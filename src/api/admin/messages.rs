@@ -13,17 +13,17 @@ use crate::call::messages::ReplyEnd;
 use crate::telemetry::Calls;
 use crate::telemetry::messages::MessageView;
 
-use super::MOST;
 use super::calls::{moment, number, print_lines};
+use super::query;
 
 pub(super) async fn list(
     State(api): State<Api>,
     _admin: Admin,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["limit", "numbers"]);
-    let limit = params.count("limit")?.unwrap_or(50).min(MOST);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let params = Params::parse(asked.unwrap_or_default().as_bytes(), &["limit", "numbers"]);
+    let limit = query::limit(&params)?;
+    let whole = query::whole(&params)?;
     let calls = &api.handles.calls;
     let latest = calls.messages.list(usize::try_from(limit).unwrap_or(usize::MAX));
     let rows: Vec<Value> = latest.iter().map(|view| print(calls, view, whole)).collect();
@@ -36,10 +36,9 @@ pub(super) async fn show(
     State(api): State<Api>,
     _admin: Admin,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default().as_bytes(), &["numbers"]);
-    let whole = params.flag("numbers")?.unwrap_or(false);
+    let (params, whole) = query::only_whole(asked)?;
     let calls = &api.handles.calls;
     let unknown = || {
         let shown = shown(&id);

@@ -5,7 +5,7 @@
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
 //! - `calls`: live and finished, with traces. `messages`: the latest ones, with theirs. `deliveries`: pending ones and dead letters.
-//! - `redact`: numbers out of texts.
+//! - `query`: pages, limits and how numbers are shown. `redact`: numbers out of texts.
 
 mod audit;
 mod bulk;
@@ -20,6 +20,7 @@ mod fields;
 mod lint;
 mod messages;
 mod numbers;
+mod query;
 mod redact;
 mod rows;
 mod sweep;

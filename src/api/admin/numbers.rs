@@ -26,10 +26,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let filter = filter(&params)?;
-    let page = Page {
-        offset: params.count("offset")?.unwrap_or(0),
-        limit: params.count("limit")?.unwrap_or(50).min(super::MOST),
-    };
+    let page = super::query::page(&params)?;
     if let Some(after) = params.change("after") {
         return follow(&api, &filter, after, page.limit).await;
     }
