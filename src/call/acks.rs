@@ -8,6 +8,7 @@ use crate::call::desk::{Desk, What};
 use crate::call::passage;
 use crate::call::record::Change;
 use crate::call::state::{Answering, Call, Side, StoredAck};
+use crate::flow::Flow;
 use crate::sip::{Message, Method, Name};
 
 impl Call {
@@ -109,6 +110,11 @@ impl Call {
         }
         let flow = dialog.flow;
         desk.paper = paper;
+        self.leave_ack(desk, (pair, side), cseq, flow);
+    }
+
+    /// Sends the ACK that is written, and keeps it for a 2xx that comes again.
+    pub(super) fn leave_ack(&mut self, desk: &mut Desk, (pair, side): (usize, Side), cseq: u32, flow: Flow) {
         desk.send_paper(flow);
         desk.trace_sent(self.facts.call, self.leg_of(pair, side));
         let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };

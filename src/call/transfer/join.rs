@@ -7,7 +7,7 @@ use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::outcome::CallStatus;
 use crate::call::passage;
 use crate::call::record::Change;
-use crate::call::state::{Call, LegState, Pair, Side, StoredAck};
+use crate::call::state::{Call, LegState, Pair, Side};
 use crate::call::target;
 use crate::dialog::Dialog;
 use crate::sip::{Kept, Message, Method, Name};
@@ -235,9 +235,6 @@ impl Call {
         writer.body(answer.body());
         let flow = dialog.flow;
         desk.paper = paper;
-        desk.send_paper(flow);
-        desk.trace_sent(self.facts.call, self.leg_of(pair, side));
-        let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };
-        self.pairs[pair].ack[side as usize] = Some(stored);
+        self.leave_ack(desk, (pair, side), cseq, flow);
     }
 }
