@@ -1,9 +1,10 @@
 //! Scripted dialogues with the engine: what comes in, what must go out, and why.
 //!
 //! - `script`: reads a dialogue. `world`: plays it against an engine. `peer`: whoever talks to it.
-//! - `many`: dialogues too long to write down. `whole_call`: one call and its cost, `allocations` of it.
+//! - `many`: dialogues too long to write down. `whole_call`: one call and its cost, `allocations` of it, by `counting`.
 
 mod allocations;
+mod counting;
 mod many;
 mod peer;
 mod script;

@@ -1,36 +1,10 @@
 //! An exact look-up allocates nothing, whichever form finds the number.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use callgate::routing::model::MatchMode;
 use callgate::routing::{Builder, Decision};
 
+use crate::counting::allocations;
 use crate::world;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-#[allow(unsafe_code, reason = "a global allocator cannot be counted otherwise")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 #[test]
 fn an_exact_hit_allocates_nothing() {
@@ -61,17 +35,17 @@ fn an_exact_hit_allocates_nothing() {
             from_host: b"192.0.2.1",
             header: None,
         };
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         let decision = callgate::routing::decide(&directory, &inbound);
-        let after = ALLOCATIONS.with(Cell::get);
+        let after = allocations();
         let Decision::Application(chosen) = decision else { panic!("{keys} is known") };
         assert_eq!(chosen.number.text(), text);
         assert_eq!(after - before, 0, "{keys}");
     }
     // The counter counts.
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations();
     drop(vec![keys_of_a_miss(&directory, &trunk)]);
-    assert!(ALLOCATIONS.with(Cell::get) > before);
+    assert!(allocations() > before);
 }
 
 fn keys_of_a_miss(directory: &callgate::routing::Directory, trunk: &callgate::routing::model::Trunk) -> bool {

@@ -2,6 +2,8 @@
 
 mod allocations;
 mod cases;
+#[path = "../engine/counting.rs"]
+mod counting;
 mod deltas;
 mod rules;
 mod world;
