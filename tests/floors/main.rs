@@ -115,9 +115,9 @@ fn files() -> Vec<(String, PathBuf, String)> {
         .collect()
 }
 
-/// Without comment lines, and without what follows the tests' attribute.
+/// Without comment lines, and without the tests that stand in the same file, at its end.
 fn bare(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().map(|line| {
         let trimmed = line.trim_start();
         if trimmed.starts_with("//") { "" } else { line }
