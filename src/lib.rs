@@ -12,7 +12,7 @@
 //!
 //! ```text
 //!  8  main.rs  cli/                                     words from the command line
-//!  7  daemon/  config.rs                                start, run, reload, drain, stop
+//!  7  daemon/  config/                                  start, run, reload, drain, stop
 //!  6  net/  webhook/  callback/  api/                   one outside world each
 //!  5  store/  journal/  outbound/  dns/  telemetry/     what several of them share
 //! ===== the line: below it no clock, no socket, no file, no task, no randomness of its own =====
