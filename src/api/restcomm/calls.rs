@@ -88,8 +88,7 @@ pub(super) async fn list(
     let rows = Rows { offset: page.offset(), limit: page.size };
     let listed = api.service.store().call_legs(&filter, rows).await.map_err(ServiceError::from)?;
     let uri = format!("{base}/Accounts/{account}/Calls{}", wire.suffix);
-    let given: Vec<(&str, &str)> =
-        FILTERS[..7].iter().filter_map(|name| Some((*name, params.get(name)?))).collect();
+    let given = params.given(&FILTERS[..7]);
     let last = listed.rows.last().map(|row| row.id.to_string());
     let position = page.position(listed.total, listed.rows.len() as u64, &uri, &given, last.as_deref())?;
     let calls = listed.rows.into_iter().map(|row| print(fresh(&api, row), &base)).collect();

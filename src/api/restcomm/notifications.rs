@@ -71,8 +71,7 @@ pub(super) async fn list(
     let listed = api.service.store().notifications(&filter, rows).await.map_err(ServiceError::from)?;
     let below = call.map_or_else(String::new, |call| format!("/Calls/{call}"));
     let uri = format!("{base}/Accounts/{account}{below}/Notifications{}", wire.suffix);
-    let given: Vec<(&str, &str)> =
-        FILTERS[..4].iter().filter_map(|name| Some((*name, params.get(name)?))).collect();
+    let given = params.given(&FILTERS[..4]);
     let last = listed.rows.last().map(|row| row.id.to_string());
     let position = page.position(listed.total, listed.rows.len() as u64, &uri, &given, last.as_deref())?;
     let notifications = listed.rows.into_iter().map(|row| print(row, &base)).collect();

@@ -34,6 +34,11 @@ impl Params {
         params
     }
 
+    /// Those of `names` that were given, with their values: what goes along with every page of a list.
+    pub(crate) fn given<'p>(&'p self, names: &[&'p str]) -> Vec<(&'p str, &'p str)> {
+        names.iter().filter_map(|name| Some((*name, self.get(name)?))).collect()
+    }
+
     /// The value of `name`, an empty one included.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
