@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::call::desk::Desk;
-use crate::call::dialling::{Host, hop_of};
 use crate::call::history::{self, Origin};
+use crate::call::planning::{Host, hop_of};
 use crate::call::state::{Call, Fork, Plan};
 use crate::call::trace::TraceItem;
 use crate::routing::model::{Follow, Gateway};

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use crate::call::ask::{Answer, Question};
 use crate::call::desk::Desk;
-use crate::call::dialling::Host;
 use crate::call::instructions::Dial;
+use crate::call::planning::Host;
 use crate::call::program::{self, Failure};
 use crate::call::state::{Call, Fork, Phase, Run};
 use crate::call::trace::TraceItem;

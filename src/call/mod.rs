@@ -5,8 +5,9 @@
 //! what its trace shows. `messages`: what becomes of a MESSAGE outside calls. `ask`: what it asks of the world. `config`: what the engine is born with.
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
-//!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `fork` (nouns
-//!   rung together), `program` (which verb is next) `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
+//!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `program` (which
+//!   verb is next), `planning` (a noun made ready), `fork` (nouns rung together), `inviting` (each leg's INVITE), `dialled` (how a
+//!   Dial ends), `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
 //!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
@@ -33,6 +34,7 @@ pub mod compose;
 pub mod config;
 mod dead;
 pub mod desk;
+mod dialled;
 mod dialling;
 mod digest;
 mod early;
@@ -47,6 +49,7 @@ mod hand_over;
 pub mod headers;
 pub mod history;
 pub mod instructions;
+mod inviting;
 mod ladder;
 mod leg_events;
 mod liveness;
@@ -55,6 +58,7 @@ pub mod mint;
 pub mod outcome;
 mod passage;
 pub mod phrases;
+mod planning;
 pub mod privacy;
 pub mod probe;
 pub mod program;
