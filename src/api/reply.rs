@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::service::{ServiceError, Written};
-use crate::store::StoreError;
+use crate::store::{SecretError, StoreError};
 
 /// The most warnings one answer carries.
 const MOST_WARNINGS: usize = 20;
@@ -91,7 +91,9 @@ impl From<ServiceError> for ApiError {
 fn of_store(error: &StoreError) -> ApiError {
     match error {
         StoreError::Duplicate { .. } => ApiError::new(StatusCode::CONFLICT, error.to_string()),
-        StoreError::Constraint { .. } => ApiError::bad(error.to_string()),
+        StoreError::Constraint { .. } | StoreError::Secret(SecretError::NoWebhookSecret) => {
+            ApiError::bad(error.to_string())
+        }
         StoreError::NotFound { .. } => ApiError::not_found(error.to_string()),
         StoreError::Unavailable(_) => {
             tracing::warn!(error = chain(error), "the store does not answer the API");

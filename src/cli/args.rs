@@ -91,6 +91,15 @@ pub(crate) enum Command {
     /// Where Number targets and emergency calls leave
     #[command(subcommand)]
     Gateways(Rows),
+    /// SIP domains and the rules that hold in them
+    #[command(subcommand)]
+    Organizations(Rows),
+    /// Who owns numbers, with limits, secrets and the group of gateways
+    #[command(subcommand)]
+    Accounts(Accounts),
+    /// URLs that many numbers share
+    #[command(subcommand)]
+    Applications(Rows),
 }
 
 #[derive(Debug, Args)]
@@ -240,6 +249,11 @@ pub(crate) enum Rows {
         #[arg(value_name = "KEY=VALUE")]
         fields: Vec<String>,
     },
+    /// All that one has
+    Show {
+        /// Its sid or name
+        id: String,
+    },
     /// Change fields of one; an empty value clears
     Set {
         /// Its sid or name
@@ -252,6 +266,20 @@ pub(crate) enum Rows {
     Rm {
         /// Its sid or name
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Accounts {
+    #[command(flatten)]
+    Rows(Rows),
+    /// Make a fresh auth token, or webhook secret, and print it, this once
+    Rotate {
+        /// Its sid or name
+        id: String,
+        /// The secret that signs webhooks; the one before goes on signing beside it until the next change
+        #[arg(long)]
+        webhook_secret: bool,
     },
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::args::{Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
+use super::args::{Accounts, Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
 use super::client::{ClientError, Connection, Reply, request};
 use super::print;
 
@@ -224,6 +224,34 @@ pub(crate) fn gateways(socket: &Path, args: &Rows) -> Result<Printed> {
     )
 }
 
+pub(crate) fn organizations(socket: &Path, args: &Rows) -> Result<Printed> {
+    rows(
+        socket,
+        "organizations",
+        args,
+        &["domain", "sid", "friendly_name", "status", "match_mode", "is_default"],
+    )
+}
+
+pub(crate) fn accounts(socket: &Path, args: &Accounts) -> Result<Printed> {
+    const COLUMNS: &[&str] =
+        &["friendly_name", "sid", "status", "organization_sid", "parent_sid", "role", "gateway_group"];
+    match args {
+        Accounts::Rows(args) => rows(socket, "accounts", args, COLUMNS),
+        Accounts::Rotate { id, webhook_secret } => {
+            let what = if *webhook_secret { "webhook-secret" } else { "auth-token" };
+            let path = format!("/admin/v1/accounts/{}/{what}", segment(id));
+            let reply = request(socket, Method::POST, &path, None)?;
+            let text = print::fields(&reply.body, 0);
+            Ok(Printed { reply, text })
+        }
+    }
+}
+
+pub(crate) fn applications(socket: &Path, args: &Rows) -> Result<Printed> {
+    rows(socket, "applications", args, &["friendly_name", "sid", "account_sid", "kind", "voice_url"])
+}
+
 fn rows(socket: &Path, kind: &str, args: &Rows, columns: &[&str]) -> Result<Printed> {
     match args {
         Rows::List => {
@@ -231,7 +259,12 @@ fn rows(socket: &Path, kind: &str, args: &Rows, columns: &[&str]) -> Result<Prin
             let text = print::table(items(&reply.body, kind), columns);
             Ok(Printed { reply, text })
         }
-        Rows::Add { name, fields } => add(socket, kind, ("name", name), fields, columns),
+        Rows::Add { name, fields } => add(socket, kind, (columns[0], name), fields, columns),
+        Rows::Show { id } => {
+            let reply = get(socket, &format!("/admin/v1/{kind}/{}", segment(id)), &[])?;
+            let text = print::fields(&reply.body, 0);
+            Ok(Printed { reply, text })
+        }
         Rows::Set { id, fields } => set(socket, kind, id, fields, columns),
         Rows::Rm { id } => remove(socket, kind, id),
     }

@@ -42,6 +42,9 @@ pub fn run() -> ExitCode {
         Command::Numbers(args) => finish(shared, |socket| commands::numbers(socket, args)),
         Command::Trunks(args) => finish(shared, |socket| commands::trunks(socket, args)),
         Command::Gateways(args) => finish(shared, |socket| commands::gateways(socket, args)),
+        Command::Organizations(args) => finish(shared, |socket| commands::organizations(socket, args)),
+        Command::Accounts(args) => finish(shared, |socket| commands::accounts(socket, args)),
+        Command::Applications(args) => finish(shared, |socket| commands::applications(socket, args)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Secrets of accounts and gateways: given, looked up and opened.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::ids::{AccountSid, GatewaySid};
@@ -40,6 +42,33 @@ impl Store {
             row.set_id(random_id()?);
         }
         row.password = Some(self.vault.seal(&gateway_place(row.id), clear.as_bytes())?);
+        Ok(())
+    }
+
+    /// Seals the webhook secrets that an account's row was just given as [`Sealed::clear`]. A new one lets the
+    /// one of `before` go on signing beside it, unless the row says what is to.
+    ///
+    /// # Errors
+    /// One is no secret, or the system has no randomness.
+    pub fn seal_webhook_secrets(&self, row: &mut AccountRow, before: Option<&AccountRow>) -> Result<()> {
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        let place = place(row.id, "webhook_secret");
+        let is_new = row.webhook_secret.as_ref().is_some_and(|secret| secret.as_clear().is_some());
+        if let Some(before) = before.filter(|before| {
+            is_new
+                && before.webhook_secret.is_some()
+                && row.former_webhook_secret == before.former_webhook_secret
+        }) {
+            row.former_webhook_secret.clone_from(&before.webhook_secret);
+        }
+        for slot in [&mut row.webhook_secret, &mut row.former_webhook_secret] {
+            if let Some(clear) = slot.as_ref().and_then(Sealed::as_clear) {
+                let secret = read_webhook_secret(clear).ok_or(SecretError::NoWebhookSecret)?;
+                *slot = Some(self.vault.seal(&place, &secret)?);
+            }
+        }
         Ok(())
     }
 
@@ -170,6 +199,21 @@ pub fn new_webhook_secret() -> Result<Vec<u8>, SecretError> {
     let mut secret = vec![0; 32];
     SystemRandom::new().fill(&mut secret).map_err(|_| SecretError::Random)?;
     Ok(secret)
+}
+
+/// What stands before a webhook secret's base64 (Standard Webhooks, section "Signature scheme").
+const WEBHOOK_SECRET: &str = "whsec_";
+
+/// A webhook secret as receivers are told it: `whsec_` and base64.
+#[must_use]
+pub fn printed_webhook_secret(secret: &[u8]) -> String {
+    format!("{WEBHOOK_SECRET}{}", BASE64.encode(secret))
+}
+
+/// Between 24 and 64 bytes, as the standard wants them.
+fn read_webhook_secret(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(text.trim().strip_prefix(WEBHOOK_SECRET)?).ok()?;
+    (24..=64).contains(&bytes.len()).then_some(bytes)
 }
 
 /// Both webhook secrets belong to one place, so that rotating moves them without opening.

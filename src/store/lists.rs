@@ -35,11 +35,31 @@ pub struct Listed<T> {
     pub total: u64,
 }
 
-/// A table whose rows have a name of their own.
-pub trait Named: Entity {}
+/// A table whose rows people call by something beside their id.
+pub trait Named: Entity {
+    /// The condition that finds those called `$1`, and says so of two at most: that is too many to be meant.
+    const CALLED: &'static str;
+}
 
-impl Named for TrunkRow {}
-impl Named for GatewayRow {}
+impl Named for TrunkRow {
+    const CALLED: &'static str = "WHERE name = $1 LIMIT 2";
+}
+
+impl Named for GatewayRow {
+    const CALLED: &'static str = "WHERE name = $1 LIMIT 2";
+}
+
+impl Named for OrganizationRow {
+    const CALLED: &'static str = "WHERE domain = lower($1) LIMIT 2";
+}
+
+impl Named for AccountRow {
+    const CALLED: &'static str = "WHERE friendly_name = $1 LIMIT 2";
+}
+
+impl Named for ApplicationRow {
+    const CALLED: &'static str = "WHERE friendly_name = $1 LIMIT 2";
+}
 
 /// How a row names an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +129,14 @@ impl Store {
         Ok(None)
     }
 
-    /// The trunk or gateway of this name.
+    /// The rows that are called so, two at most.
     ///
     /// # Errors
-    /// The row cannot be read, or the database is away.
-    pub async fn named<T: Named>(&self, name: &str) -> Result<Option<T>> {
-        let sql = Sql::of(&[T::SELECT, "WHERE name = $1"]);
+    /// A row cannot be read, or the database is away.
+    pub async fn named<T: Named>(&self, name: &str) -> Result<Vec<T>> {
+        let sql = Sql::of(&[T::SELECT, T::CALLED]);
         let rows = self.directory.rows(sql, &[name.to_owned().bind()]).await?;
-        Ok(rows.first().map(T::read).transpose()?)
+        rows.iter().map(|row| Ok(T::read(row)?)).collect()
     }
 
     /// An account and its sub-accounts, oldest first.

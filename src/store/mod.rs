@@ -59,7 +59,7 @@ pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
 pub use header_rules::header_rules;
 pub use inventory::{Classified, NumberKind, Wanted};
-pub use keys::{new_token, new_webhook_secret};
+pub use keys::{new_token, new_webhook_secret, printed_webhook_secret};
 pub use lists::{Listed, Named, Naming, Page};
 pub use load::{FrameRows, Load};
 pub(crate) use model::trunk as routed_trunk;

@@ -73,6 +73,9 @@ pub enum SecretError {
     /// It was changed, or belongs to another row.
     #[error("a sealed secret does not open: it was changed, or belongs to another row")]
     Forged,
+    /// A webhook secret has another form.
+    #[error("the webhook secret is none: use whsec_ and 24 to 64 bytes in base64, or have one made")]
+    NoWebhookSecret,
     /// The system has no randomness.
     #[error("the system gives no random bytes")]
     Random,

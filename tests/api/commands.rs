@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::Api;
 
-crate::on_both_servers!(numbers_by_hand, trunks_by_hand, what_fails_has_its_exit_code,);
+crate::on_both_servers!(numbers_by_hand, trunks_by_hand, tenants_by_hand, what_fails_has_its_exit_code,);
 
 pub async fn run(socket: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
@@ -56,6 +56,23 @@ async fn trunks_by_hand(api: Api) {
     assert!(ok(&api, &["gateways", "list"]).await.contains("192.0.2.9"));
     ok(&api, &["gateways", "rm", "out"]).await;
     ok(&api, &["trunks", "rm", "carrier"]).await;
+}
+
+async fn tenants_by_hand(api: Api) {
+    ok(&api, &["organizations", "add", "harbour.example", "match-mode=search"]).await;
+    let sid = json_of(&api, &["organizations", "show", "harbour.example"]).await["sid"].clone();
+    let organization = format!("organization_sid={}", sid.as_str().unwrap());
+    let text = ok(&api, &["accounts", "add", "Pier", &organization, "gateway-group=premium"]).await;
+    assert!(text.starts_with("FRIENDLY_NAME") && text.contains("premium"), "{text}");
+    ok(&api, &["accounts", "set", "Pier", "gateway_group="]).await;
+    assert!(ok(&api, &["accounts", "rotate", "Pier"]).await.contains("auth_token"));
+    assert!(ok(&api, &["accounts", "rotate", "Pier", "--webhook-secret"]).await.contains("whsec_"));
+    let pier = json_of(&api, &["accounts", "show", "Pier"]).await;
+    assert_eq!((&pier["gateway_group"], &pier["webhook_secret"]), (&Value::Null, &json!(true)));
+    let owner = format!("account_sid={}", pier["sid"].as_str().unwrap());
+    ok(&api, &["applications", "add", "Desk", &owner, "voice_url=https://a.example/voice"]).await;
+    assert!(ok(&api, &["applications", "list"]).await.contains("https://a.example/voice"));
+    ok(&api, &["applications", "rm", "Desk"]).await;
 }
 
 async fn what_fails_has_its_exit_code(api: Api) {

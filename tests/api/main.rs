@@ -16,6 +16,7 @@ mod limits;
 mod numbers;
 mod openapi;
 mod rates;
+mod rows;
 mod schema;
 mod tenants;
 mod tls;

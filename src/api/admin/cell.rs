@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, ApiError>;
 
 /// A value that stands in a field.
 pub(super) trait Cell: Sized {
+    /// Whether it is a secret.
+    const SECRET: bool = false;
+
     /// The JSON schema of what is printed.
     fn printed() -> Value;
 
@@ -75,6 +78,8 @@ impl Cell for String {
 
 /// A secret: taken as a text, printed as no more than that it is there.
 impl Cell for Sealed {
+    const SECRET: bool = true;
+
     fn printed() -> Value {
         json!({ "const": true })
     }
@@ -238,6 +243,8 @@ impl Cell for DialledFrom {
 
 /// Null and an empty text clear.
 impl<T: Cell> Cell for Option<T> {
+    const SECRET: bool = T::SECRET;
+
     fn printed() -> Value {
         json!({ "anyOf": [T::printed(), { "type": "null" }] })
     }

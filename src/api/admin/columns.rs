@@ -13,6 +13,10 @@ pub(in crate::api) struct Column<T> {
     pub(super) printed: fn() -> Value,
     /// As it is printed.
     pub(super) print: fn(&T) -> Value,
+    /// Whether it is a secret: taken, and printed as no more than that it is there.
+    pub(super) secret: bool,
+    /// Makes it what it is in the first row.
+    pub(super) copy: fn(&T, &mut T),
     /// What writes it; `None`: it is printed only.
     pub(super) write: Option<Write<T>>,
 }
@@ -31,6 +35,8 @@ pub(in crate::api) trait Shown: Sized + 'static {
     const COLUMNS: &'static [Column<Self>];
     /// The names of those one may write.
     const KNOWN: &'static [&'static str];
+    /// Those that stay as they are when a row is replaced by one that does not say them.
+    const KEPT: &'static [&'static str];
 }
 
 /// A row in JSON.
@@ -61,6 +67,44 @@ pub(super) fn lay_some<T: Shown>(
     Ok(())
 }
 
+/// Makes a row what was given and nothing else: what is not said is as in a row that nothing was said about.
+/// Its identity, its secrets and [`Shown::KEPT`] stay.
+pub(super) fn replace<T: Shown>(fields: &Fields, blank: &T, row: &mut T) -> Result<(), ApiError> {
+    for column in T::COLUMNS {
+        if column.write.is_some() && !column.secret && !T::KEPT.contains(&column.name) {
+            (column.copy)(blank, row);
+        }
+    }
+    lay(fields, row)
+}
+
+/// What is given of a row as it was printed: what one may not write is left out, and secrets that are as they were.
+pub(super) fn given<T: Shown>(mut map: Map<String, Value>) -> Map<String, Value> {
+    for column in T::COLUMNS {
+        let stays = column.secret && map.get(column.name) == Some(&Value::Bool(true));
+        if column.write.is_none() || stays {
+            map.remove(column.name);
+        }
+    }
+    map
+}
+
+/// The JSON schema of a row that replaces one: as it is printed, or as it is taken.
+pub(in crate::api) fn replaced<T: Shown>() -> Value {
+    let properties: Map<String, Value> = T::COLUMNS
+        .iter()
+        .map(|column| {
+            let shape = match &column.write {
+                None => json!({}),
+                Some(write) if column.secret => json!({ "anyOf": [(write.taken)(), { "const": true }] }),
+                Some(write) => (write.taken)(),
+            };
+            (column.name.to_owned(), shape)
+        })
+        .collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
 /// The JSON schema of a printed row.
 pub(in crate::api) fn printed<T: Shown>() -> Value {
     let properties: Map<String, Value> =
@@ -79,13 +123,15 @@ pub(in crate::api) fn taken<T: Shown>(wanted: impl Fn(&str) -> bool) -> Value {
 }
 
 /// Declares what a table shows: columns printed only, then those one may write, then the last ones,
-/// printed only. `name = field` where the column of the table has another name.
+/// printed only; at the end, those that stay when a row is replaced. `name = field` where the column of the
+/// table has another name.
 macro_rules! columns {
     (
         $row:ty:
         $($first:ident $(= $first_field:ident)?),*;
         $($name:ident $(= $field:ident)?),*;
-        $($last:ident $(= $last_field:ident)?),*
+        $($last:ident $(= $last_field:ident)?),*;
+        keeps $($kept:ident),*
     ) => {
         impl $crate::api::admin::columns::Shown for $row {
             const COLUMNS: &'static [$crate::api::admin::columns::Column<Self>] = &[
@@ -105,6 +151,7 @@ macro_rules! columns {
                 $($crate::api::admin::columns::column!($row, None, $last $($last_field)?),)*
             ];
             const KNOWN: &'static [&'static str] = &[$(stringify!($name)),*];
+            const KEPT: &'static [&'static str] = &[$(stringify!($kept)),*];
         }
     };
 }
@@ -119,6 +166,13 @@ macro_rules! column {
             print: |row| $crate::api::admin::cell::Cell::print(
                 &$crate::api::admin::columns::place!(row $name $($field)?)
             ),
+            secret: $crate::api::admin::columns::secret_of(
+                |row: &$row| &$crate::api::admin::columns::place!(row $name $($field)?)
+            ),
+            copy: |from, to| {
+                let cell = &$crate::api::admin::columns::place!(from $name $($field)?);
+                $crate::api::admin::columns::place!(to $name $($field)?) = Clone::clone(cell);
+            },
             write: $write,
         }
     };
@@ -138,6 +192,11 @@ pub(super) use {column, columns, place};
 /// The schema of the type that a field has; the function is never called.
 pub(super) fn printed_of<R, T: super::cell::Cell>(_: fn(&R) -> &T) -> Value {
     T::printed()
+}
+
+/// See [`printed_of`].
+pub(super) const fn secret_of<R, T: super::cell::Cell>(_: fn(&R) -> &T) -> bool {
+    T::SECRET
 }
 
 /// See [`printed_of`].

@@ -1,6 +1,6 @@
 //! `/admin/v1`: callgate's own part of the API, for operators and the command line.
 //!
-//! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers.
+//! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers; `secrets`: those an account is given.
 //! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
@@ -23,6 +23,7 @@ mod numbers;
 mod query;
 mod redact;
 mod rows;
+mod secrets;
 mod sweep;
 mod tables;
 
@@ -33,14 +34,14 @@ use axum::routing::{get, post};
 use super::body::texts_only;
 use super::gate;
 use super::state::Api;
-use crate::store::{GatewayRow, TrunkRow};
+use crate::store::{AccountRow, ApplicationRow, GatewayRow, OrganizationRow, TrunkRow};
 
 pub(super) use audit::FILTERS as AUDIT_FILTERS;
 pub(super) use calls::FILTERS as CALL_FILTERS;
-pub(super) use columns::{Shown, printed, taken};
+pub(super) use columns::{Shown, printed, replaced, taken};
 pub(super) use deliveries::FILTERS as DELIVERY_FILTERS;
 pub(super) use numbers::{FILTERS as NUMBER_FILTERS, IDENTITY as NUMBER_IDENTITY};
-pub(super) use rows::Resource;
+pub(super) use rows::{PAGE as ROW_FILTERS, Resource};
 pub(super) use sweep::WHERE as SWEEP_WHERE;
 
 /// The most rows of one answer.
@@ -71,9 +72,17 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/numbers", get(numbers::list).post(numbers::create).patch(sweep::update))
         .route("/numbers/bulk", post(bulk::upsert))
         .route("/numbers/{id}/restore", post(sweep::restore))
-        .route("/numbers/{id}", get(numbers::read).patch(numbers::update).delete(numbers::delete))
+        .route(
+            "/numbers/{id}",
+            get(numbers::read).put(numbers::replace).patch(numbers::update).delete(numbers::delete),
+        )
+        .route("/accounts/{id}/auth-token", post(secrets::auth_token))
+        .route("/accounts/{id}/webhook-secret", post(secrets::webhook_secret))
         .merge(rows::routes::<TrunkRow>())
         .merge(rows::routes::<GatewayRow>())
+        .merge(rows::routes::<OrganizationRow>())
+        .merge(rows::routes::<AccountRow>())
+        .merge(rows::routes::<ApplicationRow>())
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
         .merge(waiting)
         .layer(from_fn(texts_only))

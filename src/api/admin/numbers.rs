@@ -15,7 +15,7 @@ use crate::api::state::Api;
 use crate::ids::{AccountSid, NumberSid};
 use crate::store::{AccountRow, NumberFilter, NumberRow, NumberState, Page, Word};
 
-use super::columns::{Shown, lay, lay_some, print};
+use super::columns::{self, Shown, given, lay, lay_some, print};
 use super::etag::{self, IfMatch};
 use super::fields::Fields;
 
@@ -124,6 +124,25 @@ pub(super) async fn update(
     let edit = |row: &mut NumberRow| {
         meant.holds(&print(row))?;
         lay(&fields, row)
+    };
+    let written = api.service.update_number(&admin.0, row.account_id, row.id, edit).await?;
+    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
+}
+
+/// The number becomes what is sent; what is not said, is as in a new one. What tells it from others stays.
+pub(super) async fn replace(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+    meant: IfMatch,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(given::<NumberRow>(map), NumberRow::KNOWN)?;
+    let row = find(&api, &id).await?;
+    let blank = NumberRow::new(row.account_id, row.organization_id, "");
+    let edit = |row: &mut NumberRow| {
+        meant.holds(&print(row))?;
+        columns::replace(&fields, &blank, row)
     };
     let written = api.service.update_number(&admin.0, row.account_id, row.id, edit).await?;
     Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))

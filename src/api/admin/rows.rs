@@ -1,18 +1,19 @@
 //! One table as operators see it: list, create, read, change and delete are the same for all of them.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::columns::{Shown, lay, print};
+use super::columns::{self, Shown, given, lay, print};
 use super::etag::{self, IfMatch};
 use super::fields::Fields;
 use crate::api::auth::Admin;
 use crate::api::body::JsonObject;
 use crate::api::error::ApiError;
 use crate::api::reply;
+use crate::api::restcomm::params::Params;
 use crate::api::service::Operated;
 use crate::api::state::Api;
 use crate::store::Page;
@@ -25,15 +26,28 @@ pub(in crate::api) trait Resource: Operated + Shown {
 
 /// `/trunks` and `/trunks/{id}`, say; the id is a sid or a name.
 pub(super) fn routes<T: Resource>() -> Router<Api> {
-    Router::new()
-        .route(&format!("/{}", T::ALL), get(list::<T>).post(create::<T>))
-        .route(&format!("/{}/{{id}}", T::ALL), get(read::<T>).patch(update::<T>).delete(delete::<T>))
+    Router::new().route(&format!("/{}", T::ALL), get(list::<T>).post(create::<T>)).route(
+        &format!("/{}/{{id}}", T::ALL),
+        get(read::<T>).put(replace::<T>).patch(update::<T>).delete(delete::<T>),
+    )
 }
 
-async fn list<T: Resource>(State(api): State<Api>, _admin: Admin) -> Result<Response, ApiError> {
-    let listed = api.service.rows::<T>(Page::first(super::MOST)).await?;
+/// The parameters of each list.
+pub(in crate::api) const PAGE: &[&str] = &["limit", "offset"];
+
+async fn list<T: Resource>(
+    State(api): State<Api>,
+    _admin: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes(), PAGE);
+    let asked = super::query::page(&params)?;
+    let limit = if params.change("limit").is_some() { asked.limit } else { super::MOST };
+    let listed = api.service.rows::<T>(Page { limit, ..asked }).await?;
     let rows: Vec<Value> = listed.rows.iter().map(print).collect();
-    Ok(reply::json(&json!({ "total": listed.total, T::ALL: rows })))
+    let mut response = reply::json(&json!({ "total": listed.total, T::ALL: rows }));
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
 }
 
 async fn create<T: Resource>(
@@ -65,6 +79,23 @@ async fn update<T: Resource>(
     let edit = |row: &mut T| {
         meant.holds(&print(row))?;
         lay(&fields, row)
+    };
+    let written = api.service.update_row(&admin.0, &id, edit).await?;
+    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
+}
+
+/// The row becomes what is sent; what is not said, is as in a new one.
+async fn replace<T: Resource>(
+    State(api): State<Api>,
+    admin: Admin,
+    Path(id): Path<String>,
+    meant: IfMatch,
+    JsonObject(map): JsonObject,
+) -> Result<Response, ApiError> {
+    let fields = Fields::new(given::<T>(map), T::KNOWN)?;
+    let edit = |row: &mut T| {
+        meant.holds(&print(row))?;
+        columns::replace(&fields, &T::blank(), row)
     };
     let written = api.service.update_row(&admin.0, &id, edit).await?;
     Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))

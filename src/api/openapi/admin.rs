@@ -1,8 +1,10 @@
 //! callgate's own operations, and those that need no credentials.
 
 use super::admin_shapes::parameter;
-use super::operation::{Dialect, Operation, delete, get, patch, post};
-use crate::api::admin::{AUDIT_FILTERS, CALL_FILTERS, DELIVERY_FILTERS, NUMBER_FILTERS, SWEEP_WHERE};
+use super::operation::{Dialect, Operation, delete, get, patch, post, put};
+use crate::api::admin::{
+    AUDIT_FILTERS, CALL_FILTERS, DELIVERY_FILTERS, NUMBER_FILTERS, ROW_FILTERS, SWEEP_WHERE,
+};
 
 /// How callgate's own part speaks.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -91,7 +93,19 @@ pub(super) const ADMIN: &[Operation] = &[
         .gives("Number")
         .carries(TAGGED)
         .refuses(&[409, 412]),
+    put("/numbers/{id}", "Replace all that a number has; what tells it from others stays where it is not said")
+        .headers(IF_MATCH)
+        .json("NumberWhole")
+        .gives("Number")
+        .carries(TAGGED)
+        .refuses(&[409, 412]),
     delete("/numbers/{id}", "Remove a number").nothing(204).carries(WRITTEN),
+    post("/accounts/{id}/auth-token", "Make a fresh auth token and show it, this once; the one before stops at once")
+        .gives("AuthToken")
+        .carries(WRITTEN),
+    post("/accounts/{id}/webhook-secret", "Make a fresh webhook secret and show it, this once; the one before goes on signing beside it")
+        .gives("WebhookSecret")
+        .carries(WRITTEN),
 ];
 
 /// What needs no credentials.
@@ -103,14 +117,20 @@ pub(super) const OPEN: &[Operation] = &[
 ];
 
 /// The operations of a table that operators see whole.
-pub(super) const fn rows(words: &'static Words) -> [Operation; 5] {
+pub(super) const fn rows(words: &'static Words) -> [Operation; 6] {
     [
-        get(words.all, words.list).gives(words.rows),
+        get(words.all, words.list).query(ROW_FILTERS).gives(words.rows),
         post(words.all, words.create).json(words.fields).makes(words.row).carries(WRITTEN).refuses(&[409]),
         get(words.one, words.read).gives(words.row).carries(READ),
         patch(words.one, words.change)
             .headers(IF_MATCH)
             .json(words.fields)
+            .gives(words.row)
+            .carries(TAGGED)
+            .refuses(&[409, 412]),
+        put(words.one, words.replace)
+            .headers(IF_MATCH)
+            .json(words.whole)
             .gives(words.row)
             .carries(TAGGED)
             .refuses(&[409, 412]),
@@ -126,29 +146,36 @@ pub(super) struct Words {
     create: &'static str,
     read: &'static str,
     change: &'static str,
+    replace: &'static str,
     remove: &'static str,
     row: &'static str,
     rows: &'static str,
     fields: &'static str,
+    whole: &'static str,
 }
 
 macro_rules! words {
-    ($name:ident: $one:literal, $all:literal, $row:literal) => {
+    ($name:ident: $one:literal, $all:literal, $called:literal, $row:literal) => {
         /// Of this table.
         pub(super) const $name: Words = Words {
             all: concat!("/", $all),
             one: concat!("/", $all, "/{id}"),
             list: concat!("All ", $all),
-            create: concat!("Create a ", $one),
-            read: concat!("One ", $one, ", by sid or name"),
-            change: concat!("Change a ", $one),
-            remove: concat!("Remove a ", $one),
+            create: concat!("Create ", $one),
+            read: concat!("Read ", $one, ", by sid or ", $called),
+            change: concat!("Change ", $one),
+            replace: concat!("Replace all that ", $one, " has; secrets that are not said stay"),
+            remove: concat!("Remove ", $one, " that nothing needs"),
             row: $row,
             rows: concat!($row, "List"),
             fields: concat!($row, "Fields"),
+            whole: concat!($row, "Whole"),
         };
     };
 }
 
-words!(TRUNKS: "trunk", "trunks", "Trunk");
-words!(GATEWAYS: "gateway", "gateways", "Gateway");
+words!(TRUNKS: "a trunk", "trunks", "name", "Trunk");
+words!(GATEWAYS: "a gateway", "gateways", "name", "Gateway");
+words!(ORGANIZATIONS: "an organization", "organizations", "domain", "OrganizationRow");
+words!(ACCOUNTS: "an account", "accounts", "friendly name", "AccountRow");
+words!(APPLICATIONS: "an application", "applications", "friendly name", "ApplicationRow");

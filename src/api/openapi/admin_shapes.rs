@@ -6,10 +6,10 @@ use super::shape::{
     count, flag, given, given_sid, given_sid_or_empty, list, map, maybe, moment, named, object, open_object,
     sid, text, within, words, words_or_empty,
 };
-use crate::api::admin::{NUMBER_IDENTITY, Resource, Shown, printed, taken};
+use crate::api::admin::{NUMBER_IDENTITY, Resource, Shown, printed, replaced, taken};
 use crate::call::outcome::CallStatus;
 use crate::store::calls::DeliveryState;
-use crate::store::{GatewayRow, NumberRow, TrunkRow, Word};
+use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow, Word};
 
 /// The schema of a parameter, by its name.
 pub(super) fn parameter(name: &str) -> Value {
@@ -29,9 +29,15 @@ pub(super) fn shapes() -> Map<String, Value> {
     let mut shapes = Map::new();
     table::<TrunkRow>(&mut shapes, "Trunk");
     table::<GatewayRow>(&mut shapes, "Gateway");
+    table::<OrganizationRow>(&mut shapes, "OrganizationRow");
+    table::<AccountRow>(&mut shapes, "AccountRow");
+    table::<ApplicationRow>(&mut shapes, "ApplicationRow");
     let all = [
         ("Number", printed::<NumberRow>()),
         ("NumberFields", taken::<NumberRow>(|_| true)),
+        ("NumberWhole", replaced::<NumberRow>()),
+        ("AuthToken", object([("sid", sid("AC")), ("auth_token", text())])),
+        ("WebhookSecret", object([("sid", sid("AC")), ("webhook_secret", text())])),
         ("NumberList", object([("total", count()), ("numbers", list(named("Number")))])),
         ("NumbersAfter", object([("next_after", maybe(sid("PN"))), ("numbers", list(named("Number")))])),
         ("SweepFields", taken::<NumberRow>(|name| !NUMBER_IDENTITY.contains(&name))),
@@ -76,6 +82,7 @@ fn table<T: Resource + Shown>(shapes: &mut Map<String, Value>, name: &str) {
     shapes.insert(name.to_owned(), printed::<T>());
     shapes.insert(format!("{name}List"), object([("total", count()), (T::ALL, list(named(name)))]));
     shapes.insert(format!("{name}Fields"), taken::<T>(|_| true));
+    shapes.insert(format!("{name}Whole"), replaced::<T>());
 }
 
 fn sweep() -> Value {

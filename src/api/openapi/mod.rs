@@ -90,7 +90,9 @@ fn paths() -> Map<String, Value> {
     add(WAZO_BASE, &wazo::DIALECT, wazo::WAZO);
     add(WAZO_BASE, &wazo::OPEN_DIALECT, wazo::WAZO_OPEN);
     add("/admin/v1", &admin::DIALECT, admin::ADMIN);
-    for table in [&admin::TRUNKS, &admin::GATEWAYS] {
+    let tables =
+        [&admin::TRUNKS, &admin::GATEWAYS, &admin::ORGANIZATIONS, &admin::ACCOUNTS, &admin::APPLICATIONS];
+    for table in tables {
         add("/admin/v1", &admin::DIALECT, &admin::rows(table));
     }
     add("", &admin::OPEN_DIALECT, admin::OPEN);

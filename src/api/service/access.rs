@@ -11,7 +11,7 @@ use crate::store::{AccountRow, Role};
 use super::{Principal, Result, Service, ServiceError};
 
 /// How deep sub-accounts may be nested.
-const DEEPEST: usize = 16;
+pub(super) const DEEPEST: usize = 16;
 
 impl Service {
     /// The asker behind an account's sid and auth token.
@@ -101,6 +101,19 @@ impl Service {
             }
         }
         Ok(false)
+    }
+
+    /// How many accounts stand above one.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub(super) async fn depth(&self, account: &AccountRow) -> Result<usize> {
+        let mut parent = account.parent_id;
+        for above in 0..DEEPEST {
+            let Some(sid) = parent else { return Ok(above) };
+            parent = self.store.read::<AccountRow>(sid).await?.and_then(|row| row.parent_id);
+        }
+        Ok(DEEPEST)
     }
 }
 

@@ -2,13 +2,78 @@
 
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::routing::model::Status;
-use crate::store::{AccountRow, Listed, NumberRow, OrganizationRow, Page, Role, new_token};
+use crate::store::{
+    AccountRow, GatewayRow, Listed, NumberRow, OrganizationRow, Page, Role, new_token, new_webhook_secret,
+    printed_webhook_secret,
+};
 
+use super::access::DEEPEST;
 use super::numbers::release;
+use super::rows::Operated;
 use super::{Principal, Result, Service, ServiceError, Written, check_name};
 
 /// More sub-accounts than this are not looked for under one account.
 const MOST_UNDER_ONE: u64 = 100_000;
+
+impl Operated for AccountRow {
+    const KIND: &'static str = "account";
+
+    fn blank() -> Self {
+        Self::new(OrganizationSid(0), "")
+    }
+
+    fn called(&self) -> (&'static str, &str) {
+        ("friendly_name", &self.friendly_name)
+    }
+
+    /// A new one without an organization is in its parent's, else in the default one.
+    async fn complete(&mut self, service: &Service) -> Result<()> {
+        if self.organization_id != OrganizationSid(0) {
+            return Ok(());
+        }
+        let parent = match self.parent_id {
+            Some(sid) => service.store.read::<AccountRow>(sid).await?.map(|row| row.organization_id),
+            None => service.store.default_organization().await?.map(|row| row.id),
+        };
+        let missing = || ServiceError::field("organization_sid", "is missing: name the organization");
+        self.organization_id = parent.ok_or_else(missing)?;
+        Ok(())
+    }
+
+    fn seal(&mut self, before: Option<&Self>, service: &Service) -> Result<()> {
+        Ok(service.store.seal_webhook_secrets(self, before)?)
+    }
+
+    async fn check(&self, before: Option<&Self>, who: &Principal, service: &Service) -> Result<Vec<String>> {
+        service.check_organization(Some(self.organization_id)).await?;
+        service.check_place(self).await?;
+        service.check_account(who, before.unwrap_or(self), self).await?;
+        service.remarks_on_group(self).await
+    }
+
+    async fn spread(&self, before: &Self, who: &Principal, service: &Service) -> Result<()> {
+        if self.organization_id != before.organization_id {
+            service.migrate_account(who, self.id, self.organization_id).await?;
+        }
+        if self.status != before.status {
+            service.spread(who, self).await?;
+        }
+        Ok(())
+    }
+
+    fn removable(&self, _: &Principal) -> Result<()> {
+        let in_the_way = |fix| ServiceError::Taken { field: Self::KIND, value: self.id.to_string(), fix };
+        if self.is_default {
+            return Err(in_the_way("it is the default account, which owns what nobody else does"));
+        }
+        if self.status != Status::Closed {
+            return Err(in_the_way(
+                "it is not closed: set status=closed first, which gives its numbers back",
+            ));
+        }
+        Ok(())
+    }
+}
 
 impl Service {
     /// Creates a sub-account of `parent` with a fresh auth token, in the parent's organization unless
@@ -109,6 +174,45 @@ impl Service {
         let token = new_token().map_err(crate::store::StoreError::from)?;
         let written = self.store.set_auth_token(&who.actor(), sid, &token).await?;
         Ok(Written { value: written.row, generation: written.generation, warnings: Vec::new() })
+    }
+
+    /// Gives an account a fresh webhook secret, which is answered; the one it had goes on signing beside it
+    /// until the next change.
+    ///
+    /// # Errors
+    /// The asker may not, or the store is away.
+    pub async fn renew_webhook_secret(&self, who: &Principal, sid: AccountSid) -> Result<Written<String>> {
+        self.account_for(who, sid).await?;
+        let secret = new_webhook_secret().map_err(crate::store::StoreError::from)?;
+        let written = self.store.rotate_webhook_secret(&who.actor(), sid, &secret).await?;
+        let value = printed_webhook_secret(&secret);
+        Ok(Written { value, generation: written.generation, warnings: Vec::new() })
+    }
+
+    /// Refuses a parent that is not there, or is the account itself or below it.
+    async fn check_place(&self, row: &AccountRow) -> Result<()> {
+        let Some(parent) = row.parent_id else { return Ok(()) };
+        let refuse = |problem| Err(ServiceError::field("parent_sid", problem));
+        let Some(parent) = self.store.read::<AccountRow>(parent).await? else {
+            return refuse(format!("is {parent}, which is not there"));
+        };
+        if parent.id == row.id || self.is_under(&parent, row.id).await? {
+            return refuse(format!("is {}, which is the account itself or one under it", parent.id));
+        }
+        if self.depth(&parent).await? + 1 >= DEEPEST {
+            return refuse(format!("is {}: accounts are nested {DEEPEST} deep at most", parent.id));
+        }
+        Ok(())
+    }
+
+    /// A group of gateways that has none leaves the account without a way out.
+    async fn remarks_on_group(&self, row: &AccountRow) -> Result<Vec<String>> {
+        let Some(group) = &row.gateway_group else { return Ok(Vec::new()) };
+        let gateways = self.rows::<GatewayRow>(Page::first(MOST_UNDER_ONE)).await?.rows;
+        if gateways.iter().any(|gateway| gateway.group_name == *group) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![format!("no gateway is in the group {group}: its calls to Numbers find no way out")])
     }
 
     /// The asker's account and those under it; every account for the operator.

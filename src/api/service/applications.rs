@@ -1,9 +1,53 @@
 //! Applications: URLs that many numbers share.
 
 use crate::ids::{AccountSid, ApplicationSid};
-use crate::store::{ApplicationRow, Listed, Naming, NumberFilter, NumberRow, Page};
+use crate::store::{AccountRow, ApplicationRow, Listed, Naming, NumberFilter, NumberRow, Page};
 
+use super::rows::Operated;
 use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
+
+/// What an application may be for.
+const KINDS: [&str; 3] = ["voice", "sms", "ussd"];
+
+impl Operated for ApplicationRow {
+    const KIND: &'static str = "application";
+
+    fn blank() -> Self {
+        Self::new(AccountSid(0), "")
+    }
+
+    fn called(&self) -> (&'static str, &str) {
+        ("friendly_name", &self.friendly_name)
+    }
+
+    /// A new one without an account is the default account's.
+    async fn complete(&mut self, service: &Service) -> Result<()> {
+        if self.account_id == AccountSid(0) {
+            let owner = service.store.default_account().await?;
+            let missing = || ServiceError::field("account_sid", "is missing: name the account");
+            self.account_id = owner.ok_or_else(missing)?.id;
+        }
+        Ok(())
+    }
+
+    async fn check(&self, before: Option<&Self>, _: &Principal, service: &Service) -> Result<Vec<String>> {
+        let sid = self.account_id;
+        let missing = || ServiceError::field("account_sid", format!("is {sid}, which is not there"));
+        let owner = service.store.read::<AccountRow>(sid).await?.ok_or_else(missing)?;
+        if let Some(before) = before.filter(|before| before.account_id != sid) {
+            let former = service.store.read::<AccountRow>(before.account_id).await?;
+            let elsewhere = former.is_none_or(|former| former.organization_id != owner.organization_id);
+            if elsewhere && service.store.naming(self.id).await?.is_some() {
+                let problem = "is in another organization, while rows of this one still name the application";
+                return Err(ServiceError::field("account_sid", problem));
+            }
+        }
+        if !KINDS.contains(&self.kind.as_str()) {
+            return Err(ServiceError::field("kind", format!("is `{}`: use voice, sms or ussd", self.kind)));
+        }
+        service.check_application_row(self)
+    }
+}
 
 impl Service {
     /// Creates an application of `account`; `edit` lays what the asker gave over the defaults.

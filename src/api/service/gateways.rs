@@ -2,8 +2,8 @@
 
 use crate::store::GatewayRow;
 
-use super::rows::Operated;
-use super::{Result, Service, ServiceError};
+use super::rows::{Operated, check_operators_name};
+use super::{Principal, Result, Service, ServiceError};
 
 impl Operated for GatewayRow {
     const KIND: &'static str = "gateway";
@@ -12,15 +12,16 @@ impl Operated for GatewayRow {
         Self::new("", "")
     }
 
-    fn name(&self) -> &str {
-        &self.name
+    fn called(&self) -> (&'static str, &str) {
+        ("name", &self.name)
     }
 
-    fn seal(&mut self, service: &Service) -> Result<()> {
+    fn seal(&mut self, _: Option<&Self>, service: &Service) -> Result<()> {
         Ok(service.store.seal_password(self)?)
     }
 
-    async fn check(&self, service: &Service) -> Result<Vec<String>> {
+    async fn check(&self, _: Option<&Self>, _: &Principal, service: &Service) -> Result<Vec<String>> {
+        check_operators_name(&self.name)?;
         if url::Host::parse(&self.host).is_err() && self.host.parse::<std::net::IpAddr>().is_err() {
             return Err(ServiceError::field(
                 "host",

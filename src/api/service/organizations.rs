@@ -2,14 +2,73 @@
 
 use crate::ids::OrganizationSid;
 use crate::routing::model::Status;
-use crate::store::{Listed, OrganizationRow, Page, Role, StoreError};
+use crate::store::{AccountRow, ApplicationRow, Listed, OrganizationRow, Page, Role, StoreError};
 
 use super::numbers::check_sip_uri;
-use super::{Principal, Result, Service, ServiceError, Written, check_name};
+use super::rows::Operated;
+use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
 
 const NOT_YOURS: ServiceError = ServiceError::Forbidden("only the super-admin account may use this resource");
 
+impl Operated for OrganizationRow {
+    const KIND: &'static str = "organization";
+
+    fn blank() -> Self {
+        Self::new("")
+    }
+
+    fn called(&self) -> (&'static str, &str) {
+        ("domain", &self.domain)
+    }
+
+    async fn complete(&mut self, _: &Service) -> Result<()> {
+        self.domain = plain_domain(&self.domain);
+        if self.friendly_name.is_empty() {
+            self.friendly_name.clone_from(&self.domain);
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, _: Option<&Self>, _: &Service) -> Result<()> {
+        self.domain = plain_domain(&self.domain);
+        Ok(())
+    }
+
+    async fn check(&self, _: Option<&Self>, _: &Principal, service: &Service) -> Result<Vec<String>> {
+        check(self)?;
+        service.check_default_application(self).await?;
+        let mut warnings = Vec::new();
+        urls::check("base_url", self.base_url.as_deref(), &service.guard, &mut warnings)?;
+        Ok(warnings)
+    }
+
+    fn removable(&self, _: &Principal) -> Result<()> {
+        if !self.is_default {
+            return Ok(());
+        }
+        let fix = "it is the default organization, which unknown hosts belong to";
+        Err(ServiceError::Taken { field: Self::KIND, value: self.domain.clone(), fix })
+    }
+}
+
+/// Domains are lower case, and their dot at the end is understood.
+fn plain_domain(text: &str) -> String {
+    text.trim_end_matches('.').to_ascii_lowercase()
+}
+
 impl Service {
+    /// An organization's default application is one of an account in it.
+    async fn check_default_application(&self, row: &OrganizationRow) -> Result<()> {
+        let Some(sid) = row.default_application_id else { return Ok(()) };
+        let unknown = || {
+            let problem = format!("is {sid}, which is no application of an account in it");
+            ServiceError::field("default_application_sid", problem)
+        };
+        let application = self.store.read::<ApplicationRow>(sid).await?.ok_or_else(unknown)?;
+        let owner = self.store.read::<AccountRow>(application.account_id).await?.ok_or_else(unknown)?;
+        if owner.organization_id == row.id { Ok(()) } else { Err(unknown()) }
+    }
+
     /// Creates an organization. The super-admin's alone.
     ///
     /// # Errors
@@ -23,7 +82,7 @@ impl Service {
         if !who.is_super_admin() {
             return Err(NOT_YOURS);
         }
-        let mut row = OrganizationRow::new(domain.trim_end_matches('.').to_ascii_lowercase());
+        let mut row = OrganizationRow::new(plain_domain(domain));
         edit(&mut row)?;
         check(&row)?;
         let domain = row.domain.clone();

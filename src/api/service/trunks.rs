@@ -6,8 +6,8 @@ use crate::routing::model::Trunk;
 use crate::routing::trunk::check as check_tie;
 use crate::store::{Page, TrunkRow, routed_trunk};
 
-use super::rows::Operated;
-use super::{Result, Service, ServiceError};
+use super::rows::{Operated, check_operators_name};
+use super::{Principal, Result, Service, ServiceError};
 
 /// More trunks than this are not compared with one another.
 const MOST: u64 = 100_000;
@@ -19,11 +19,12 @@ impl Operated for TrunkRow {
         Self::new("", Vec::new())
     }
 
-    fn name(&self) -> &str {
-        &self.name
+    fn called(&self) -> (&'static str, &str) {
+        ("name", &self.name)
     }
 
-    async fn check(&self, service: &Service) -> Result<Vec<String>> {
+    async fn check(&self, _: Option<&Self>, _: &Principal, service: &Service) -> Result<Vec<String>> {
+        check_operators_name(&self.name)?;
         service.check_organization(self.organization_id).await?;
         check_refusal("limit_code", self.limit_code)?;
         if let Some(code) = self.webhook_failure_status {
