@@ -1,9 +1,10 @@
 //! What the daemon wires into the API.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 
@@ -32,6 +33,8 @@ pub struct Handles {
     pub health: Arc<Health>,
     /// What is done to live calls.
     pub control: Arc<dyn CallControl>,
+    /// Who gets no answers for a while.
+    pub bans: Arc<dyn Bans>,
     /// Those who are told of calls.
     pub receivers: Arc<dyn Receivers>,
     /// Carriers, names, places and addresses, as far as there are providers of them.
@@ -67,6 +70,32 @@ pub trait CallControl: Send + Sync {
 
     /// Gives a call that is not answered yet the document of another URL.
     fn go_on(&self, call: CallSid, hook: Hook) -> BoxFuture<'_, ()>;
+}
+
+/// The sources that get no answers for a while; the daemon implements it over its edge.
+pub trait Bans: Send + Sync {
+    /// All of them, those that last longest first.
+    fn list(&self) -> Vec<BanNote>;
+
+    /// Ends those of a source; how many there were: one for its datagrams, one for its connections.
+    fn lift(&self, source: IpAddr) -> usize;
+}
+
+/// A source that gets no answers for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanNote {
+    /// Its address; of IPv6 the first of its /64.
+    pub source: IpAddr,
+    /// Its connections are meant, not its datagrams.
+    pub stream: bool,
+    /// What it did: refused, unreadable, stray or scanner.
+    pub cause: &'static str,
+    /// Since when.
+    pub since: SystemTime,
+    /// How long it still lasts.
+    pub left: Duration,
+    /// What was dropped meanwhile.
+    pub dropped: u64,
 }
 
 /// The receivers of status callbacks; the daemon implements it over its queue and journal.

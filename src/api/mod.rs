@@ -31,8 +31,8 @@ mod wazo;
 pub use config::{HttpConfig, InventoryConfig, KazooConfig};
 pub use error::ApiError;
 pub use handles::{
-    BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError, ReloadOptions,
-    ReloadReport, SentAgain,
+    BanNote, Bans, BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError,
+    ReloadOptions, ReloadReport, SentAgain,
 };
 pub use router::router;
 pub use server::{Peer, bind_unix, serve_tcp, serve_tls, serve_unix};

@@ -111,6 +111,12 @@ pub enum Counter {
     StrayResponse,
     /// A request from an unknown source.
     UnknownSource,
+    /// A request of a source without a trunk was refused, with or without an answer.
+    Stranger,
+    /// The same, and it calls itself a scanner.
+    Scanner,
+    /// An answer to a source without a trunk was larger than its request, and stayed here.
+    Withheld,
     /// A retransmission absorbed.
     Retransmission,
     /// A new INVITE was refused.

@@ -15,6 +15,8 @@ pub struct EngineConfig {
     pub listeners: Vec<Listener>,
     /// What sources without a trunk get.
     pub unknown_source: UnknownSource,
+    /// Parts of User-Agents, in lower case, that tell scanners: from a source without a trunk they get no answer.
+    pub scanners: Vec<Box<[u8]>>,
     /// The timers.
     pub timers: Timers,
     /// `first-response`: a target that gave no response at all within it is left.
@@ -98,6 +100,7 @@ impl Default for EngineConfig {
         Self {
             listeners: Vec::new(),
             unknown_source: UnknownSource::default(),
+            scanners: Vec::new(),
             timers: Timers::default(),
             first_response: Duration::from_secs(3),
             follow_redirects: Follow::No,

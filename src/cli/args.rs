@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Status callbacks that are pending or were given up
     #[command(subcommand)]
     Deliveries(Deliveries),
+    /// Strangers that get no answers for a while, as they were refused too often
+    #[command(subcommand)]
+    Bans(Bans),
     /// Numbers, exact ones and patterns
     #[command(subcommand)]
     Numbers(Numbers),
@@ -234,6 +237,17 @@ pub(crate) enum Deliveries {
         /// For this account only
         #[arg(long, value_name = "AC…")]
         account: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bans {
+    /// All of this node, those that last longest first
+    List,
+    /// Answer one again
+    Lift {
+        /// Its address, as `list` has it
+        source: std::net::IpAddr,
     },
 }
 

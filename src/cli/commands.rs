@@ -5,7 +5,7 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::args::{Accounts, Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
+use super::args::{Accounts, Bans, Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
 use super::client::{ClientError, Connection, Reply, request};
 use super::print;
 
@@ -163,6 +163,22 @@ fn replay(socket: &Path, args: &Deliveries) -> Result<Printed> {
     let text = print::table(&sent, &["id", "delivered", "http_status", "error", "took_ms"]);
     let body = json!({ "delivered": delivered, "failed": sent.len() - delivered, "replayed": sent });
     Ok(Printed { reply: Reply { body, warnings: Vec::new(), generation: None }, text })
+}
+
+pub(crate) fn bans(socket: &Path, args: &Bans) -> Result<Printed> {
+    match args {
+        Bans::List => {
+            let reply = get(socket, "/admin/v1/bans", &[])?;
+            let columns = ["source", "over", "cause", "since", "seconds_left", "dropped"];
+            let text = print::table(items(&reply.body, "bans"), &columns);
+            Ok(Printed { reply, text })
+        }
+        Bans::Lift { source } => {
+            let path = format!("/admin/v1/bans/{}", segment(&source.to_string()));
+            let reply = request(socket, Method::DELETE, &path, None)?;
+            Ok(Printed { reply, text: format!("{source} is answered again\n") })
+        }
+    }
 }
 
 pub(crate) fn numbers(socket: &Path, args: &Numbers) -> Result<Printed> {

@@ -39,6 +39,7 @@ pub fn run() -> ExitCode {
         Command::Messages(args) => finish(shared, |socket| commands::messages(socket, args)),
         Command::Calls(args) => finish(shared, |socket| commands::calls(socket, args)),
         Command::Deliveries(args) => finish(shared, |socket| commands::deliveries(socket, args)),
+        Command::Bans(args) => finish(shared, |socket| commands::bans(socket, args)),
         Command::Numbers(args) => finish(shared, |socket| commands::numbers(socket, args)),
         Command::Trunks(args) => finish(shared, |socket| commands::trunks(socket, args)),
         Command::Gateways(args) => finish(shared, |socket| commands::gateways(socket, args)),

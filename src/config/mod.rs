@@ -19,7 +19,7 @@ use self::sources::{Overrides, expand, overrides, section};
 use crate::api::{HttpConfig, InventoryConfig, KazooConfig};
 use crate::daemon::{JournalSection, LimitsConfig, NodeConfig, check_listener};
 use crate::dns::DnsConfig;
-use crate::net::SipConfig;
+use crate::net::{EdgeConfig, SipConfig};
 use crate::outbound::{AllowPrivate, ProvidersConfig, Target};
 use crate::store::{RetentionSection, SecretsSection, StoreSection};
 use crate::telemetry::log::LogConfig;
@@ -47,6 +47,8 @@ macro_rules! sections {
 sections! {
     /// SIP and its sockets.
     sip: SipConfig,
+    /// What strangers may do.
+    edge: EdgeConfig,
     /// Numbers, accounts and the journal's projection.
     store: StoreSection,
     /// How long what happened is remembered.
@@ -238,6 +240,10 @@ impl Config {
             ("sip.gateway-check-seconds", sip.gateway_check_seconds, 0, 3_600),
             ("sip.gateway-down-after", sip.gateway_down_after.into(), 1, 100),
             ("sip.gateway-up-after", sip.gateway_up_after.into(), 1, 100),
+            ("edge.refused-requests", self.edge.refused_requests.into(), 0, MANY),
+            ("edge.within-seconds", self.edge.within_seconds, 1, YEAR_SECONDS),
+            ("edge.ban-seconds", self.edge.ban_seconds, 0, YEAR_SECONDS),
+            ("edge.sources", count(self.edge.sources), 1_024, 1 << 23),
             ("dns.timeout-ms", dns.timeout_ms, 1, DAY_MS),
             ("dns.cache-size", dns.cache_size, 0, MANY),
             ("dns.most-seconds", dns.most_seconds, 0, YEAR_SECONDS),

@@ -103,6 +103,7 @@ fn unwise_settings_are_explained() {
 /// Each section with the source of its struct and the struct's name.
 const SOURCES: &[(&str, &str, &str)] = &[
     ("sip", include_str!("../net/config.rs"), "SipConfig"),
+    ("edge", include_str!("../net/edge/config.rs"), "EdgeConfig"),
     ("store", include_str!("../store/config.rs"), "StoreSection"),
     ("retention", include_str!("../store/config.rs"), "RetentionSection"),
     ("secrets", include_str!("../store/config.rs"), "SecretsSection"),

@@ -3,8 +3,12 @@
 use tokio::sync::mpsc::Sender;
 
 use super::shard::Command;
-use crate::api::{BoxFuture, CallControl};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::api::{self, BanNote, BoxFuture, CallControl};
 use crate::ids::CallSid;
+use crate::net::Edge;
 use crate::routing::model::Hook;
 
 /// The shards' ends.
@@ -23,6 +27,27 @@ impl Control {
                 tracing::error!("a shard is gone");
             }
         }
+    }
+}
+
+/// The edge as the API knows it.
+pub struct Bans(pub Arc<Edge>);
+
+impl api::Bans for Bans {
+    fn list(&self) -> Vec<BanNote> {
+        let note = |ban: crate::net::Ban| BanNote {
+            source: ban.source,
+            stream: ban.stream,
+            cause: ban.cause.word(),
+            since: ban.since,
+            left: ban.left,
+            dropped: ban.dropped,
+        };
+        self.0.bans().into_iter().map(note).collect()
+    }
+
+    fn lift(&self, source: IpAddr) -> usize {
+        self.0.lift(source)
     }
 }
 

@@ -1,6 +1,7 @@
 //! HUP: the configuration's part that applies without a restart, and the directory from scratch.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::follow::Follower;
@@ -12,7 +13,7 @@ use crate::api::{
 };
 use crate::config::Config;
 use crate::dns::Resolver;
-use crate::net::Tls;
+use crate::net::{Edge, Tls};
 use crate::outbound::Guard;
 use crate::telemetry::log::Log;
 use crate::webhook::Allowance;
@@ -23,6 +24,8 @@ pub struct Levers {
     pub allowance: Allowance,
     /// `webhook.allow-private-addresses`.
     pub guard: Guard,
+    /// `[edge]`, but for its table and scanners.
+    pub edge: Arc<Edge>,
     /// /etc/hosts and /etc/resolv.conf are read again.
     pub resolver: Resolver,
     /// The TLS of the listeners, where one speaks it.
@@ -99,10 +102,11 @@ async fn apply(config: &Config, log: &Log, running: &Running) {
     running.shards.tell(|| Command::MaxCalls(most)).await;
     running.levers.allowance.set(config.webhook.budget());
     running.levers.guard.set(config.webhook.allow_private_addresses.clone());
+    running.levers.edge.set(&config.edge);
     let Levers { resolver, tls, http_tls, .. } = &running.levers;
     Levers::read_again(resolver, tls.as_ref(), http_tls.as_ref());
     tracing::info!(
-        "configuration read again: [log], [limits], webhook.budget-ms and \
+        "configuration read again: [log], [limits], [edge], webhook.budget-ms and \
          webhook.allow-private-addresses and certificates apply now, names are asked anew, the rest at the next start"
     );
 }

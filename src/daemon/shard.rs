@@ -8,7 +8,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -19,11 +18,11 @@ use super::clock::Clock;
 use super::effects::Effects;
 use super::narrate::Narrator;
 use crate::call::record::{Change, Record};
-use crate::engine::door::{Answer, AskId, Input, Output, Recovered, SendToken, Standings};
+use crate::engine::door::{Answer, AskId, Counter, Input, Output, Recovered, SendToken, Standings};
 use crate::engine::{Engine, Footprint};
 use crate::flow::{Flow, Transport};
 use crate::ids::CallSid;
-use crate::net::{Arrival, Delivery, Dirty, MAX_DATAGRAM, Streams, UdpPort, is_keepalive};
+use crate::net::{Arrival, Cause, Delivery, Dirty, Edge, MAX_DATAGRAM, Streams, UdpPort, is_keepalive};
 use crate::routing::Directory;
 use crate::routing::model::Hook;
 use crate::telemetry::{Calls, Metrics};
@@ -80,6 +79,8 @@ pub struct ShardParts {
     pub ports: Vec<UdpPort>,
     /// Its streams.
     pub streams: Streams,
+    /// Who has been refused too often.
+    pub edge: Arc<Edge>,
     /// The way to the other shards.
     pub delivery: Delivery,
     /// What others bring.
@@ -204,7 +205,7 @@ impl Shard {
     }
 
     fn datagram(&mut self, flow: Flow, bytes: &[u8]) {
-        if is_keepalive(bytes) {
+        if self.parts.edge.refuses(flow.peer.ip(), false) || is_keepalive(bytes) {
             return;
         }
         self.parts.metrics.sip.received.inc();
@@ -246,7 +247,10 @@ impl Shard {
     fn arrival(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Message { flow, bytes } => self.handle(Input::Received { flow, bytes: &bytes }),
-            Arrival::Proved(flow, names) => self.handle(Input::Proved { flow, names }),
+            Arrival::Proved(flow, names) => {
+                self.parts.edge.vouch(flow.peer.ip(), true);
+                self.handle(Input::Proved { flow, names });
+            }
             Arrival::Closed(flow) => self.handle(Input::FlowClosed(flow)),
             Arrival::Failed(token) => self.handle(Input::SendFailed(token)),
             Arrival::Broken { flow, bytes, fault, answered } => {
@@ -290,7 +294,7 @@ impl Shard {
     fn handle(&mut self, input: Input<'_>) {
         let now = self.parts.clock.now();
         let peer = match &input {
-            Input::Received { flow, .. } => Some(flow.peer),
+            Input::Received { flow, .. } | Input::Broken { flow, .. } => Some(*flow),
             _ => None,
         };
         self.parts.engine.handle(now, input);
@@ -301,11 +305,14 @@ impl Shard {
         }
     }
 
-    fn poll(&mut self, now: Instant, peer: Option<SocketAddr>) {
-        let ShardParts { engine, ports, streams, effects, calls, metrics, index, .. } = &mut self.parts;
+    fn poll(&mut self, now: Instant, from: Option<Flow>) {
+        let ShardParts { engine, ports, streams, edge, effects, calls, metrics, index, .. } = &mut self.parts;
         loop {
             match engine.poll() {
                 Output::Send { flow, bytes, token } => {
+                    if token != SendToken(0) && !bytes.starts_with(b"SIP/2.0 ") {
+                        edge.vouch(flow.peer.ip(), flow.transport.is_reliable());
+                    }
                     let sent = match flow.transport {
                         // The port counts what leaves it.
                         Transport::Udp => send_datagram(ports, &flow, bytes),
@@ -338,7 +345,11 @@ impl Shard {
                 }
                 Output::Count(counter) => {
                     metrics.count(counter);
-                    self.narrator.counted(counter, peer, now);
+                    self.narrator.counted(counter, from.map(|flow| flow.peer), now);
+                    // Until there is a directory nobody is a stranger.
+                    if let (Some(flow), Some(cause), Some(_)) = (from, blamed(counter), &self.known) {
+                        edge.blame(flow.peer.ip(), flow.transport.is_reliable(), cause);
+                    }
                 }
                 Output::Wait(at) => {
                     self.wait = at;
@@ -384,6 +395,17 @@ enum Woken {
     Answer(Option<(AskId, Answer)>),
     Command(Command),
     Timer,
+}
+
+/// What a source is blamed for.
+const fn blamed(counter: Counter) -> Option<Cause> {
+    match counter {
+        Counter::Stranger => Some(Cause::Refused),
+        Counter::Scanner => Some(Cause::Scanner),
+        Counter::Unreadable => Some(Cause::Unreadable),
+        Counter::StrayResponse => Some(Cause::Stray),
+        _ => None,
+    }
 }
 
 async fn until(timer: Option<tokio::time::Instant>) {

@@ -21,7 +21,7 @@ use crate::dns::Resolver;
 use crate::engine::Engine;
 use crate::engine::door::Recovered;
 use crate::net::Tls;
-use crate::net::{Arrival, Connections, Delivery, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
+use crate::net::{Arrival, Connections, Delivery, Edge, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
 use crate::outbound::Client;
 use crate::routing::Directory;
 use crate::routing::limits::Limits as Admission;
@@ -58,6 +58,8 @@ pub struct Heritage {
     pub resolver: Resolver,
     /// All stream connections.
     pub connections: Arc<Connections>,
+    /// What is known of strangers.
+    pub edge: Arc<Edge>,
     /// Their limits.
     pub limits: StreamLimits,
     /// Where a listener speaks it.
@@ -235,7 +237,7 @@ fn shard(
 ) -> io::Result<Shard> {
     let streams = Streams::new(
         usize::from(index),
-        heritage.connections.clone(),
+        (heritage.connections.clone(), heritage.edge.clone()),
         delivery.clone(),
         heritage.limits,
         heritage.tls,
@@ -264,6 +266,7 @@ fn shard(
         engine: Engine::new(heritage.engine, birth.seed).sharing(heritage.admission).watching(index == 0),
         ports: ports?,
         streams,
+        edge: heritage.edge,
         delivery,
         arrivals,
         commands,

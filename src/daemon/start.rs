@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
-use super::control::Control;
+use super::control::{Bans, Control};
 use super::first::{FirstStart, FirstStartError, GivenAdmin, instance, shard_key};
 use super::follow::{FollowConfig, Follower, Following};
 use super::forget::Forgetting;
@@ -48,7 +48,7 @@ use crate::engine::door::Recovered;
 use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError, Replay};
 use crate::net::{
-    BadListener, BindError, Bound, ConnectionLimits, Connections, FollowWord, Owner, ShardSockets,
+    BadListener, BindError, Bound, ConnectionLimits, Connections, Edge, FollowWord, Owner, ShardSockets,
     SourceWord, StreamLimits, Tls, TlsError, bind_all,
 };
 use crate::outbound::{self, AllowPrivate, Client, Providers, SetupError, Urls};
@@ -205,6 +205,9 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         Arc::new(move |sid| keys_in.load().account(sid).map(|account| account.keys.clone()));
     let key = shard_key(data_dir)?;
     let allowance = webhook::Allowance::from(config.webhook.budget());
+    let named = directory.clone();
+    let known = Arc::new(move |ip| named.load().trunks().names(ip));
+    let edge = Arc::new(Edge::new(&config.edge, known, metrics.edge.clone()));
     let (notices, writing) = Notices::new(store.clone(), metrics.clone());
     let heritage = Heritage {
         notices: notices.clone(),
@@ -224,6 +227,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         client: client.clone(),
         resolver: resolver.clone(),
         connections: Arc::new(Connections::new(connection_limits(config), metrics.sip.clone())),
+        edge: edge.clone(),
         limits: stream_limits(config),
         tls: tls.clone(),
     };
@@ -258,7 +262,11 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     following.tell(Box::new(move |delta, before, after| written.written(delta, before, after)));
     tasks.spawn_local(following.run());
     let (gauge, waiting, counted) = (journal.gauge(), feed.clone(), metrics.clone());
-    let sample = Arc::new(move || sample(&gauge, &waiting, &urls, &counted));
+    let bans = edge.clone();
+    let sample = Arc::new(move || {
+        sample(&gauge, &waiting, &urls, &counted);
+        counted.edge.banned.set(i64::try_from(bans.count()).unwrap_or(i64::MAX));
+    });
     journal.observe(observer(&metrics));
     tasks.spawn_local(pump(journal.feed(), feed));
     tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
@@ -292,6 +300,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         metrics,
         health: health.clone(),
         control: Arc::new(Control::new(shards.commands())),
+        bans: Arc::new(Bans(edge.clone())),
         receivers,
         providers,
         sample,
@@ -309,7 +318,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         }
     });
     tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
-    let levers = Levers { allowance, guard, resolver, tls, http_tls };
+    let levers = Levers { allowance, guard, edge, resolver, tls, http_tls };
     Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
 }
 
@@ -432,6 +441,12 @@ fn engine_config(
     Ok(EngineConfig {
         listeners: for_engine(bound)?,
         unknown_source,
+        scanners: config
+            .edge
+            .scanners
+            .iter()
+            .map(|part| part.to_ascii_lowercase().into_bytes().into())
+            .collect(),
         follow_redirects,
         timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
         first_response: Duration::from_millis(sip.first_response_ms),

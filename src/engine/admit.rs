@@ -61,7 +61,10 @@ impl Engine {
                     self.desk.count(Counter::UnknownSource);
                     return self.refuse_from(None, flow, message, 403, None);
                 }
-                UnknownSource::Drop => return self.desk.count(Counter::UnknownSource),
+                UnknownSource::Drop => {
+                    self.desk.count(Counter::UnknownSource);
+                    return self.desk.count(Counter::Stranger);
+                }
             },
         };
         let known = trunk.is_some();

@@ -9,7 +9,7 @@ use crate::call::desk::{Owner, Role};
 use crate::call::mint::Tag;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::{Engine, Followed};
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
 use crate::routing::model::Trunk;
 use crate::routing::trunk::{self, Source};
@@ -27,13 +27,13 @@ impl Engine {
         match Message::scan(bytes) {
             Ok(message) if message.is_request() => self.request(flow, &message),
             Ok(message) => self.response(&message),
-            Err(malformed) => self.malformed(flow, &malformed),
+            Err(malformed) => self.malformed(flow, bytes.len(), &malformed),
         }
     }
 
     /// What a stream broke off with: 400, or what the fault calls for, where it can be answered.
     pub(super) fn broken(&mut self, flow: Flow, bytes: &[u8], fault: Fault) {
-        self.malformed(flow, &Malformed::broken(bytes, fault));
+        self.malformed(flow, bytes.len(), &Malformed::broken(bytes, fault));
     }
 
     fn response(&mut self, message: &Message<'_>) {
@@ -188,9 +188,14 @@ impl Engine {
         if self.is_silent(trunk.as_deref()) {
             return;
         }
+        let known = trunk.is_some() || self.home_of_unknown().is_some();
         let serves = self.directory.is_some() && !self.draining;
         let code = if serves { 200 } else { 503 };
         let tag = self.stateless_tag(message);
+        if !known {
+            // What a stranger gets is no larger than what it sent.
+            return self.refuse_from(None, flow, message, code, None);
+        }
         let desk = &mut self.desk;
         let mut writer = compose::response(&mut desk.paper, message, &flow, code, Some(tag.as_bytes()));
         writer.header(Name::Allow, &[compose::ALLOW]).header(Name::Accept, &[b"application/sdp, */*"]);
@@ -242,6 +247,9 @@ impl Engine {
         reason: Option<Reason>,
     ) {
         let known = trunk.is_some();
+        if !known && !self.may_be_told(message) {
+            return;
+        }
         let tag = self.stateless_tag(message);
         let paper = &mut self.desk.paper;
         if code == 420 {
@@ -259,7 +267,26 @@ impl Engine {
 
     fn send_stateless(&mut self, trunk: Option<&Trunk>, flow: Flow, message: &Message<'_>) {
         let force = trunk.is_some_and(|trunk| trunk.force_rport);
+        if trunk.is_none() && self.is_larger(&flow, message.bytes().len()) {
+            return self.desk.count(Counter::Withheld);
+        }
         self.desk.send_paper(response::flow(flow, &message.top_via(), force));
+    }
+
+    /// A request of a source without a trunk is refused: counted, and whether it is told. Before the first
+    /// directory nobody is a stranger yet.
+    fn may_be_told(&mut self, message: &Message<'_>) -> bool {
+        let agent = message.value(Name::UserAgent).unwrap_or_default().to_ascii_lowercase();
+        let mut scanners = self.desk.config.scanners.iter();
+        let scanner = scanners.any(|part| memchr::memmem::find(&agent, part).is_some());
+        self.desk.count(if scanner { Counter::Scanner } else { Counter::Stranger });
+        !scanner
+    }
+
+    /// Whether the answer on the paper is larger than its request, which came in a datagram whose source may
+    /// be forged.
+    fn is_larger(&self, flow: &Flow, request: usize) -> bool {
+        flow.transport == Transport::Udp && self.desk.paper.len() > request
     }
 
     pub(super) fn stateless_tag(&self, message: &Message<'_>) -> Tag {
@@ -303,12 +330,14 @@ impl Engine {
         let silent = self.desk.config.unknown_source == UnknownSource::Drop && trunk.is_none();
         if silent {
             self.desk.count(Counter::UnknownSource);
+            self.desk.count(Counter::Stranger);
         }
         silent
     }
 
-    fn malformed(&mut self, flow: Flow, malformed: &Malformed<'_>) {
-        let silent = self.desk.config.unknown_source == UnknownSource::Drop && !self.is_trunk_address(&flow);
+    fn malformed(&mut self, flow: Flow, length: usize, malformed: &Malformed<'_>) {
+        let known = self.is_trunk_address(&flow);
+        let silent = self.desk.config.unknown_source == UnknownSource::Drop && !known;
         let Some(answerable) = malformed.answerable().filter(|_| !silent) else {
             return self.desk.count(Counter::Unreadable);
         };
@@ -319,7 +348,13 @@ impl Engine {
         let desk = &mut self.desk;
         answerable.write(&mut desk.paper, malformed.fault(), tag.as_bytes(), Some(response::stamp(&flow)));
         let reply = via.map_or(flow, |via| response::flow(flow, &via, false));
-        desk.send_paper(reply);
+        if !known {
+            self.desk.count(Counter::Stranger);
+            if self.is_larger(&flow, length) {
+                return self.desk.count(Counter::Withheld);
+            }
+        }
+        self.desk.send_paper(reply);
     }
 
     /// Whether some trunk has this source address.

@@ -69,10 +69,10 @@ impl Engine {
         let let_in = self.directory.is_none() || self.home_of_unknown().is_some();
         if trunk.is_none() && !(let_in && self.desk.config.unknown_source != UnknownSource::Drop) {
             self.desk.count(Counter::UnknownSource);
-            if self.desk.config.unknown_source != UnknownSource::Drop {
-                self.refuse_from(None, flow, message, 403, None);
-            }
-            return;
+            return match self.desk.config.unknown_source {
+                UnknownSource::Drop => self.desk.count(Counter::Stranger),
+                _ => self.refuse_from(None, flow, message, 403, None),
+            };
         }
         let force = trunk.as_ref().is_some_and(|trunk| trunk.force_rport);
         let server = self.serve(flow, parts, message, force, Owner { call: 0, role: Role::None });

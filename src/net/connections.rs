@@ -338,7 +338,7 @@ impl Connections {
 }
 
 /// What counts as one source: nobody has one IPv6 address.
-fn source(ip: IpAddr) -> IpAddr {
+pub(super) fn source(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
         ip => ip,

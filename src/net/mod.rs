@@ -7,11 +7,13 @@
 //! - `udp`: datagrams, with the address that received. `keepalive`: what is no message.
 //! - `stream`: one connection's life. `outbox`: what waits to be written.
 //! - `tls`: what encrypts a stream, and whose certificate is believed.
+//! - `edge`: who has been refused too often, and is dropped unread.
 //! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
 mod config;
 mod connections;
+mod edge;
 mod keepalive;
 mod listener;
 mod outbox;
@@ -24,6 +26,7 @@ mod udp;
 pub use address::{BadListener, ListenerSpec};
 pub use config::{FollowWord, ListenerTable, Planned, SipConfig, SourceWord};
 pub use connections::{Arrival, ConnectionLimits, Connections, Delivery, Owner};
+pub use edge::{Ban, Cause, Edge, EdgeConfig, Known};
 pub use keepalive::is_keepalive;
 pub use listener::{BindError, Bound, ShardSockets, bind_all};
 pub use stream::{Dirty, StreamLimits, Streams};

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connections::{Connection, Connections, Delivery, Sent, Waiting};
+use super::edge::Edge;
 use super::tls::{Tls, Wire};
 use crate::engine::door::SendToken;
 use crate::flow::{Flow, ListenerId, Transport};
@@ -58,6 +59,7 @@ pub struct StreamLimits {
 pub struct Streams {
     shard: usize,
     pub(super) connections: Arc<Connections>,
+    edge: Arc<Edge>,
     delivery: Delivery,
     limits: StreamLimits,
     tls: Option<Tls>,
@@ -83,12 +85,12 @@ impl Streams {
     #[must_use]
     pub fn new(
         shard: usize,
-        connections: Arc<Connections>,
+        (connections, edge): (Arc<Connections>, Arc<Edge>),
         delivery: Delivery,
         limits: StreamLimits,
         tls: Option<Tls>,
     ) -> Self {
-        Self { shard, connections, delivery, limits, tls }
+        Self { shard, connections, edge, delivery, limits, tls }
     }
 
     /// Accepts on `listener` for ever, as a local task of this shard.
@@ -142,6 +144,9 @@ impl Streams {
     }
 
     fn accepted(&self, id: ListenerId, transport: Transport, stream: TcpStream, peer: SocketAddr) {
+        if self.edge.refuses(peer.ip(), true) {
+            return;
+        }
         let Ok(local) = stream.local_addr() else { return };
         let flow = Flow { transport, listener: id, local: local.ip(), peer, connection: None };
         if let Some(connection) = self.connections.accept(flow) {
@@ -224,7 +229,7 @@ impl Streams {
                 tracing::debug!(%peer, "connection closed by the peer");
             }
             End::Idle => tracing::debug!(%peer, "connection closed: nothing passed"),
-            End::GivenUp => {}
+            End::GivenUp | End::Banned => {}
             End::Broken(error) => tracing::debug!(%peer, %error, "connection broken"),
             End::TooSlow => {
                 self.connections.metrics.connections_refused.inc();
@@ -270,6 +275,7 @@ impl Streams {
                 }
                 ready = wire.readable() => match ready.and_then(|()| wire.try_read(&mut buffer)) {
                     Ok(0) => return self.answer_due(connection, wire).await,
+                    Ok(_) if self.edge.refuses(connection.flow.peer.ip(), true) => return End::Banned,
                     Ok(length) => match self.frames(connection, &mut framer, &buffer[..length]).await {
                         Ok(Left::Nothing) => message_began = None,
                         Ok(Left::NewPart) => message_began = Some(Instant::now()),
@@ -364,6 +370,7 @@ enum Left {
 enum End {
     Closed,
     Idle,
+    Banned,
     GivenUp,
     Broken(io::Error),
     TooSlow,

@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
 use super::connections::{Arrival, ConnectionLimits, Connections, Delivery};
+use super::edge::{Cause, Edge, EdgeConfig};
 use super::stream::{Dirty, PONG, StreamLimits, Streams};
 use crate::engine::door::SendToken;
 use crate::flow::{Flow, ListenerId, Transport};
@@ -20,21 +21,23 @@ const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 4\r\n\r\nbod
 
 struct World {
     streams: Streams,
+    edge: Arc<Edge>,
     arrivals: mpsc::Receiver<Arrival>,
     address: SocketAddr,
 }
 
 async fn world(limits: StreamLimits, most: usize) -> World {
     let (inlet, arrivals) = mpsc::channel(16);
-    let metrics = Metrics::new().sip;
+    let Metrics { sip: metrics, edge: counted, .. } = Metrics::new();
+    let edge = Arc::new(Edge::new(&EdgeConfig::default(), Arc::new(|_| false), counted));
     let delivery = Delivery::new(vec![inlet], Arc::new(|_| 0), metrics.clone());
     let limited = ConnectionLimits { most, per_source: 4, write_queue: 64 << 10 };
     let connections = Arc::new(Connections::new(limited, metrics));
-    let streams = Streams::new(0, connections, delivery, limits, None);
+    let streams = Streams::new(0, (connections, edge.clone()), delivery, limits, None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     streams.accept(ListenerId(0), Transport::Tcp, listener);
-    World { streams, arrivals, address }
+    World { streams, edge, arrivals, address }
 }
 
 fn limits() -> StreamLimits {
@@ -150,7 +153,7 @@ async fn slow_silent_and_surplus_peers_are_closed() {
                 message: Duration::from_millis(50),
                 ..limits()
             };
-            let World { streams: _streams, mut arrivals, address } = world(short, 2).await;
+            let World { streams: _streams, mut arrivals, address, .. } = world(short, 2).await;
             tokio::task::spawn_local(async move {
                 let mut looks = 0;
                 while let Some(arrival) = arrivals.recv().await {
@@ -303,6 +306,25 @@ async fn one_source_takes_its_share_and_gets_it_back() {
             let mut again = TcpStream::connect(world.address).await.unwrap();
             again.write_all(b"\r\n\r\n").await.unwrap();
             again.read_exact(&mut [0; 2]).await.expect("room again");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_banned_source_is_not_heard_any_more_and_gets_no_new_connection() {
+    LocalSet::new()
+        .run_until(async {
+            let mut world = world(limits(), 8).await;
+            let mut peer = TcpStream::connect(world.address).await.unwrap();
+            peer.write_all(MESSAGE).await.unwrap();
+            message(&mut world).await;
+            for _ in 0..2 {
+                world.edge.blame(peer.local_addr().unwrap().ip(), true, Cause::Scanner);
+            }
+            peer.write_all(MESSAGE).await.unwrap();
+            closed(&mut world).await;
+            let mut again = TcpStream::connect(world.address).await.unwrap();
+            assert_eq!(again.read(&mut [0; 8]).await.unwrap_or(0), 0, "closed at once");
         })
         .await;
 }

@@ -113,6 +113,16 @@ impl TrunkIndex {
         &self.trunks
     }
 
+    /// Whether a trunk names this address among its sources, whatever else it asks for. One that takes every
+    /// address names none.
+    #[must_use]
+    pub fn names(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let lengths = if address.is_ipv4() { &self.lengths_v4 } else { &self.lengths_v6 };
+        let mut named = lengths.iter().filter(|&&length| length > 0);
+        named.any(|&length| self.by_prefix.contains_key(&masked(address, length)))
+    }
+
     /// See [`find`].
     #[must_use]
     pub fn find(&self, source: &Source<'_>) -> Option<&Arc<Trunk>> {

@@ -346,3 +346,20 @@ async fn what_is_not_there_is_said(api: Api) {
     let error = api.delete(&api.admin, "/admin/v1/trunks").await.expect(405).json();
     assert_eq!(error["status"], 405);
 }
+
+#[tokio::test]
+async fn bans_are_listed_and_lifted() {
+    let api = Api::new(crate::servers::Server::Sqlite).await;
+    let listed = api.get(&api.admin, "/admin/v1/bans").await.expect(200).json();
+    assert_eq!(listed["bans"][0]["over"], "datagrams");
+    assert_eq!(
+        (&listed["bans"][1]["over"], &listed["bans"][1]["cause"]),
+        (&"connections".into(), &"scanner".into())
+    );
+    let lifted = api.delete(&api.admin, "/admin/v1/bans/198.51.100.7").await.expect(200).json();
+    assert_eq!(lifted["lifted"], 2);
+    api.delete(&api.admin, "/admin/v1/bans/198.51.100.8").await.expect(404);
+    api.delete(&api.admin, "/admin/v1/bans/198.51.100.7%2F32").await.expect(400);
+    let tenant = api.tenant("nosy", None).await;
+    api.get(&tenant, "/admin/v1/bans").await.expect(403);
+}

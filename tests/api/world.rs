@@ -1,15 +1,15 @@
 //! One API over one store, both of the test's own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use callgate::api::{
-    Api as State, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig, KazooConfig,
-    Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, bind_unix, router, serve_tcp,
-    serve_unix,
+    Api as State, BanNote, Bans, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig,
+    KazooConfig, Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, bind_unix, router,
+    serve_tcp, serve_unix,
 };
 use callgate::ids::{AccountSid, CallSid};
 use callgate::outbound::{
@@ -129,6 +129,7 @@ impl Api {
             metrics: Arc::new(Metrics::new()),
             health: Arc::new(Health::new()),
             control: told.clone(),
+            bans: Arc::new(OneBan),
             receivers: Arc::new(Gone::default()),
             providers,
             sample: Arc::new(|| ()),
@@ -234,6 +235,27 @@ impl Told {
     fn note(&self, text: String) -> BoxFuture<'_, ()> {
         self.0.lock().unwrap().push(text);
         Box::pin(async {})
+    }
+}
+
+/// Whom the node bans: 198.51.100.7, in both ways.
+struct OneBan;
+
+impl Bans for OneBan {
+    fn list(&self) -> Vec<BanNote> {
+        let ban = |stream| BanNote {
+            source: "198.51.100.7".parse().unwrap(),
+            stream,
+            cause: if stream { "scanner" } else { "refused" },
+            since: SystemTime::now(),
+            left: Duration::from_secs(299),
+            dropped: 12,
+        };
+        vec![ban(false), ban(true)]
+    }
+
+    fn lift(&self, source: IpAddr) -> usize {
+        if source == IpAddr::from([198, 51, 100, 7]) { 2 } else { 0 }
     }
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod by_hand;
 mod commands;
 mod deliveries;
+mod edge;
 mod killed;
 mod lifecycle;
 mod listeners;
@@ -69,7 +70,8 @@ fn options(from: &UdpSocket, to: SocketAddr) -> (String, SocketAddr) {
     let local = from.local_addr().unwrap();
     let message = format!(
         "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKo{};rport\r\nMax-Forwards: 70\r\n\
-         From: <sip:t@{local}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: o{}@t\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+         From: <sip:t@{local}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: o{}@t\r\nCSeq: 1 OPTIONS\r\n\
+         Contact: <sip:t@{local}>\r\nUser-Agent: a test\r\nContent-Length: 0\r\n\r\n",
         local.port(),
         to.port()
     );

@@ -4,10 +4,12 @@
 //! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
+//! - `bans`: strangers that get no answers for a while.
 //! - `calls`: live and finished, with traces. `messages`: the latest ones, with theirs. `deliveries`: pending ones and dead letters.
 //! - `query`: pages, limits and how numbers are shown. `redact`: numbers out of texts.
 
 mod audit;
+mod bans;
 mod bulk;
 mod calls;
 mod cell;
@@ -68,6 +70,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/deliveries/enable", post(deliveries::enable))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/replay", post(deliveries::replay))
+        .route("/bans", get(bans::list))
+        .route("/bans/{source}", axum::routing::delete(bans::lift))
         .route("/audit", get(audit::list))
         .route("/numbers", get(numbers::list).post(numbers::create).patch(sweep::update))
         .route("/numbers/bulk", post(bulk::upsert))

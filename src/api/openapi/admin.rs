@@ -62,6 +62,8 @@ pub(super) const ADMIN: &[Operation] = &[
         .json("Enable")
         .gives("Enabled")
         .refuses(&[404]),
+    get("/bans", "Strangers of this node that get no answers for a while, those that last longest first").gives("Bans"),
+    delete("/bans/{source}", "Answer a stranger again, by address").gives("Lifted").refuses(&[404]),
     get("/audit", "Who changed what, the newest first").query(AUDIT_FILTERS).gives("Audit"),
     get("/numbers", "Numbers of any account; with `after`, in the order of their texts and uncounted")
         .query(NUMBER_FILTERS)

@@ -44,6 +44,8 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("Sweep", sweep()),
         ("BulkFields", bulk_fields()),
         ("Bulk", bulk()),
+        ("Bans", object([("bans", list(ban()))])),
+        ("Lifted", object([("source", text()), ("lifted", count())])),
         ("Audit", object([("entries", list(audit()))])),
         ("Reload", reload()),
         ("Generation", object([("generation", count())])),
@@ -114,6 +116,17 @@ fn bulk() -> Value {
         ("unchanged", count()),
         ("refused", list(object([("row", count()), ("message", text())]))),
         ("generation", maybe(count())),
+    ])
+}
+
+fn ban() -> Value {
+    object([
+        ("source", text()),
+        ("over", words(&["datagrams", "connections"])),
+        ("cause", words(&["refused", "unreadable", "stray", "scanner"])),
+        ("since", moment()),
+        ("seconds_left", count()),
+        ("dropped", count()),
     ])
 }
 

@@ -81,6 +81,19 @@ group! {
 }
 
 group! {
+    /// Sources without a trunk.
+    EdgeMetrics, "edge" {
+        refused: counter, "Requests from sources without a trunk that were refused, with or without an answer.";
+        scanners: counter, "Requests from sources without a trunk whose User-Agent tells a scanner.";
+        withheld: counter, "Answers to sources without a trunk kept back because they were larger than the request.";
+        bans: by_word(&["refused", "unreadable", "stray", "scanner"]),
+            "Times a source was banned for a while, by what it did.";
+        banned: gauge, "Sources that are banned right now and get no answer.";
+        dropped: counter, "Datagrams, reads of streams and connections of banned sources, dropped unread.";
+    }
+}
+
+group! {
     /// Calls.
     CallMetrics, "calls" {
         admitted: counter, "Calls admitted: journaled and put to their application.";

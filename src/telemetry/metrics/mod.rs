@@ -15,8 +15,8 @@ use crate::engine::door::Counter as Counted;
 use crate::telemetry::gateways::Gateways;
 
 pub use families::{
-    ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, JournalMetrics, LogMetrics, MessageMetrics,
-    SipMetrics, StoreMetrics, WebhookMetrics,
+    ApiMetrics, CallMetrics, CallbackMetrics, DirectoryMetrics, EdgeMetrics, JournalMetrics, LogMetrics,
+    MessageMetrics, SipMetrics, StoreMetrics, WebhookMetrics,
 };
 pub use labels::{ByReason, ByTrunk, ByWord};
 
@@ -29,6 +29,8 @@ pub struct Metrics {
     registry: Registry,
     /// Messages and sockets.
     pub sip: SipMetrics,
+    /// Sources without a trunk.
+    pub edge: EdgeMetrics,
     /// Calls.
     pub calls: CallMetrics,
     /// Messages outside calls.
@@ -66,13 +68,14 @@ impl Metrics {
         let (sip, calls, webhook) = (SipMetrics::new(r), CallMetrics::new(r), WebhookMetrics::new(r));
         let (callback, journal) = (CallbackMetrics::new(r), JournalMetrics::new(r));
         let (store, directory) = (StoreMetrics::new(r), DirectoryMetrics::new(r));
-        let messages = MessageMetrics::new(r);
+        let (messages, edge) = (MessageMetrics::new(r), EdgeMetrics::new(r));
         let (api, log) = (ApiMetrics::new(r), LogMetrics::new(r));
         let gateways = Gateways::new(r);
         Self {
             gateways,
             registry,
             sip,
+            edge,
             calls,
             messages,
             webhook,
@@ -91,6 +94,9 @@ impl Metrics {
             Counted::Unreadable => self.sip.unreadable.inc(),
             Counted::StrayResponse => self.sip.stray_responses.inc(),
             Counted::UnknownSource => self.sip.unknown_source.inc(),
+            Counted::Stranger => self.edge.refused.inc(),
+            Counted::Scanner => self.edge.scanners.inc(),
+            Counted::Withheld => self.edge.withheld.inc(),
             Counted::Retransmission => self.sip.retransmissions.inc(),
             Counted::Refused(reason) => self.calls.refused.inc(reason),
             Counted::Ended(reason) => self.calls.ended.inc(reason),
