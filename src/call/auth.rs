@@ -87,18 +87,15 @@ impl Call {
     /// A target wants to know who calls: the same INVITE once more on the same leg, with the next
     /// number (22.2). False: it is not told, or was told already.
     pub(super) fn authenticate(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> bool {
-        if self.invite.is_none() || !self.may_authenticate(leg, response) {
-            return false;
+        let again = self.may_invite() && self.may_authenticate(leg, response);
+        if again {
+            self.invite_again(desk, leg);
         }
-        let flow = self.legs[leg].flow;
-        self.legs[leg].cseq = self.next_invite_cseq(leg);
-        self.write_invite(desk, leg, flow);
-        self.send_invite(desk, leg, flow);
-        true
+        again
     }
 
     /// Takes in the challenge to the INVITE of a leg. True: it may leave once more.
-    pub(super) fn may_authenticate(&mut self, leg: usize, response: &Message<'_>) -> bool {
+    fn may_authenticate(&mut self, leg: usize, response: &Message<'_>) -> bool {
         let of = &mut self.legs[leg];
         let Some(auth) = of.auth.as_mut().filter(|_| of.state == LegState::Ringing) else { return false };
         if auth.tries >= MOST_TRIES || !auth.take(response, false) {

@@ -47,9 +47,14 @@ impl Call {
             Purpose::Message(..) => "message",
             Purpose::Refer(..) => "refer",
         };
-        let question = self.question(purpose, CallStatus::Ringing);
+        let talks = self.transfer.is_some();
+        let status = if talks { CallStatus::InProgress } else { CallStatus::Ringing };
+        let question = self.question(purpose, status);
         let id = desk.ask(self.key, self.facts.call, question);
-        self.phase = Phase::Asking(id);
+        match &mut self.transfer {
+            Some(transfer) => transfer.asked = Some(id),
+            None => self.phase = Phase::Asking(id),
+        }
         desk.trace(self.facts.call, TraceItem::Asked(id, what.into()));
     }
 
@@ -174,6 +179,7 @@ impl Call {
         self.stop_reliables(desk);
         self.last_ringing = None;
         self.answered = Some(desk.now);
+        self.legs[leg].answered = Some(desk.now);
         self.phase = Phase::Talking;
         self.winner = Some(pair);
         let bytes: Arc<[u8]> = desk.paper.as_slice().into();
@@ -190,7 +196,7 @@ impl Call {
             .and_then(|kept| session::agreed(&kept.message(), self.legs[leg].session, response));
         self.set_session(desk, pair, agreed);
         let (caller, target) = (self.kept(pair, Side::A), self.kept(pair, Side::B));
-        let (leg_sid, dial) = (self.legs[leg].sid, Box::new(self.dial_left()));
+        let (leg_sid, dial) = (self.legs[leg].sid, Box::new(self.dial_left(desk, self.dial.as_ref())));
         let change = Change::Answered { leg: leg_sid, caller, target, response: bytes, dial };
         self.record(desk, change, Some(CallStatus::InProgress));
         self.tell_leg(desk, leg, CallStatus::Answered);
@@ -221,7 +227,7 @@ impl Call {
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.expiry);
         desk.stop(&mut self.phase_timer);
-        self.legs_over(desk, terminal.sip_code, terminal.duration);
+        self.legs_over(desk, terminal.sip_code);
         self.record(desk, Change::Ended(terminal), Some(terminal.status));
         desk.count(Counter::Ended(terminal.reason));
     }

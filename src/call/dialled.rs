@@ -9,7 +9,7 @@ use crate::call::instructions::Dial;
 use crate::call::outcome::{CallStatus, DialOutcome};
 use crate::call::program::Failure;
 use crate::call::record::Change;
-use crate::call::state::{Call, Run};
+use crate::call::state::{Call, Phase, Run, Side};
 use crate::call::trace::TraceItem;
 use crate::reason::Reason;
 
@@ -17,7 +17,7 @@ impl Call {
     /// The Dial's timeout.
     pub(super) fn dial_timed_out(&mut self, desk: &mut Desk) {
         let failure = Failure { status: 408, reason: Reason::NoAnswer };
-        if let Some(run) = self.dial.as_mut() {
+        if let Some(run) = self.run_mut() {
             run.timer = None;
         }
         let leg = self.ringing_leg();
@@ -28,9 +28,9 @@ impl Call {
 
     /// The Dial is over without an answer, nothing rings any more: its action, or the next verb.
     pub(super) fn dial_failed(&mut self, desk: &mut Desk, failure: Failure, leg: Option<usize>) {
-        let Some(mut run) = self.dial.take() else { return };
+        let Some(mut run) = self.run_place().take() else { return };
         desk.stop(&mut run.timer);
-        self.program.dial_failed(failure);
+        self.program_mut().dial_failed(failure);
         let status = CallStatus::of_refusal(failure.status);
         let outcome = self.outcome(desk, &run, leg, status, Some(failure.status), Duration::ZERO);
         self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
@@ -49,17 +49,25 @@ impl Call {
         let extra = std::mem::take(&mut self.cancel_reason);
         self.stop_forks(desk, 487, &extra);
         let Some(mut run) = self.dial.take() else { return };
+        self.run_given_up(desk, &mut run, leg, failure.status);
+    }
+
+    /// A Dial nobody waits for any more, whose legs are abandoned: its action hears of it.
+    pub(super) fn run_given_up(&mut self, desk: &mut Desk, run: &mut Run, leg: Option<usize>, code: u16) {
         desk.stop(&mut run.timer);
-        let status = CallStatus::of_refusal(failure.status);
-        let outcome = self.outcome(desk, &run, leg, status, None, Duration::ZERO);
+        let status = CallStatus::of_refusal(code);
+        let outcome = self.outcome(desk, run, leg, status, None, Duration::ZERO);
         self.tell_action(desk, &run.dial, outcome);
     }
 
-    /// The Dial that was answered is over: its action is asked, and its document not executed.
-    pub(super) fn dial_completed(&mut self, desk: &mut Desk, duration: Duration) {
-        let Some(mut run) = self.dial.take() else { return };
+    /// The Dial that brought who stood on a side of the call is over: its action is asked, and its
+    /// document not executed.
+    pub(super) fn dial_completed(&mut self, desk: &mut Desk, side: Side) {
+        let place = if side == Side::B { &mut self.dial } else { &mut self.dial_of_caller };
+        let Some(mut run) = place.take() else { return };
         desk.stop(&mut run.timer);
-        let leg = self.winner.map(|pair| self.pairs[pair].leg);
+        let leg = self.winner.and_then(|pair| self.pairs[pair].leg_at(side));
+        let duration = leg.map_or(Duration::ZERO, |leg| self.talked(desk, leg));
         let outcome = self.outcome(desk, &run, leg, CallStatus::Completed, Some(200), duration);
         self.tell_action(desk, &run.dial, outcome);
     }
@@ -71,7 +79,9 @@ impl Call {
     }
 
     fn tell_action(&mut self, desk: &mut Desk, dial: &Dial, outcome: DialOutcome) {
-        let status = outcome.status;
+        // The call goes on where somebody is, or was, transferred.
+        let goes_on = self.phase == Phase::Talking;
+        let status = if goes_on { CallStatus::InProgress } else { outcome.status };
         self.record(desk, Change::Dialled(Box::new(outcome.clone())), None);
         if let Some(action) = dial.action.clone() {
             let question = self.question(Purpose::Action(action, Box::new(outcome)), status);
@@ -90,7 +100,7 @@ impl Call {
         duration: Duration,
     ) -> DialOutcome {
         let leg = leg.map(|leg| &self.legs[leg]);
-        let rang_until = self.answered.unwrap_or(desk.now);
+        let rang_until = leg.and_then(|leg| leg.answered).unwrap_or(desk.now);
         DialOutcome {
             status,
             leg: leg.map(|leg| leg.sid),

@@ -11,6 +11,7 @@ use crate::call::program::{self, Failure, Step};
 use crate::call::state::{Call, Phase};
 use crate::call::trace::TraceItem;
 use crate::reason::Reason;
+use crate::timers::TimerId;
 
 /// The header lines a loser's CANCEL and BYE carry (RFC 3326).
 pub(super) const ELSEWHERE: &[u8] = b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
@@ -22,22 +23,23 @@ impl Call {
     /// The answer to an ask of this call, or that its time is over (`None`).
     pub fn answered_ask(&mut self, desk: &mut Desk, ask: crate::call::ask::AskId, answer: Option<Answer>) {
         desk.trace(self.facts.call, TraceItem::Answered(ask, describe(answer.as_ref())));
-        if self.transfer.is_some() && self.transfer_answered(desk, ask, answer.clone()) {
-            return;
+        let is_document = match &mut self.transfer {
+            Some(transfer) => transfer.asked.take_if(|asked| *asked == ask).is_some(),
+            None => self.phase == Phase::Asking(ask),
+        };
+        if is_document {
+            return self.instructed(desk, answer);
         }
-        match self.phase {
-            Phase::Asking(waiting) if waiting == ask => self.instructed(desk, answer),
-            _ => match self.fork_that(|fork| fork.resolving == Some(ask)) {
-                Some(fork) => self.fork_resolved(desk, fork, answer),
-                None => self.hop_resolved(desk, ask, answer),
-            },
+        match self.fork_that(|fork| fork.resolving == Some(ask)) {
+            Some(fork) => self.fork_resolved(desk, fork, answer),
+            None => self.hop_resolved(desk, ask, answer),
         }
     }
 
     fn instructed(&mut self, desk: &mut Desk, answer: Option<Answer>) {
         match answer {
             Some(Answer::Document(document)) => {
-                if self.program.load(*document) {
+                if self.program_mut().load(*document) {
                     self.perform(desk);
                 } else {
                     self.fall_back(desk, program::TOO_MANY);
@@ -53,23 +55,41 @@ impl Call {
 
     /// Does what the document says next, until something is to be waited for.
     pub(super) fn perform(&mut self, desk: &mut Desk) {
-        match self.program.step(self.media(desk)) {
+        let media = self.media(desk);
+        match self.program_mut().step(media) {
             Step::HandOver(verb) => {
                 let dial = self.hand_over(&verb);
                 self.perform_dial(desk, Box::new(dial));
             }
             Step::Dial(dial) => self.perform_dial(desk, dial),
             Step::Pause(length) => {
-                self.phase = Phase::Pausing;
-                self.phase_timer = Some(desk.start(length, self.key, What::PauseOver));
+                let timer = Some(desk.start(length, self.key, What::PauseOver));
+                self.enter(Phase::Pausing);
+                *self.pause_timer() = timer;
             }
             Step::Redirect(hook) => self.ask(desk, Purpose::Redirect(hook)),
+            // Who is transferred talks already: there is nobody left to be sent elsewhere.
+            Step::Refer(_) if self.transfer.is_some() => self.transfer_failed(desk, 603),
+            Step::Refuse(failure) if self.transfer.is_some() => self.transfer_failed(desk, failure.status),
             Step::Refer(target) => self.redirect(desk, &[(target, 1_000)], Reason::Redirected),
             Step::Refuse(failure) => {
                 let source = source_of(failure.reason);
                 self.refuse(desk, failure, source);
             }
             Step::Fallback(failure) => self.fall_back(desk, failure),
+        }
+    }
+
+    /// `<Pause>` is over.
+    pub(super) fn pause_over(&mut self, desk: &mut Desk) {
+        *self.pause_timer() = None;
+        self.perform(desk);
+    }
+
+    fn pause_timer(&mut self) -> &mut Option<TimerId> {
+        match &mut self.transfer {
+            Some(transfer) => &mut transfer.pause,
+            None => &mut self.phase_timer,
         }
     }
 
@@ -83,6 +103,10 @@ impl Call {
     /// No document, or one that cannot be executed: the trunk's own status, the number's static
     /// target, or the failure.
     pub(super) fn fall_back(&mut self, desk: &mut Desk, failure: Failure) {
+        // Who is transferred goes on as before.
+        if self.transfer.is_some() {
+            return self.transfer_failed(desk, failure.status);
+        }
         if let Some(status) = self.trunk.webhook_failure_status {
             return self.refuse(desk, Failure { status, ..failure }, HangupSource::Router);
         }

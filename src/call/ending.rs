@@ -230,7 +230,10 @@ impl Call {
         self.stop_session(desk);
         self.drop_relays(desk);
         let duration = self.answered.map_or(Duration::ZERO, |answered| desk.now.since(answered));
-        self.dial_completed(desk, duration);
+        self.phase = Phase::Over;
+        for side in [Side::B, Side::A] {
+            self.dial_completed(desk, side);
+        }
         for ask in std::mem::take(&mut self.resolving) {
             desk.abort(ask.0);
         }

@@ -8,7 +8,7 @@ use crate::call::instructions::{Dial, Document, Noun, Target, Verb};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::{HangupSource, Terminal};
 use crate::call::program::{Failure, Program};
-use crate::call::state::{Answering, Call, LegState, Phase, Side};
+use crate::call::state::{Answering, Call, LegState, Phase, Run, Side};
 use crate::call::target;
 use crate::flow::Flow;
 use crate::ids::VirtualShard;
@@ -70,7 +70,6 @@ impl Call {
         let code = response.code().unwrap_or(500);
         desk.trace_received(self.facts.call, self.leg_of_role(role), response);
         match role {
-            Role::Leg(leg) if self.transfer_responded(desk, leg, response) => {}
             Role::Leg(leg) => self.leg_responded(desk, leg, response),
             Role::Transfer => self.transferee_responded(desk, response),
             Role::Settle => {
@@ -92,8 +91,6 @@ impl Call {
     /// What a transaction has to say beside messages.
     pub fn told(&mut self, desk: &mut Desk, kind: Kind, role: Role, tell: Tell) {
         match (kind, role, tell) {
-            (Kind::ClientInvite, Role::Leg(leg), Tell::TimedOut(_) | Tell::TransportError)
-                if self.transfer_leg_failed(desk, leg, 408) => {}
             (Kind::ClientInvite, Role::Transfer, Tell::TimedOut(_) | Tell::TransportError) => {
                 self.transferee_silent(desk);
             }
@@ -155,10 +152,7 @@ impl Call {
             What::Session(pair) => self.session_over(desk, pair),
             What::TimerC(leg) => self.rang_too_long(desk, leg),
             What::InviteExpires => self.invite_expired(desk),
-            What::PauseOver => {
-                self.phase_timer = None;
-                self.perform(desk);
-            }
+            What::PauseOver => self.pause_over(desk),
             What::TimeLimit => self.time_limit(desk),
             What::Answer(pair) => self.answer_again(desk, pair),
             What::Transfer => self.transfer_timed_out(desk),
@@ -305,11 +299,9 @@ impl Call {
                 desk.stop(&mut answering.timer);
             }
         }
-        if let Some(run) = self.dial.as_mut() {
-            desk.stop(&mut run.timer);
-            for ask in run.forks.iter_mut().filter_map(|fork| fork.resolving.take()) {
-                desk.abort(ask);
-            }
+        self.forget_transfer(desk);
+        for run in [self.dial.as_mut(), self.dial_of_caller.as_mut()].into_iter().flatten() {
+            forget_run(desk, run);
         }
         desk.stop(&mut self.ringing_timer);
         desk.stop(&mut self.expiry);
@@ -385,6 +377,14 @@ impl Call {
             }
             _ => None,
         }
+    }
+}
+
+/// Takes back what a Dial waits for.
+pub(super) fn forget_run(desk: &mut Desk, run: &mut Run) {
+    desk.stop(&mut run.timer);
+    for ask in run.forks.iter_mut().filter_map(|fork| fork.resolving.take()) {
+        desk.abort(ask);
     }
 }
 

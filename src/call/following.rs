@@ -24,7 +24,7 @@ impl Call {
     pub(super) fn follow(&mut self, desk: &mut Desk, leg: usize, code: u16, response: &Message<'_>) -> bool {
         let Some(fork) = self.fork_that(|fork| fork.leg == Some(leg)) else { return false };
         let known = desk.provision.as_ref().map(|now| now.gateways(&self.facts, None));
-        let Some(run) = self.dial.as_mut() else { return false };
+        let Some(run) = self.run_mut() else { return false };
         let of = &mut run.forks[fork];
         let refused = match (code, of.plan.follow) {
             (300..=302, Follow::No) => Some("redirections of this target are not followed"),

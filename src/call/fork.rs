@@ -19,7 +19,7 @@ const BREADTH: u32 = 60;
 impl Call {
     /// Rings all nouns of a Dial at once.
     pub(super) fn dial(&mut self, desk: &mut Desk, dial: Box<Dial>) {
-        self.phase = Phase::Dialling;
+        self.enter(Phase::Dialling);
         let mut hosts = Vec::with_capacity(dial.nouns.len());
         let mut run = Run::new(dial);
         for noun in &run.dial.nouns {
@@ -51,13 +51,13 @@ impl Call {
         }
         if !self.share_breadth(&mut run.forks) {
             let short = Failure { status: 440, reason: Reason::BreadthExceeded };
-            self.dial = Some(run);
+            *self.run_place() = Some(run);
             return self.dial_failed(desk, short, None);
         }
         run.unbegun = run.forks.len();
-        self.dial = Some(run);
+        *self.run_place() = Some(run);
         for (fork, host) in hosts.into_iter().enumerate() {
-            if let Some(run) = self.dial.as_mut() {
+            if let Some(run) = self.run_mut() {
                 run.unbegun -= 1;
             }
             self.start_fork(desk, fork, host);
@@ -119,7 +119,7 @@ impl Call {
 
     /// Invites a fork at its next address. False: there is none, it has failed.
     fn next_hop(&mut self, desk: &mut Desk, fork: usize) -> bool {
-        while let Some(hop) = self.dial.as_mut().and_then(|run| run.forks[fork].hops.pop_front()) {
+        while let Some(hop) = self.run_mut().and_then(|run| run.forks[fork].hops.pop_front()) {
             if self.invite_at(desk, fork, hop) {
                 return true;
             }
@@ -130,29 +130,29 @@ impl Call {
 
     /// Goes on with a fork through its next gateway. False: there is none.
     fn next_gateway(&mut self, desk: &mut Desk, fork: usize) -> bool {
-        let next = self.dial.as_mut().and_then(|run| run.forks[fork].more.pop_front());
+        let next = self.run_mut().and_then(|run| run.forks[fork].more.pop_front());
         let Some((plan, host)) = next else { return false };
         self.at_fork(fork, |fork| fork.plan = plan);
         self.start_fork(desk, fork, host);
-        self.dial.as_ref().is_some_and(|run| !run.forks[fork].is_over())
+        self.run().is_some_and(|run| !run.forks[fork].is_over())
     }
 
     /// Puts a gateway whose only place did not answer lately behind the others, once. False: there is
     /// no other, or it answered.
     fn comes_last(&mut self, desk: &mut Desk, fork: usize, hop: Destination) -> bool {
         // Contacts of a 3xx keep the order their server gave them.
-        if self.dial.as_ref().is_some_and(|run| run.forks[fork].plan.depth > 0) {
+        if self.run().is_some_and(|run| run.forks[fork].plan.depth > 0) {
             return false;
         }
         let is_dead = desk.dead.has(desk.now, &hop);
-        let others = self.dial.as_ref().is_some_and(|run| {
+        let others = self.run().is_some_and(|run| {
             let alive = |host: &Host| !matches!(host, Host::At(hop) if desk.dead.has(desk.now, hop));
             run.forks[fork].more.iter().any(|(_, host)| alive(host))
         });
         if !(is_dead && others) {
             return false;
         }
-        let Some(run) = self.dial.as_mut() else { return false };
+        let Some(run) = self.run_mut() else { return false };
         let of = &mut run.forks[fork];
         let Some((plan, host)) = of.more.pop_front() else { return false };
         of.more.push_back((std::mem::replace(&mut of.plan, plan), Host::At(hop)));
@@ -172,7 +172,7 @@ impl Call {
         }
         // A Contact's refusal stands beside those of the others (16.7); else, where the noun is reached
         // elsewhere, what is said there is its answer.
-        let redirected = self.dial.as_ref().is_some_and(|run| run.forks[fork].is_redirected());
+        let redirected = self.run().is_some_and(|run| run.forks[fork].is_redirected());
         if redirected && !elsewhere {
             if failure.status >= 400 {
                 self.note_failure(failure, Some(leg));
@@ -187,7 +187,7 @@ impl Call {
 
     /// The Dial goes on as long as anything rings or is looked up; else it ends with its best.
     fn unless_all_failed(&mut self, desk: &mut Desk) {
-        let Some(run) = &self.dial else { return };
+        let Some(run) = self.run().filter(|_| self.may_invite()) else { return };
         if !run.forks.iter().all(Fork::is_over) {
             return;
         }
@@ -198,24 +198,33 @@ impl Call {
 
     /// Nobody waits for the forks any more: CANCEL to those that ring, with `extra` header lines.
     pub(super) fn stop_forks(&mut self, desk: &mut Desk, code: u16, extra: &[u8]) {
-        let Some(run) = self.dial.as_mut() else { return };
-        let mut legs = Vec::with_capacity(run.forks.len());
+        if let Some(mut run) = self.run_place().take() {
+            self.stop_run(desk, &mut run, code, extra);
+            *self.run_place() = Some(run);
+        }
+    }
+
+    /// The same for a Dial at hand.
+    pub(super) fn stop_run(&mut self, desk: &mut Desk, run: &mut Run, code: u16, extra: &[u8]) {
         for fork in &mut run.forks {
             fork.hops.clear();
             fork.more.clear();
-            legs.extend(fork.leg.take());
             if let Some(ask) = fork.resolving.take() {
                 desk.abort(ask);
             }
-        }
-        for leg in legs {
-            self.abandon_leg(desk, leg, code, extra);
+            if let Some(leg) = fork.leg.take() {
+                self.abandon_leg(desk, leg, code, extra);
+            }
         }
     }
 
     /// The leg that stands for a Dial nobody answered: one that rings, before one that is silent.
     pub(super) fn ringing_leg(&self) -> Option<usize> {
-        let run = self.dial.as_ref()?;
+        self.leg_of_run(self.run()?)
+    }
+
+    /// The same for a Dial at hand.
+    pub(super) fn leg_of_run(&self, run: &Run) -> Option<usize> {
         let legs = || run.forks.iter().filter_map(|fork| fork.leg);
         legs()
             .find(|leg| self.legs[*leg].heard)
@@ -225,17 +234,17 @@ impl Call {
 
     /// The fork of the running Dial that is meant.
     pub(super) fn fork_that(&self, is_meant: impl Fn(&Fork) -> bool) -> Option<usize> {
-        self.dial.as_ref()?.forks.iter().position(is_meant)
+        self.run()?.forks.iter().position(is_meant)
     }
 
     fn at_fork(&mut self, fork: usize, change: impl FnOnce(&mut Fork)) {
-        if let Some(run) = self.dial.as_mut() {
+        if let Some(run) = self.run_mut() {
             change(&mut run.forks[fork]);
         }
     }
 
     fn note_failure(&mut self, failure: Failure, leg: Option<usize>) {
-        if let Some(run) = self.dial.as_mut() {
+        if let Some(run) = self.run_mut() {
             note(&mut run.best, failure, leg);
         }
     }

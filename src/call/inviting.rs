@@ -12,6 +12,7 @@ use crate::call::outcome::CallStatus;
 use crate::call::passage::{self, Passage};
 use crate::call::program::Failure;
 use crate::call::record::{Change, InvitedLeg};
+use crate::call::running::ringing;
 use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Leg, LegState, Run, Side};
 use crate::call::target;
@@ -25,7 +26,9 @@ const NO_TCP: Duration = Duration::from_secs(600);
 impl Call {
     /// Sends the INVITE of one leg. False: no listener reaches the address.
     pub(super) fn invite_at(&mut self, desk: &mut Desk, fork: usize, hop: Destination) -> bool {
-        let Some(plan) = self.dial.as_ref().map(|run| &run.forks[fork].plan) else { return false };
+        let run = ringing(&self.dial, &self.transfer);
+        let Some(plan) = run.map(|run| &run.forks[fork].plan) else { return false };
+        let shown = self.shown(plan);
         let peer = hop.address;
         let near = &self.flow;
         let Some(mut flow) = target::flow_to(&desk.config, near, hop.transport, peer) else { return false };
@@ -40,13 +43,13 @@ impl Call {
             trusted: plan.trusted,
             rules: plan.rules.clone(),
             origin: plan.origin,
-            told: leg_events::facts(plan, sid, &self.facts.from),
+            told: leg_events::facts(plan, sid, &shown),
             gateway: plan.gateway,
             auth: plan.credentials.clone().map(|credentials| Box::new(Auth::new(credentials))),
             ..Leg::blank(sid, tag, flow)
         });
         let leg = self.legs.len() - 1;
-        if let Some(run) = self.dial.as_mut() {
+        if let Some(run) = self.run_mut() {
             run.forks[fork].leg = Some(leg);
         }
         self.write_invite(desk, leg, flow);
@@ -58,7 +61,7 @@ impl Call {
                 self.write_invite(desk, leg, flow);
             }
         }
-        if let Some(host) = self.dial.as_ref().and_then(|run| run.forks[fork].plan.host()) {
+        if let Some(host) = self.run().and_then(|run| run.forks[fork].plan.host()) {
             desk.meant_for(&flow, host);
         }
         self.send_invite(desk, leg, flow);
@@ -76,7 +79,7 @@ impl Call {
     /// Tries a leg again over UDP after its large INVITE found no TCP. False: that was not the case.
     pub(super) fn retry_over_udp(&mut self, desk: &mut Desk, leg: usize) -> bool {
         let Some(flow) = self.legs[leg].retry_udp.take() else { return false };
-        if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing || self.invite.is_none() {
+        if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing || !self.may_invite() {
             return false;
         }
         desk.no_tcp.insert(flow.peer, desk.now + NO_TCP);
@@ -87,8 +90,24 @@ impl Call {
         true
     }
 
+    /// The INVITE of a leg once more, with the next number.
+    pub(super) fn invite_again(&mut self, desk: &mut Desk, leg: usize) {
+        let flow = self.legs[leg].flow;
+        self.legs[leg].cseq = self.next_invite_cseq(leg);
+        self.write_invite(desk, leg, flow);
+        self.send_invite(desk, leg, flow);
+    }
+
     /// Writes the INVITE of a leg onto the paper; its branch is minted when it is sent.
-    pub(super) fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: Flow) {
+    fn write_invite(&mut self, desk: &mut Desk, leg: usize, flow: Flow) {
+        match self.transfer.is_some() {
+            true => self.write_transfer_invite(desk, leg, flow),
+            false => self.write_callers_invite(desk, leg, flow),
+        }
+    }
+
+    /// Writes the INVITE that carries the caller's.
+    fn write_callers_invite(&mut self, desk: &mut Desk, leg: usize, flow: Flow) {
         let credentials = self.invite_credentials(desk, leg);
         let branch = desk.mint_branch(self.shard);
         let (Some(kept), Some(run)) = (&self.invite, &self.dial) else { return };
@@ -135,7 +154,7 @@ impl Call {
     }
 
     /// Sends the INVITE on the paper.
-    pub(super) fn send_invite(&mut self, desk: &mut Desk, leg: usize, flow: Flow) {
+    fn send_invite(&mut self, desk: &mut Desk, leg: usize, flow: Flow) {
         let Some(branch) = self.legs[leg].branch else { return };
         let owner = Owner { call: self.key, role: Role::Leg(leg) };
         let client = desk.request(b"INVITE", branch, flow, owner);
@@ -143,10 +162,11 @@ impl Call {
         desk.trace_sent(self.facts.call, Some(self.legs[leg].sid));
         let invited = self.invited(desk, leg);
         self.record(desk, Change::Invited(Box::new(invited)), None);
-        let Some(run) = self.dial.as_mut() else { return };
+        let key = self.key;
+        let Some(run) = self.run_mut() else { return };
         if run.began.is_none() {
             run.began = Some(desk.now);
-            run.timer = Some(desk.start(run.dial.timeout, self.key, What::DialTimeout));
+            run.timer = Some(desk.start(run.dial.timeout, key, What::DialTimeout));
         }
         let elsewhere = run.forks.iter().any(|fork| fork.leg == Some(leg) && fork.may_go_on());
         if elsewhere {
@@ -166,13 +186,10 @@ impl Call {
             writer.header(Name::From, &[&to.local]).header(Name::To, &[&to.remote]);
             writer.header(Name::CallId, &[&to.call_id]).cseq(to.cseq, Method::Invite);
         }
-        let plan = self.dial.as_ref().and_then(|run| run.forks.iter().find(|fork| fork.leg == Some(leg)));
-        let parties = plan.map(|fork| {
-            let from = fork.plan.caller_id.as_ref().unwrap_or(&self.facts.from);
-            (from.clone(), fork.plan.to.clone())
-        });
+        let plan = self.run().and_then(|run| run.forks.iter().find(|fork| fork.leg == Some(leg)));
+        let parties = plan.map(|fork| (self.shown(&fork.plan), fork.plan.to.clone()));
         let parties = parties.unwrap_or_else(|| ("".into(), "".into()));
-        let ahead = self.dial.as_ref().map_or(0, Run::ahead);
+        let ahead = self.run().map_or(0, Run::ahead);
         let headers = headers.into();
         InvitedLeg {
             leg: to.sid,

@@ -60,13 +60,15 @@ impl Call {
     }
 
     /// The call is over, and with it whatever leg had no end yet.
-    pub(super) fn legs_over(&mut self, desk: &mut Desk, sip_code: u16, duration: Duration) {
-        let winner = self.winner.map(|pair| self.pairs[pair].leg);
+    pub(super) fn legs_over(&mut self, desk: &mut Desk, sip_code: u16) {
         for leg in 0..self.legs.len() {
-            match winner == Some(leg) {
-                true => self.leg_over(desk, leg, 200, duration),
-                false => self.leg_over(desk, leg, sip_code, Duration::ZERO),
-            }
+            let sip_code = if self.legs[leg].answered.is_some() { 200 } else { sip_code };
+            self.leg_over(desk, leg, sip_code, self.talked(desk, leg));
         }
+    }
+
+    /// How long a leg has been connected by now.
+    pub(super) fn talked(&self, desk: &Desk, leg: usize) -> Duration {
+        self.legs[leg].answered.map_or(Duration::ZERO, |since| desk.now.since(since))
     }
 }

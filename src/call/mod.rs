@@ -6,7 +6,7 @@
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `program` (which
-//!   verb is next), `planning` (a noun made ready), `fork` (nouns rung together), `inviting` (each leg's INVITE), `dialled` (how a
+//!   verb is next), `planning` (a noun made ready), `fork` (nouns rung together), `running` (which of two Dials rings), `inviting` (each leg's INVITE), `dialled` (how a
 //!   Dial ends), `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
@@ -70,6 +70,7 @@ mod relayed;
 mod reliable;
 mod resume;
 mod revive;
+mod running;
 pub mod session;
 pub mod standing;
 pub mod state;

@@ -60,7 +60,7 @@ pub enum Change {
     /// An INVITE left toward a target. The same leg again: it went another way (over UDP, where its
     /// large INVITE found no TCP), and the last one counts.
     Invited(Box<InvitedLeg>),
-    /// A leg ended without an answer (its Dial's outcome where it was the last).
+    /// A leg ended: without an answer, or as somebody took its place by transfer (200).
     LegEnded {
         /// The leg.
         leg: CallSid,
@@ -99,6 +99,8 @@ pub enum Change {
         joined: Box<DialogState>,
         /// The dialog of the side that stayed.
         stayed: Box<DialogState>,
+        /// What is left of its Dial.
+        dial: Box<DialLeft>,
     },
     /// A target's leg whose noun has a status callback came this far.
     Leg(Box<LegEvent>),

@@ -48,12 +48,12 @@ pub struct RecoveredLeg {
 /// The answered part of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Talk {
-    /// The target's leg.
-    pub leg: CallSid,
-    /// The leg that a transfer brought to the caller's place.
-    pub in_place_of_caller: Option<CallSid>,
     /// When.
     pub answered: Instant,
+    /// Who stands on the target's side.
+    pub target_side: Place,
+    /// Whom a transfer brought to the caller's side.
+    pub caller_side: Option<Place>,
     /// The caller's dialog, as it was last written.
     pub caller: DialogState,
     /// The target's.
@@ -62,6 +62,15 @@ pub struct Talk {
     pub response: Arc<[u8]>,
     /// The caller acknowledged it.
     pub acked: bool,
+}
+
+/// A leg that stands on a side of an answered call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The leg.
+    pub leg: CallSid,
+    /// Since when.
+    pub since: Instant,
     /// What its Dial still does.
     pub dial: DialLeft,
 }
@@ -138,19 +147,18 @@ impl Recovered {
             }
             Change::Answered { leg, caller, target, response, dial } => {
                 self.talk = Some(Box::new(Talk {
-                    leg: *leg,
-                    in_place_of_caller: None,
                     answered: record.at,
+                    target_side: Place { leg: *leg, since: record.at, dial: (**dial).clone() },
+                    caller_side: None,
                     caller: (**caller).clone(),
                     target: (**target).clone(),
                     response: Arc::clone(response),
                     acked: false,
-                    dial: (**dial).clone(),
                 }));
             }
-            change => {
+            _ => {
                 let Some(talk) = &mut self.talk else { return };
-                if let Some(gone) = talk.take(change) {
+                if let Some(gone) = talk.take(record) {
                     self.leg(gone, |leg| leg.ended = Some((record.at, 200)));
                 }
             }
@@ -172,27 +180,31 @@ impl Recovered {
 }
 
 impl Talk {
-    /// Whether this leg is one of the two sides.
+    /// The leg that stands on either side, where this one does.
     #[must_use]
-    pub fn holds(&self, leg: CallSid) -> bool {
-        self.leg == leg || self.in_place_of_caller == Some(leg)
+    pub fn holds(&self, leg: CallSid) -> Option<&Place> {
+        [Some(&self.target_side), self.caller_side.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|place| place.leg == leg)
     }
 
     /// Takes a change; gives the leg whose place another took.
-    fn take(&mut self, change: &Change) -> Option<CallSid> {
-        match change {
+    fn take(&mut self, record: &Record) -> Option<CallSid> {
+        match &record.change {
             Change::Acked => self.acked = true,
             Change::DialogChanged { caller: true, dialog } => self.caller = (**dialog).clone(),
             Change::DialogChanged { caller: false, dialog } => self.target = (**dialog).clone(),
-            Change::Transferred { leg, caller: true, joined, stayed } => {
-                (self.caller, self.target) = ((**joined).clone(), (**stayed).clone());
+            Change::Transferred { leg, caller, joined, stayed, dial } => {
+                let (joined, stayed) = ((**joined).clone(), (**stayed).clone());
+                let place = Place { leg: *leg, since: record.at, dial: (**dial).clone() };
                 self.acked = true;
-                return self.in_place_of_caller.replace(*leg);
-            }
-            Change::Transferred { leg, caller: false, joined, stayed } => {
-                (self.caller, self.target) = ((**stayed).clone(), (**joined).clone());
-                self.acked = true;
-                return Some(std::mem::replace(&mut self.leg, *leg));
+                if *caller {
+                    (self.caller, self.target) = (joined, stayed);
+                    return self.caller_side.replace(place).map(|left| left.leg);
+                }
+                (self.caller, self.target) = (stayed, joined);
+                return Some(std::mem::replace(&mut self.target_side, place).leg);
             }
             Change::Recovered => {
                 self.caller.local_cseq += CSEQ_STEP;

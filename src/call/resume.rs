@@ -15,7 +15,7 @@ use crate::call::mint::Tag;
 use crate::call::outcome::HangupSource;
 use crate::call::program::Failure;
 use crate::call::record::{Change, DialLeft};
-use crate::call::recover::{Recovered, Talk};
+use crate::call::recover::{Place, Recovered, Talk};
 use crate::call::revive::settled;
 use crate::call::session::Session;
 use crate::call::state::{Call, Phase, Run, Side};
@@ -24,6 +24,7 @@ use crate::reason::Reason;
 use crate::routing::model::Trunk;
 use crate::sip::{Message, Writer};
 use crate::time::Instant;
+use crate::timers::TimerId;
 
 impl Call {
     /// The call as far as its records and events must go on counting: [`Call::resume`] comes next.
@@ -54,14 +55,13 @@ impl Call {
         }
     }
 
-    /// What of its Dial an answered call still needs.
-    pub(super) fn dial_left(&self) -> DialLeft {
-        let (run, answered) = (self.dial.as_ref(), self.answered);
-        let rang = run.and_then(|run| run.rang).zip(answered);
+    /// What an answered call still needs of a Dial whose target is connected now.
+    pub(super) fn dial_left(&self, desk: &Desk, run: Option<&Run>) -> DialLeft {
+        let rang = run.and_then(|run| run.rang);
         DialLeft {
             time_limit: run.map_or(Duration::ZERO, |run| run.dial.time_limit),
             action: run.and_then(|run| run.dial.action.clone()),
-            rang_for: rang.map_or(Duration::ZERO, |(rang, answered)| answered.since(rang)),
+            rang_for: rang.map_or(Duration::ZERO, |rang| desk.now.since(rang)),
         }
     }
 
@@ -91,17 +91,21 @@ impl Call {
             self.revive(desk, leg);
             let at = self.legs.len() - 1;
             match talk.holds(leg.invited.leg) {
-                true => self.keep_leg(desk, at, fresh.then_some(&leg.invited)),
+                Some(place) => {
+                    self.keep_leg(desk, at, fresh.then_some(&leg.invited));
+                    self.legs[at].answered = Some(place.since);
+                }
                 // It lost, or a transfer was on its way to it.
-                false => self.abandon_leg(desk, at, 487, ELSEWHERE),
+                None => self.abandon_leg(desk, at, 487, ELSEWHERE),
             }
         }
-        let found = self.legs.iter().position(|leg| leg.sid == talk.leg);
-        let leg = found.unwrap_or_else(|| self.unknown_leg(talk));
+        let found = |of: &Self, sid| of.legs.iter().position(|leg| leg.sid == sid);
+        let leg = found(self, talk.target_side.leg).unwrap_or_else(|| self.unknown_leg(talk));
         let pair = self.revive_pair(desk, leg, talk);
+        self.pairs[pair].a_leg = talk.caller_side.as_ref().and_then(|place| found(self, place.leg));
         self.winner = Some(pair);
         self.phase = Phase::Talking;
-        self.revive_dial(desk, talk);
+        self.revive_dials(desk, talk);
         self.revive_session(desk, pair, talk);
         self.record(desk, Change::Recovered, None);
         self.acked = talk.acked;
@@ -137,20 +141,19 @@ impl Call {
         self.hang_up(desk, pair, Reason::Internal, HangupSource::Router, None);
     }
 
-    fn revive_dial(&mut self, desk: &mut Desk, talk: &Talk) {
-        let left = &talk.dial;
-        let dial = Dial {
-            nouns: Vec::new(),
-            timeout: Duration::ZERO,
-            time_limit: left.time_limit,
-            caller_id: None,
-            action: left.action.clone(),
-        };
-        let before = talk.answered.since(Instant::ZERO).saturating_sub(left.rang_for);
-        let rang = (!left.rang_for.is_zero()).then_some(Instant::ZERO + before);
-        self.dial = Some(Run { rang, ..Run::new(Box::new(dial)) });
-        let remains = left.time_limit.saturating_sub(desk.now.since(talk.answered));
-        self.phase_timer = Some(desk.start(remains, self.key, What::TimeLimit));
+    fn revive_dials(&mut self, desk: &mut Desk, talk: &Talk) {
+        self.dial = Some(revived(&talk.target_side));
+        self.phase_timer = Some(self.limit_again(desk, &talk.target_side));
+        self.dial_of_caller = talk.caller_side.as_ref().map(|place| {
+            let timer = Some(self.limit_again(desk, place));
+            Run { timer, ..revived(place) }
+        });
+    }
+
+    /// The time limit of a Dial, as far as it has not passed.
+    fn limit_again(&self, desk: &mut Desk, place: &Place) -> TimerId {
+        let remains = place.dial.time_limit.saturating_sub(desk.now.since(place.since));
+        desk.start(remains, self.key, What::TimeLimit)
     }
 
     /// Nobody knows when the last refresh came: the interval begins anew.
@@ -162,4 +165,19 @@ impl Call {
             self.session = Some(Session { interval, timer });
         }
     }
+}
+
+/// A Dial that was answered, as far as its end needs it.
+fn revived(place: &Place) -> Run {
+    let left = &place.dial;
+    let dial = Dial {
+        nouns: Vec::new(),
+        timeout: Duration::ZERO,
+        time_limit: left.time_limit,
+        caller_id: None,
+        action: left.action.clone(),
+    };
+    let before = place.since.since(Instant::ZERO).saturating_sub(left.rang_for);
+    let rang = (!left.rang_for.is_zero()).then_some(Instant::ZERO + before);
+    Run { rang, ..Run::new(Box::new(dial)) }
 }

@@ -115,7 +115,8 @@ impl Call {
             local: of.local.clone(),
             remote: of.remote.clone(),
             cseq: of.local_cseq,
-            ..Leg::blank(talk.leg, tag, of.flow)
+            answered: Some(talk.target_side.since),
+            ..Leg::blank(talk.target_side.leg, tag, of.flow)
         });
         self.legs.len() - 1
     }

@@ -91,17 +91,65 @@ pub(super) fn tell(writer: &mut Writer<'_>, request: &Message<'_>, agreed: Optio
     writer.bytes(b";refresher=").bytes(agreed.refresher.as_bytes()).end();
 }
 
+/// The Min-SE of a 422 that is met.
+pub(super) fn least_of(response: &Message<'_>) -> Option<u32> {
+    response.min_se().filter(|least| (LEAST..=MOST).contains(least))
+}
+
+/// What a request of our own says of the session: nobody here refreshes, so that it is the receiver who
+/// shall, or who is behind us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// In seconds.
+    pub interval: u32,
+    refresher: Refresher,
+    least: u32,
+}
+
+impl Wish {
+    /// The receiver refreshes, where it can.
+    pub fn of_peer(interval: u32, least: u32) -> Self {
+        Self { interval: interval.max(least), refresher: Refresher::Uas, least }
+    }
+
+    /// The other side does, through us: the receiver may not make it shorter than that side knows.
+    pub fn of_other(interval: u32, least: u32) -> Self {
+        Self { interval: interval.max(least), refresher: Refresher::Uac, least: interval.max(least) }
+    }
+}
+
+/// Writes what a request of our own says of the session.
+pub(super) fn wished(writer: &mut Writer<'_>, wish: Option<Wish>) {
+    let Some(wish) = wish else { return };
+    writer.header(Name::Supported, &[b"timer"]);
+    writer.begin(Name::SessionExpires).number(wish.interval.into());
+    writer.bytes(b";refresher=").bytes(wish.refresher.as_bytes()).end();
+    if wish.least > LEAST {
+        writer.numeric(Name::MinSe, wish.least.into());
+    }
+}
+
+/// The interval in which the sender of a 2xx to such a request refreshes, where it does.
+pub(super) fn refreshed_by_peer(response: &Message<'_>) -> Option<u32> {
+    let said = response.session_expires().filter(|said| said.refresher != Some(Refresher::Uac))?;
+    Some(said.interval.max(LEAST))
+}
+
 impl Call {
     /// What the session of a call is from now on; `None`: nobody refreshes it.
     pub(super) fn set_session(&mut self, desk: &mut Desk, pair: usize, agreed: Option<Agreed>) {
+        self.begin_session(desk, pair, agreed.map(|agreed| agreed.interval));
+    }
+
+    /// The same, where only the interval in seconds is known.
+    pub(super) fn begin_session(&mut self, desk: &mut Desk, pair: usize, interval: Option<u32>) {
         self.stop_session(desk);
         if self.over {
             return;
         }
-        self.session = agreed.map(|agreed| {
-            let after = Duration::from_secs(agreed.interval.into());
-            let timer = Some(desk.start(after, self.key, What::Session(pair)));
-            Session { interval: agreed.interval, timer }
+        self.session = interval.map(|interval| {
+            let timer = Some(desk.start(Duration::from_secs(interval.into()), self.key, What::Session(pair)));
+            Session { interval, timer }
         });
     }
 
@@ -142,22 +190,18 @@ impl Call {
     /// 422 of a target to an interval that is not the caller's own wish: once more with its Min-SE.
     /// False: it stands.
     pub(super) fn ask_longer(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) -> bool {
-        let Some(kept) = &self.invite else { return false };
-        let caller = kept.message();
-        let own_wish = caller.session_expires().is_some() && caller.lists(Name::Supported, "timer");
-        let cseq = self.next_invite_cseq(leg);
+        let own_wish = self.invite.as_ref().is_some_and(|kept| {
+            let caller = kept.message();
+            caller.session_expires().is_some() && caller.lists(Name::Supported, "timer")
+        });
         let of = &mut self.legs[leg];
-        let Some(least) = response.min_se().filter(|least| (LEAST..=MOST).contains(least)) else {
-            return false;
-        };
+        let Some(least) = least_of(response) else { return false };
         // Once: who is never content is no target.
-        if own_wish || of.least_session > 0 || of.state != LegState::Ringing {
+        if own_wish || of.least_session > 0 || of.state != LegState::Ringing || !self.may_invite() {
             return false;
         }
-        (of.least_session, of.cseq) = (least, cseq);
-        let flow = of.flow;
-        self.write_invite(desk, leg, flow);
-        self.send_invite(desk, leg, flow);
+        self.legs[leg].least_session = least;
+        self.invite_again(desk, leg);
         true
     }
 }

@@ -47,7 +47,10 @@ pub struct Call {
     /// The gateway of an emergency call: nobody is asked.
     pub(super) emergency: Option<Arc<Gateway>>,
     pub(super) program: Program,
+    /// The Dial that rings, or that was answered: its target is on the target's side.
     pub(super) dial: Option<Run>,
+    /// The Dial of a transfer that brought somebody to the caller's side.
+    pub(super) dial_of_caller: Option<Run>,
     pub(super) legs: Vec<Leg>,
     pub(super) pairs: Vec<Pair>,
     /// The pair that was answered.
@@ -254,6 +257,10 @@ pub(super) struct Leg {
     pub ended: u16,
     /// Rings until then without another word.
     pub timer_c: Option<TimerId>,
+    /// What it was offered, as it would not make an offer itself.
+    pub offered: Option<Arc<[u8]>>,
+    /// Since when it is connected; left as it is at its end.
+    pub answered: Option<Instant>,
     /// The session interval its INVITE asked for, and the shortest it takes, in seconds.
     pub session: Option<u32>,
     pub least_session: u32,

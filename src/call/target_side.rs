@@ -72,11 +72,14 @@ impl Call {
     /// A provisional response: through the dialog it opens, or under our own tag.
     pub(super) fn early(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let code = response.code().unwrap_or(180);
-        if let Some(run) = self.dial.as_mut()
-            && code == 180
+        if code == 180
+            && let Some(run) = self.run_mut()
         {
             run.rang.get_or_insert(desk.now);
             self.leg_rings(desk, leg);
+        }
+        if self.transfer.is_some() {
+            return;
         }
         if self.trunk.single_early_dialog {
             return self.ring(desk, 180, self.own_tag, None, None);
@@ -95,6 +98,9 @@ impl Call {
 
     /// The first 2xx of any leg.
     fn won(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+        if self.transfer.is_some() {
+            return self.target_joins(desk, leg, response);
+        }
         let Some(pair) = self.pair_of(desk, leg, response) else {
             // A 2xx without Contact opens no dialog that could be used (12.1.2), nor does one whose
             // requests would need TLS (26.2.2): it gets ACK and BYE.
@@ -105,23 +111,28 @@ impl Call {
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.listen(pair, Side::B, response);
-        self.legs[leg].state = LegState::Won;
-        self.gateway_news(desk, leg, GatewayNews::Answered);
-        desk.stop(&mut self.legs[leg].timer_c);
+        self.wins(desk, leg);
         // Whatever was said about its early dialog, it is one now.
         self.pairs[pair].alive = [true; 2];
         self.confirm(desk, pair, response);
-        if let Some(run) = self.dial.as_mut() {
-            desk.stop(&mut run.timer);
-        }
-        // The winner's state is not `Ringing`: it is left alone.
-        self.stop_forks(desk, 487, ELSEWHERE);
         self.drop_losing_pairs(pair);
         if self.must_wait(self.pairs[pair].a_tag) {
             self.held_answer = Some((pair, Kept::new(response)));
         } else {
             self.answer(desk, pair, response);
         }
+    }
+
+    /// A leg of the Dial has won: the others are cancelled.
+    pub(super) fn wins(&mut self, desk: &mut Desk, leg: usize) {
+        self.legs[leg].state = LegState::Won;
+        self.gateway_news(desk, leg, GatewayNews::Answered);
+        desk.stop(&mut self.legs[leg].timer_c);
+        if let Some(run) = self.run_mut() {
+            desk.stop(&mut run.timer);
+        }
+        // The winner's state is not `Ringing`: it is left alone.
+        self.stop_forks(desk, 487, ELSEWHERE);
     }
 
     /// The early dialogs beside the winner's are over. Under a single To tag they were one dialog to
@@ -147,7 +158,7 @@ impl Call {
     /// A further 2xx of the INVITE that won: a repetition, or another fork that lost.
     fn another_success(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let tag = response.to().tag().unwrap_or_default();
-        if self.holds_answer(leg, tag) {
+        if self.holds_answer(leg, tag) || self.joined_again(desk, leg, response) {
             return;
         }
         let winner = self.winner.filter(|&pair| self.pairs[pair].leg == leg);
@@ -244,6 +255,9 @@ impl Call {
         if matches!(code, 401 | 407) && self.authenticate(desk, leg, response) {
             return;
         }
+        if self.offer_instead(desk, leg, code) {
+            return;
+        }
         self.legs[leg].ended = code;
         if self.follow(desk, leg, code, response) {
             let failure = Failure { status: code, reason: Reason::TargetRefused };
@@ -268,7 +282,7 @@ impl Call {
     }
 
     /// A leg ended without an answer; `elsewhere`: its noun may be reached at its next address.
-    fn leg_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
+    pub(super) fn leg_failed(&mut self, desk: &mut Desk, leg: usize, failure: Failure, elsewhere: bool) {
         desk.stop(&mut self.legs[leg].first_response);
         let was = std::mem::replace(&mut self.legs[leg].state, LegState::Ended);
         self.silence_early(desk, leg);

@@ -33,13 +33,10 @@ pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, a
         }),
         Change::Ended(terminal) => {
             for (leg, changed) in legs.iter_mut().filter(|(leg, _)| leg.ended_at.is_none()) {
-                match leg.answered_at {
-                    Some(_) => {
-                        leg.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
-                        (leg.status, leg.sip_code, leg.ended_at) =
-                            (CallStatus::Completed, Some(200), Some(at));
-                    }
-                    None => end(leg, terminal.sip_code, at),
+                end(leg, terminal.sip_code, at);
+                // The one that the call was answered by talked as long as the call did, to the millisecond.
+                if leg.answered_at.is_some() && leg.answered_at == row.answered_at {
+                    leg.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
                 }
                 leg.sequence = leg.sequence.max(record.seq);
                 *changed |= wanted;
@@ -72,11 +69,15 @@ fn begun(
     }
 }
 
-/// Without an answer: 487 is what a leg gets that nobody waits for any more.
+/// The end of a leg. Without an answer 487 is what one gets that nobody waits for any more.
 fn end(leg: &mut LegRow, sip_code: u16, at: Timestamp) {
-    leg.status = match sip_code {
-        200..=399 => CallStatus::Canceled,
-        code => CallStatus::of_refusal(code),
+    let talked = leg.answered_at.map(|since| at.duration_since(since));
+    let (status, sip_code) = match talked {
+        Some(_) => (CallStatus::Completed, 200),
+        None if (200..400).contains(&sip_code) => (CallStatus::Canceled, sip_code),
+        None => (CallStatus::of_refusal(sip_code), sip_code),
     };
-    (leg.sip_code, leg.ended_at) = (Some(sip_code), Some(at));
+    let talked = talked.map_or(0, |talked| talked.as_millis());
+    leg.duration_ms = u64::try_from(talked).unwrap_or(0);
+    (leg.status, leg.sip_code, leg.ended_at) = (status, Some(sip_code), Some(at));
 }

@@ -12,6 +12,8 @@ struct Invited {
     seq: u32,
     leg: CallSid,
     ended: bool,
+    /// It took the caller's place: it is no target.
+    of_caller: bool,
 }
 
 impl Legs {
@@ -20,22 +22,32 @@ impl Legs {
         match &record.change {
             Change::Invited(invited) if self.0.iter().all(|known| known.leg != invited.leg) => {
                 let at = self.0.partition_point(|known| known.seq < record.seq);
-                self.0.insert(at, Invited { seq: record.seq, leg: invited.leg, ended: false });
+                self.0.insert(
+                    at,
+                    Invited { seq: record.seq, leg: invited.leg, ended: false, of_caller: false },
+                );
             }
-            // Who took the caller's place is no target.
-            Change::LegEnded { leg, .. } | Change::Transferred { leg, caller: true, .. } => {
-                for known in self.0.iter_mut().filter(|known| known.leg == *leg) {
-                    known.ended = true;
-                }
+            Change::LegEnded { leg, .. } => self.change(*leg, |known| known.ended = true),
+            Change::Transferred { leg, caller: true, .. } => {
+                self.change(*leg, |known| known.of_caller = true)
             }
             _ => {}
         }
     }
 
-    /// The leg that rings or is connected; of several, or of none, the latest.
+    /// The target that rings or is connected; of several, or of none, the latest.
     pub fn current(&self) -> Option<CallSid> {
-        let live = self.0.iter().rev().find(|known| !known.ended);
+        let live = self.0.iter().rev().find(|known| !known.ended && !known.of_caller);
         live.or(self.0.last()).map(|known| known.leg)
+    }
+
+    /// How many have no end.
+    pub fn live(&self) -> u32 {
+        u32::try_from(self.0.iter().filter(|known| !known.ended).count()).unwrap_or(u32::MAX)
+    }
+
+    fn change(&mut self, leg: CallSid, change: impl FnMut(&mut Invited)) {
+        self.0.iter_mut().filter(|known| known.leg == leg).for_each(change);
     }
 }
 

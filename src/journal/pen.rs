@@ -95,13 +95,13 @@ impl Note {
                     ended: matches!(change, Change::Ended(_)),
                     leg: match change {
                         Change::Invited(leg) => i8::from(!leg.again),
-                        // A transferred call has as many legs as before.
-                        Change::LegEnded { .. } | Change::Transferred { .. } => -1,
+                        // A leg whose place another took ends in a record of its own.
+                        Change::LegEnded { .. } => -1,
                         _ => 0,
                     },
                     ahead: match change {
                         Change::Invited(leg) => Some(leg.ahead),
-                        Change::Answered { .. } | Change::Dialled(_) => Some(0),
+                        Change::Answered { .. } | Change::Transferred { .. } | Change::Dialled(_) => Some(0),
                         _ => None,
                     },
                 },

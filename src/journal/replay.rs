@@ -167,7 +167,9 @@ impl Scan {
             let unsettled = u32::try_from(counts).unwrap_or(u32::MAX);
             let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
             let (answered, moved) = (seen.answered.is_some(), seen.moved);
-            let pinned = Pinned { segment, unsettled, told, answered, ended, legs: 0, ahead: 0, last, moved };
+            // Of those that were still to be invited nobody knows any more.
+            let (legs, ahead) = (seen.legs.live(), 0);
+            let pinned = Pinned { segment, unsettled, told, answered, ended, legs, ahead, last, moved };
             track.pin(*call, pinned);
         }
         track

@@ -117,12 +117,13 @@ impl Wire for Change {
                 event.put(out);
             }
             Self::Recovered => 10_u8.put(out),
-            Self::Transferred { leg, caller, joined, stayed } => {
+            Self::Transferred { leg, caller, joined, stayed, dial } => {
                 11_u8.put(out);
                 leg.put(out);
                 caller.put(out);
                 joined.put(out);
                 stayed.put(out);
+                dial.put(out);
             }
         }
     }
@@ -151,6 +152,7 @@ impl Wire for Change {
                 caller: Wire::get(from)?,
                 joined: Wire::get(from)?,
                 stayed: Wire::get(from)?,
+                dial: Wire::get(from)?,
             },
             _ => return None,
         })

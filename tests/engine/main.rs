@@ -152,7 +152,13 @@ dialogues! {
     refer_challenged
     refer_ends_session
     refer_by_caller
+    refer_ends_in_refusal
     refer_fails
+    refer_follow_302
+    refer_keeps_session
+    refer_rings_several
+    refer_serial
+    restart_transferred_legs
     refer_glare
     refer_meets_bye
     refer_out_of_dialog

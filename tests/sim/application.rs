@@ -82,10 +82,16 @@ impl Application {
 
     fn document(&mut self, purpose: &Purpose) -> Option<Answer> {
         self.documents += 1;
-        self.transfer = matches!(purpose, Purpose::Refer(..));
+        self.transfer = match purpose {
+            Purpose::Refer(..) => true,
+            Purpose::Action(hook, _) | Purpose::Redirect(hook) => hook.url.contains("transfer"),
+            _ => false,
+        };
         let choice = match purpose {
             Purpose::Message(..) => return self.reply(),
-            Purpose::Refer(..) => self.rng.pick(&[0, 0, 0, 0, 0, 1, 1, 3, 5, 6, 7, 13, 13]),
+            Purpose::Refer(..) => {
+                self.rng.pick(&[0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 13, 14, 14])
+            }
             Purpose::Action(..) => self.rng.pick(&[7, 7, 0, 9, 13]),
             _ if self.plain => self.rng.pick(&[0, 13]),
             _ => self
@@ -97,7 +103,7 @@ impl Application {
             1 => vec![self.dial(true, false)],
             2 => vec![self.dial(false, true)],
             3 => vec![Verb::Reject { status: 486 }],
-            4 => vec![Verb::Redirect(hook("next"))],
+            4 => vec![Verb::Redirect(self.hook("next"))],
             5 => return Some(Answer::NoDocument { reason: Reason::WebhookUnreachable, http_status: None }),
             6 => return None,
             7 => vec![Verb::Hangup],
@@ -168,8 +174,13 @@ impl Application {
             transfer: self.transfer,
         });
         let mut dial = self.to(format!("sip:{user}@{host}:5060{transport}"));
-        dial.action = action.then(|| hook("action"));
+        dial.action = action.then(|| self.hook("action"));
         dial
+    }
+
+    /// Where this document asks next; who asks for a transfer's says so.
+    fn hook(&self, path: &str) -> Hook {
+        hook(&if self.transfer { format!("transfer/{path}") } else { path.to_owned() })
     }
 
     /// Back to the router itself.

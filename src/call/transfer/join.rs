@@ -6,10 +6,13 @@ use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::outcome::CallStatus;
 use crate::call::passage;
+use crate::call::program::Failure;
 use crate::call::record::Change;
+use crate::call::session::{self, Wish};
 use crate::call::state::{Call, LegState, Pair, Side};
 use crate::call::target;
 use crate::dialog::Dialog;
+use crate::reason::Reason;
 use crate::sip::{Kept, Message, Method, Name};
 
 use super::{Described, Joined, Transfer};
@@ -17,18 +20,28 @@ use super::{Described, Joined, Transfer};
 /// How often the transferee may be busy with another offer.
 const MOST_WAITS: u8 = 4;
 
+impl Transfer {
+    /// What the transferee is told of the session: that the target refreshes it, or that it shall itself.
+    fn wish_of_transferee(&self) -> Option<Wish> {
+        let least = self.least_session;
+        let told = self.refreshed.map(|interval| Wish::of_other(interval, least));
+        told.or(self.session.map(|interval| Wish::of_peer(interval, least)))
+    }
+}
+
 impl Call {
     /// The target answered: what it describes goes to the transferee.
-    pub(super) fn target_joins(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
+    pub(in crate::call) fn target_joins(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let Some(transfer) = self.transfer.as_ref() else { return };
-        let (old, by, offered) = (transfer.pair, transfer.by, transfer.offered.is_some());
+        let (old, by) = (transfer.pair, transfer.by);
         let dialog = self.target_dialog(leg, response).filter(|_| !response.body().is_empty());
         let Some(dialog) = dialog else {
             self.lost(desk, leg, response);
-            self.transfer_leg_failed(desk, leg, 488);
+            self.leg_failed(desk, leg, Failure { status: 488, reason: Reason::TargetRefused }, true);
+            // Its repetitions get the ACK again as long as its transaction lives.
             return self.legs[leg].state = LegState::Abandoned;
         };
-        self.legs[leg].state = LegState::Won;
+        self.wins(desk, leg);
         let made = self.make_pair(old, by, leg, dialog);
         let near = self.legs[leg].flow;
         let unresolved = target::aim(&desk.config, self.pairs[made].dialog_mut(by), &near);
@@ -36,10 +49,14 @@ impl Call {
             self.pairs[made].dialog_mut(by).flow = near;
         }
         self.listen(made, by, response);
+        let asked = self.legs[leg].session;
         if let Some(transfer) = self.transfer.as_mut() {
-            (transfer.made, transfer.answer) = (Some(made), Some(Kept::new(response)));
+            (transfer.leg, transfer.made) = (Some(leg), Some(made));
+            transfer.answer = Some(Kept::new(response));
+            transfer.refreshed = session::refreshed_by_peer(response);
+            transfer.session = response.session_expires().map(|said| said.interval).or(asked);
         }
-        if offered {
+        if self.legs[leg].offered.is_some() {
             self.send_ack(desk, made, by, self.legs[leg].cseq, None);
         }
         self.offer_to_transferee(desk);
@@ -76,7 +93,8 @@ impl Call {
                 // Both copies of the transferee's dialog count the re-INVITE.
                 let cseq = self.pairs[old].dialog_mut(by.other()).next_cseq();
                 self.pairs[made].dialog_mut(by.other()).local_cseq = cseq;
-                self.reinvite(desk, (made, by.other()), Role::Transfer, &answer.message());
+                let wish = transfer.wish_of_transferee();
+                self.reinvite(desk, (made, by.other()), Role::Transfer, (&answer.message(), wish));
             }
         }
         self.transfer = Some(transfer);
@@ -106,7 +124,7 @@ impl Call {
         desk: &mut Desk,
         (pair, side): (usize, Side),
         role: Role,
-        described: &Message<'_>,
+        (described, wish): (&Message<'_>, Option<Wish>),
     ) {
         let credentials = self.dialog_credentials(desk, (pair, side), Method::Invite);
         let body = self.body_toward(pair, side, described);
@@ -119,6 +137,7 @@ impl Call {
         writer.bytes(&credentials).numeric(Name::MaxForwards, 70);
         compose::contact(&mut writer, &desk.config, &dialog.flow, known, dialog.is_sips());
         writer.header(Name::Allow, &[compose::ALLOW]);
+        session::wished(&mut writer, wish);
         passage::body_headers(&mut writer, described);
         writer.body(&body);
         let flow = dialog.flow;
@@ -152,11 +171,19 @@ impl Call {
                 }
             }
             401 | 407 if self.challenged(made, by.other(), response) => self.offer_once_more(desk),
+            422 if self.wishes_longer(response) => self.offer_once_more(desk),
             _ => self.transfer_failed(desk, code),
         }
     }
 
-    /// The transferee wants to know who offers.
+    /// The transferee takes no session as short as that.
+    fn wishes_longer(&mut self, response: &Message<'_>) -> bool {
+        let least = session::least_of(response);
+        let Some((transfer, least)) = self.transfer.as_mut().zip(least) else { return false };
+        least > std::mem::replace(&mut transfer.least_session, least)
+    }
+
+    /// The transferee wants to know who offers, or a longer session.
     fn offer_once_more(&mut self, desk: &mut Desk) {
         if let Some(transfer) = self.transfer.as_mut() {
             transfer.waits += 1;
@@ -173,45 +200,79 @@ impl Call {
     }
 
     /// The transferee's answer goes to the target in its ACK; the transferor is told, and released.
-    pub(super) fn transferred(&mut self, desk: &mut Desk, made: usize, response: &Message<'_>) {
-        let Some(transfer) = self.transfer.take() else { return };
+    fn transferred(&mut self, desk: &mut Desk, made: usize, response: &Message<'_>) {
+        let Some(mut transfer) = self.transfer.take() else { return };
         let (old, by) = (transfer.pair, transfer.by);
         let Some(leg) = transfer.leg else { return };
+        transfer.forget(desk);
         // What went on meanwhile went on in the old pair.
         let mut near = self.pairs[old].dialog(by.other()).clone();
         near.refresh(response);
         *self.pairs[made].dialog_mut(by.other()) = near;
-        match &transfer.offered {
+        let of_transferee = session::refreshed_by_peer(response).filter(|_| transfer.refreshed.is_none());
+        self.tell_target(desk, &transfer, (made, leg), response, of_transferee);
+        self.begin_session(desk, made, transfer.refreshed.or(of_transferee));
+        self.pairs[old].alive[by.other() as usize] = false;
+        self.stop_liveness(desk, old);
+        self.joined.push(Joined { leg, pair: made, side: by });
+        self.take_place(desk, &mut transfer, made, leg);
+        self.start_liveness(desk, made);
+        self.notify_of(desk, &transfer, 200);
+        self.bye(desk, old, by, b"", &[]);
+    }
+
+    /// What the transferee answered is for the target: in its ACK, or, where the target had an offer, in
+    /// a re-INVITE if it is news.
+    fn tell_target(
+        &mut self,
+        desk: &mut Desk,
+        transfer: &Transfer,
+        (made, leg): (usize, usize),
+        response: &Message<'_>,
+        of_transferee: Option<u32>,
+    ) {
+        let by = transfer.by;
+        match &self.legs[leg].offered {
             None => self.ack_with(desk, made, by, self.legs[leg].cseq, response),
             Some(known) if **known == *response.body() || response.body().is_empty() => {}
             Some(_) => {
+                let own = transfer.refreshed.map(|interval| Wish::of_peer(interval, 0));
+                let wish = own.or(of_transferee.map(|interval| Wish::of_other(interval, 0)));
                 self.settling = true;
                 self.pairs[made].dialog_mut(by).next_cseq();
-                self.reinvite(desk, (made, by), Role::Settle, response);
+                self.reinvite(desk, (made, by), Role::Settle, (response, wish));
             }
         }
-        // Who refreshed the session is gone; the two are asked whether they are still there.
-        self.stop_session(desk);
-        self.pairs[old].alive[by.other() as usize] = false;
-        self.stop_liveness(desk, old);
-        self.winner = Some(made);
-        self.joined.push(Joined { leg, pair: made, side: by });
+    }
+
+    /// The target takes the transferor's place: that one's Dial and leg are over, and its own begin to
+    /// count.
+    fn take_place(&mut self, desk: &mut Desk, transfer: &mut Transfer, made: usize, leg: usize) {
+        let (old, by) = (transfer.pair, transfer.by);
+        let left = self.pairs[old].leg_at(by);
+        self.legs[leg].answered = Some(desk.now);
         self.tell_leg(desk, leg, CallStatus::Answered);
         let (joined, stayed) = (self.kept(made, by), self.kept(made, by.other()));
-        let leg_sid = self.legs[leg].sid;
-        let change = Change::Transferred { leg: leg_sid, caller: by == Side::A, joined, stayed };
-        self.record(desk, change, None);
-        self.start_liveness(desk, made);
-        let (mut timer, mut busy) = (transfer.timer, transfer.busy);
-        desk.stop(&mut timer);
-        desk.stop(&mut busy);
-        self.notify_of(desk, &transfer, 200);
-        self.bye(desk, old, by, b"", &[]);
-        if by == Side::B {
-            let (leg, since) = (self.pairs[old].leg, self.answered);
-            let duration = since.map_or(Duration::ZERO, |since| desk.now.since(since));
-            self.leg_over(desk, leg, 200, duration);
+        let (sid, caller) = (self.legs[leg].sid, by == Side::A);
+        let mut run = transfer.run.take();
+        let dial = Box::new(self.dial_left(desk, run.as_ref()));
+        self.record(desk, Change::Transferred { leg: sid, caller, joined, stayed, dial }, None);
+        self.dial_completed(desk, by);
+        if let Some(left) = left {
+            let duration = self.talked(desk, left);
+            self.leg_over(desk, left, 200, duration);
+            let sid = self.legs[left].sid;
+            self.record(desk, Change::LegEnded { leg: sid, sip_code: 200 }, None);
         }
+        self.winner = Some(made);
+        if by == Side::B {
+            self.dial = run;
+            return self.start_time_limit(desk);
+        }
+        if let Some(run) = &mut run {
+            run.timer = Some(desk.start(run.dial.time_limit, self.key, What::TimeLimit));
+        }
+        self.dial_of_caller = run;
     }
 
     /// ACK with the body of another's 2xx.

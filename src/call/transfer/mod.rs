@@ -1,13 +1,18 @@
 //! A transfer by REFER, served by the refer application: third-party call control (RFC 3725 4.1).
 //!
-//! The target its document names is invited without a body; its offer goes to the transferee in a
-//! re-INVITE, the answer back in the ACK. Only then does the transferor's leg end. A transfer that
-//! fails leaves the call as it was, unless the transferor has hung up meanwhile.
+//! Its document is carried out as a call's first one is, by the same hands: nouns ring together, the first
+//! 2xx wins, what fails goes on to the action or the next verb. But the targets are invited without a body;
+//! the winner's offer goes to the transferee in a re-INVITE, the answer back in the ACK. Only then does the
+//! transferor's leg end. A transfer that fails leaves the call as it was, unless the transferor has hung
+//! up meanwhile.
 //!
-//! Where the target refuses to make the offer, it gets the transferee's last description as one, its
+//! Where a target refuses to make the offer, it gets the transferee's last description as one, its
 //! answer goes to the transferee as an offer, and what that answers to the target, where it is news.
 //!
-//! `request`: the REFER and its question. `invite`: the document's nouns are invited. `join`: the two
+//! Whoever refreshed the session before, the target is asked to refresh it from now on; where it does not,
+//! the transferee is, and where neither does, both are asked whether they are there.
+//!
+//! `request`: the REFER and its question. `invite`: the INVITE of its targets. `join`: the two
 //! who stay are brought together. `notify`: the transferor hears of it. `origin`: descriptions of who takes
 //! another's place.
 
@@ -17,17 +22,15 @@ mod notify;
 mod origin;
 mod request;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::ask::AskId;
 use crate::call::desk::Desk;
-use crate::call::instructions::Dial;
+use crate::call::events::forget_run;
 use crate::call::outcome::HangupSource;
+use crate::call::program::Program;
 use crate::call::record::Change;
-use crate::call::state::{Call, Plan, Side};
-use crate::flow::Destination;
+use crate::call::state::{Call, Run, Side};
 use crate::reason::Reason;
 use crate::sip::Kept;
 use crate::timers::TimerId;
@@ -43,41 +46,48 @@ const SUBSCRIBED: &[u8] = b"active;expires=180";
 #[derive(Debug)]
 pub(super) struct Transfer {
     /// The dialogs it came in, and from whom.
-    pair: usize,
-    by: Side,
+    pub(super) pair: usize,
+    pub(super) by: Side,
     /// The REFER's number: its events' id.
     id: u32,
     /// `Refer-Sub: false`: nobody wants to hear of it (RFC 4488).
     silent: bool,
     /// The transferor hung up meanwhile.
     gone: bool,
-    /// The application, or DNS, is asked.
-    asked: Option<AskId>,
-    /// The document's Dial, and which of its nouns comes next.
-    dial: Option<Box<Dial>>,
-    next: usize,
-    plan: Option<Plan>,
-    hops: VecDeque<Destination>,
-    leg: Option<usize>,
-    /// The target's dialog and the transferee's, once the target answered.
-    made: Option<usize>,
+    /// The application is asked for a document.
+    pub(super) asked: Option<AskId>,
+    /// The document, and how far it is.
+    pub(super) program: Program,
+    /// The Dial that rings, or whose target answered.
+    pub(super) run: Option<Run>,
+    /// A timer of `<Pause>`.
+    pub(super) pause: Option<TimerId>,
+    /// The target that answered.
+    pub(super) leg: Option<usize>,
+    /// Its dialog and the transferee's.
+    pub(super) made: Option<usize>,
     timer: Option<TimerId>,
-    /// The target was offered the transferee's last description, as it would not make an offer.
-    offered: Option<Arc<[u8]>>,
     /// The target's 2xx, whose description is for the transferee.
     answer: Option<Kept>,
+    /// The interval in which the target refreshes the session, and the one it is to have, in seconds.
+    refreshed: Option<u32>,
+    session: Option<u32>,
+    /// The shortest session the transferee takes.
+    least_session: u32,
     /// The transferee's dialog was busy: when it gets the offer, and how often it was.
     busy: Option<TimerId>,
     waits: u8,
-    /// What the last target said.
-    code: u16,
 }
 
 impl Transfer {
-    /// How many legs it may still invite.
-    fn ahead(&self) -> u16 {
-        let nouns = self.dial.as_ref().map_or(0, |dial| dial.nouns.len().saturating_sub(self.next));
-        u16::try_from(self.hops.len() + nouns).unwrap_or(u16::MAX)
+    /// Nothing is waited for any more.
+    fn forget(&mut self, desk: &mut Desk) {
+        for timer in [&mut self.timer, &mut self.busy, &mut self.pause] {
+            desk.stop(timer);
+        }
+        if let Some(ask) = self.asked.take() {
+            desk.abort(ask);
+        }
     }
 }
 
@@ -92,8 +102,8 @@ pub(super) struct Joined {
 impl Call {
     /// Nobody was reached, or the transferee does not want it.
     pub(in crate::call) fn transfer_failed(&mut self, desk: &mut Desk, code: u16) {
-        let Some(transfer) = self.transfer.take() else { return };
-        self.undo(desk, &transfer);
+        let Some(mut transfer) = self.transfer.take() else { return };
+        self.undo(desk, &mut transfer, code);
         self.notify_of(desk, &transfer, code);
         if transfer.gone {
             let other = transfer.by.other();
@@ -113,31 +123,37 @@ impl Call {
 
     /// The call ends under a transfer, which the transferor hears of before its BYE.
     pub(in crate::call) fn drop_transfer(&mut self, desk: &mut Desk) {
-        if let Some(transfer) = self.transfer.take() {
+        if let Some(mut transfer) = self.transfer.take() {
             self.notify_of(desk, &transfer, 487);
-            self.undo(desk, &transfer);
+            self.undo(desk, &mut transfer, 487);
         }
     }
 
-    pub(super) fn undo(&mut self, desk: &mut Desk, transfer: &Transfer) {
-        let (mut timer, mut busy) = (transfer.timer, transfer.busy);
-        desk.stop(&mut timer);
-        desk.stop(&mut busy);
-        if let Some(ask) = transfer.asked {
-            desk.abort(ask);
+    /// Who was invited for it, or has answered, is let go; the Dial's action hears why.
+    fn undo(&mut self, desk: &mut Desk, transfer: &mut Transfer, code: u16) {
+        transfer.forget(desk);
+        let Some(mut run) = transfer.run.take() else { return };
+        let leg = transfer.leg.or(self.leg_of_run(&run));
+        self.stop_run(desk, &mut run, 487, b"");
+        if let (Some(leg), Some(made)) = (transfer.leg, transfer.made) {
+            self.ensure_ack(desk, made, transfer.by, self.legs[leg].cseq);
+            self.pairs[made].alive[transfer.by.other() as usize] = false;
+            self.bye(desk, made, transfer.by, b"", &[]);
+            self.joined.push(Joined { leg, pair: made, side: transfer.by });
+            let sid = self.legs[leg].sid;
+            self.record(desk, Change::LegEnded { leg: sid, sip_code: 487 }, None);
+            self.leg_over(desk, leg, 487, Duration::ZERO);
         }
-        let Some(leg) = transfer.leg else { return };
-        match transfer.made {
-            Some(made) => {
-                self.ensure_ack(desk, made, transfer.by, self.legs[leg].cseq);
-                self.pairs[made].alive[transfer.by.other() as usize] = false;
-                self.bye(desk, made, transfer.by, b"", &[]);
-                self.joined.push(Joined { leg, pair: made, side: transfer.by });
-                let sid = self.legs[leg].sid;
-                self.record(desk, Change::LegEnded { leg: sid, sip_code: 487 }, None);
-                self.leg_over(desk, leg, 487, Duration::ZERO);
+        self.run_given_up(desk, &mut run, leg, code);
+    }
+
+    /// Takes back what a transfer waits for, where its call is forgotten.
+    pub(in crate::call) fn forget_transfer(&mut self, desk: &mut Desk) {
+        if let Some(mut transfer) = self.transfer.take() {
+            transfer.forget(desk);
+            if let Some(run) = &mut transfer.run {
+                forget_run(desk, run);
             }
-            None => self.abandon_leg(desk, leg, 487, b""),
         }
     }
 

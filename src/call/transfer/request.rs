@@ -1,13 +1,11 @@
 //! A REFER inside an answered call becomes a question to the refer application.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::call::ask::{Answer, AskId, Purpose, Referral};
+use crate::call::ask::{Purpose, Referral};
 use crate::call::compose;
 use crate::call::desk::{Desk, What};
-use crate::call::instructions::Verb;
-use crate::call::outcome::CallStatus;
+use crate::call::program::Program;
 use crate::call::state::{Call, Side};
 use crate::flow::Flow;
 use crate::reason::Reason;
@@ -45,8 +43,6 @@ impl Call {
         desk.paper = paper;
         desk.respond(server, 202);
         desk.trace_sent(self.facts.call, self.leg_of(pair, by));
-        let question = self.question(Purpose::Refer(hook, Box::new(referral)), CallStatus::InProgress);
-        let asked = Some(desk.ask(self.key, self.facts.call, question));
         let timer = Some(desk.start(LASTS, self.key, What::Transfer));
         self.transfer = Some(Box::new(Transfer {
             pair,
@@ -54,20 +50,21 @@ impl Call {
             id: request.cseq().number,
             silent,
             gone: false,
-            asked,
-            dial: None,
-            next: 0,
-            plan: None,
-            hops: VecDeque::new(),
+            asked: None,
+            program: Program::default(),
+            run: None,
+            pause: None,
             leg: None,
             made: None,
             timer,
-            offered: None,
             answer: None,
+            refreshed: None,
+            session: None,
+            least_session: 0,
             busy: None,
             waits: 0,
-            code: 603,
         }));
+        self.ask(desk, Purpose::Refer(hook, Box::new(referral)));
         self.notify(desk, 100);
     }
 
@@ -98,40 +95,6 @@ impl Call {
             transferor: contact.filter(|user| !user.is_empty()).unwrap_or_else(|| user(&request.from())),
             transferee: user(&request.to()),
         })
-    }
-
-    /// Whether this ask is the transfer's; its answer is carried out then.
-    pub(in crate::call) fn transfer_answered(
-        &mut self,
-        desk: &mut Desk,
-        ask: AskId,
-        answer: Option<Answer>,
-    ) -> bool {
-        let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.asked == Some(ask)) else {
-            return false;
-        };
-        transfer.asked = None;
-        match answer {
-            Some(Answer::Document(document)) => match document.verbs.into_iter().next() {
-                Some(Verb::Dial(dial)) => {
-                    transfer.dial = Some(Box::new(dial));
-                    self.transfer_on(desk);
-                }
-                Some(Verb::Reject { status }) => self.transfer_failed(desk, status),
-                _ => self.transfer_failed(desk, 603),
-            },
-            Some(Answer::Addresses(hops)) => {
-                transfer.hops = desk.dead.last(desk.now, hops);
-                transfer.code = 500;
-                self.transfer_on(desk);
-            }
-            Some(Answer::NoAddress) | None if transfer.dial.is_some() => {
-                transfer.code = 500;
-                self.transfer_on(desk);
-            }
-            _ => self.transfer_failed(desk, 500),
-        }
-        true
     }
 }
 

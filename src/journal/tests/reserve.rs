@@ -2,62 +2,95 @@
 
 use super::*;
 
-/// What a call of `nouns` long targets writes from each of its records on, every noun told of
-/// everything, every event taken with its third try; and what is reserved for it then.
-fn worst(nouns: u128) -> Vec<(u64, u64)> {
-    let long = |what: &str, len: usize| format!("{what}{}", "x".repeat(len));
-    let callback = Arc::new(NounCallback {
-        hook: Hook { url: long("https://app.example/leg?", 180).into(), method: Method::Post },
-        events: 15,
-    });
-    let event = |leg: u128, status| {
+/// Long parts of a call.
+struct Long {
+    callback: Arc<NounCallback>,
+    dialog: Box<DialogState>,
+    dial: Box<DialLeft>,
+}
+
+fn long(what: &str, len: usize) -> String {
+    format!("{what}{}", "x".repeat(len))
+}
+
+impl Long {
+    fn new() -> Self {
+        let url = |what, len| long(what, len).into();
+        let hook = Hook { url: url("https://app.example/leg?", 180), method: Method::Post };
+        let mut dialog = dialog();
+        dialog.routes = vec![long("<sip:", 80).as_bytes().into(); 2];
+        dialog.local = long("<sip:", 80).as_bytes().into();
+        dialog.remote = dialog.local.clone();
+        let action = Some(Hook { url: url("https://app.example/", 200), method: Method::Post });
+        let callback = Arc::new(NounCallback { hook, events: 15 });
+        Self { callback, dialog, dial: Box::new(DialLeft { action, ..*dial_left() }) }
+    }
+
+    fn event(&self, leg: u128, status: CallStatus) -> Change {
         let leg = LegFacts {
             leg: CallSid(leg),
             from: "+16508251255".into(),
             to: long("sip:", 60).into(),
-            callback: Arc::clone(&callback),
+            callback: Arc::clone(&self.callback),
         };
-        Change::Leg(Box::new(LegEvent {
-            leg: Arc::new(leg),
-            status,
-            sip_code: 486,
-            duration: Duration::ZERO,
-        }))
-    };
-    let invited = |leg: u128, again| InvitedLeg {
-        leg: CallSid(leg),
-        parties: ("+16508251255".into(), long("sip:", 60).into()),
-        request_uri: long("sip:", 80).as_bytes().into(),
-        headers: long("Via: ", 420).as_bytes().into(),
-        flow: flow(),
-        again,
-        ahead: u16::try_from(nouns - leg).unwrap(),
-    };
-    let mut dialog = dialog();
-    dialog.routes = vec![long("<sip:", 80).as_bytes().into(); 2];
-    dialog.local = long("<sip:", 80).as_bytes().into();
-    dialog.remote = dialog.local.clone();
-    let caller = CallerSide { response_headers: long("Via: ", 600).as_bytes().into(), flow: flow() };
-    let mut changes =
-        vec![Change::Admitted { facts: facts(1, true), caller: Box::new(caller) }, Change::Ringing];
-    for leg in 1..=nouns {
-        // Over TCP, then over UDP; then its proxy asks for credentials, then the target itself.
-        changes.extend([Change::Invited(Box::new(invited(leg, false))), event(leg, CallStatus::Initiated)]);
-        changes.extend([0; 3].map(|_| Change::Invited(Box::new(invited(leg, true)))));
+        let (leg, duration) = (Arc::new(leg), Duration::ZERO);
+        Change::Leg(Box::new(LegEvent { leg, status, sip_code: 486, duration }))
     }
-    changes.extend((1..=nouns).map(|leg| event(leg, CallStatus::Ringing)));
-    for leg in 2..=nouns {
-        let ended = Change::LegEnded { leg: CallSid(leg), sip_code: 487 };
-        changes.extend([ended, event(leg, CallStatus::Completed)]);
+
+    /// A leg's INVITE with all that may be asked of it: over TCP, then over UDP; then its proxy asks for
+    /// credentials, then the target itself.
+    fn invited(&self, leg: u128, ahead: u128) -> Vec<Change> {
+        let invited = |again| {
+            Change::Invited(Box::new(InvitedLeg {
+                leg: CallSid(leg),
+                parties: ("+16508251255".into(), long("sip:", 60).into()),
+                request_uri: long("sip:", 80).as_bytes().into(),
+                headers: long("Via: ", 420).as_bytes().into(),
+                flow: flow(),
+                again,
+                ahead: u16::try_from(ahead).unwrap(),
+            }))
+        };
+        let begun = self.event(leg, CallStatus::Initiated);
+        vec![invited(false), begun, invited(true), invited(true), invited(true)]
     }
-    let response = vec![b'v'; 1_400].into();
-    let action = Some(Hook { url: long("https://app.example/", 200).into(), method: Method::Post });
-    let dial = Box::new(DialLeft { action, ..*dial_left() });
-    let answered =
-        Change::Answered { leg: CallSid(1), caller: dialog.clone(), target: dialog.clone(), response, dial };
-    let changed = Change::DialogChanged { caller: true, dialog };
-    changes.extend([answered, event(1, CallStatus::Answered), Change::Acked, changed]);
-    changes.extend([event(1, CallStatus::Completed), ended(CallStatus::Completed)]);
+
+    fn over(&self, leg: u128) -> [Change; 2] {
+        [Change::LegEnded { leg: CallSid(leg), sip_code: 487 }, self.event(leg, CallStatus::Completed)]
+    }
+
+    /// A call of so many targets from its begin to the ACK of the first.
+    fn answered(&self, nouns: u128) -> Vec<Change> {
+        let caller = CallerSide { response_headers: long("Via: ", 600).as_bytes().into(), flow: flow() };
+        let mut changes =
+            vec![Change::Admitted { facts: facts(1, true), caller: Box::new(caller) }, Change::Ringing];
+        changes.extend((1..=nouns).flat_map(|leg| self.invited(leg, nouns - leg)));
+        changes.extend((1..=nouns).map(|leg| self.event(leg, CallStatus::Ringing)));
+        changes.extend((2..=nouns).flat_map(|leg| self.over(leg)));
+        let (caller, target) = (self.dialog.clone(), self.dialog.clone());
+        let (response, dial) = (vec![b'v'; 1_400].into(), self.dial.clone());
+        changes.push(Change::Answered { leg: CallSid(1), caller, target, response, dial });
+        changes.extend([self.event(1, CallStatus::Answered), Change::Acked]);
+        changes
+    }
+
+    /// A transfer to two targets, at the caller's place or in the place of the leg that is `gone`.
+    fn transferred(&self, leg: u128, gone: Option<u128>, caller: bool) -> Vec<Change> {
+        let mut changes = self.invited(leg, 1);
+        changes.extend(self.invited(leg + 1, 0));
+        changes.extend([leg, leg + 1].map(|leg| self.event(leg, CallStatus::Ringing)));
+        changes.extend(self.over(leg + 1));
+        let (joined, stayed, dial) = (self.dialog.clone(), self.dialog.clone(), self.dial.clone());
+        changes.push(self.event(leg, CallStatus::Answered));
+        changes.push(Change::Transferred { leg: CallSid(leg), caller, joined, stayed, dial });
+        changes.extend(gone.into_iter().flat_map(|gone| self.over(gone)));
+        changes
+    }
+}
+
+/// What is written from each of the records on, every noun told of
+/// everything, every event taken with its third try; and what is reserved then.
+fn measured(changes: Vec<Change>) -> Vec<(u64, u64)> {
     let tells = |change: &Change| match change {
         Change::Ringing | Change::Answered { .. } | Change::Ended(_) => Some(CallStatus::Ringing),
         _ => None,
@@ -93,6 +126,14 @@ fn worst(nouns: u128) -> Vec<(u64, u64)> {
     left
 }
 
+fn worst(nouns: u128) -> Vec<(u64, u64)> {
+    let long = Long::new();
+    let mut changes = long.answered(nouns);
+    changes.push(Change::DialogChanged { caller: true, dialog: long.dialog.clone() });
+    changes.extend([long.event(1, CallStatus::Completed), ended(CallStatus::Completed)]);
+    measured(changes)
+}
+
 #[test]
 fn what_the_worst_call_still_writes_is_reserved_for_it() {
     for nouns in [1, 2, 20] {
@@ -104,4 +145,28 @@ fn what_the_worst_call_still_writes_is_reserved_for_it() {
             assert!(left <= reserved, "{nouns} targets, record {at}: {left} to come, {reserved} reserved");
         }
     }
+}
+
+#[test]
+fn a_transfer_reserves_what_the_legs_that_stay_still_write_and_no_more() {
+    let long = Long::new();
+    let (answered, leg) = (u64::from(super::super::track::ANSWERED_NEEDS), u64::from(LEG_NEEDS));
+    // In the target's place, then at the caller's, then in the place of who came there.
+    let steps =
+        [(2, Some(1), false, answered), (4, None, true, answered + leg), (6, Some(4), true, answered + leg)];
+    let mut changes = long.answered(1);
+    let mut stands = vec![(changes.len() - 1, answered)];
+    for (leg, gone, caller, needs) in steps {
+        changes.extend(long.transferred(leg, gone, caller));
+        stands.push((changes.len() - 1, needs));
+    }
+    changes.extend([2, 6].map(|leg| long.event(leg, CallStatus::Completed)));
+    changes.push(ended(CallStatus::Completed));
+    let measured = measured(changes);
+    for (at, needs) in stands {
+        assert_eq!(measured[at].1, needs, "after record {at}");
+    }
+    assert_eq!(measured.last(), Some(&(0, 0)), "released at the end");
+    let (left, reserved) = measured[measured.len() - 4];
+    assert!(left <= reserved, "{left} to come, {reserved} reserved");
 }

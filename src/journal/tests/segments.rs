@@ -67,7 +67,7 @@ fn one_long_call_does_not_hold_the_disk_and_still_gets_one_end() {
     let (journal, replay) = Journal::open(&config(&folder)).unwrap();
     let [long] = &replay.unfinished[..] else { panic!("{:?}", replay.unfinished) };
     assert_eq!((long.facts.call, long.next_record, long.next_event), (CallSid(7), 5, 2));
-    assert!(long.talk.as_ref().is_some_and(|talk| talk.leg == CallSid(8)), "{long:?}");
+    assert!(long.talk.as_ref().is_some_and(|talk| talk.target_side.leg == CallSid(8)), "{long:?}");
     let open: Vec<_> = replay.undelivered.iter().map(|one| one.record.event.unwrap().sequence).collect();
     assert_eq!(open, [0, 1], "ringing and in-progress are still to be told");
     bury(&journal, &replay.unfinished);

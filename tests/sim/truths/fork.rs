@@ -39,7 +39,8 @@ fn calls(e: &Evidence) -> BTreeMap<CallSid, Call> {
                 let branch = branch.split([';', '\r']).next().unwrap_or_default().to_owned();
                 call.legs.insert(leg.leg, Leg { branch, ended: None });
             }
-            Change::LegEnded { leg, .. } => {
+            // With 200: it was the winner's, and somebody took its place.
+            Change::LegEnded { leg, sip_code } if *sip_code != 200 => {
                 if let Some(leg) = call.legs.get_mut(leg) {
                     leg.ended = Some(place);
                 }

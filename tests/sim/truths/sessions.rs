@@ -15,14 +15,14 @@ fn interval(session: &str) -> u64 {
     session.split(';').next().unwrap_or_default().trim().parse().unwrap_or(0)
 }
 
-/// Every target is asked for a session: the caller's own wish, or ours. A transfer's is not.
+/// Every target is asked for a session: the caller's own wish, or ours. A transfer's is to refresh it.
 pub fn a_session_is_asked_for(e: &Evidence) -> Result<(), String> {
     let callers = served(e, "INVITE");
     for (_, leg) in e.out().filter(|(_, text)| text.method() == "INVITE" && text.to_tag().is_empty()) {
-        if e.transfers(leg.uri()) {
+        let asked = leg.get("session-expires");
+        if e.transfers(leg.uri()) && interval(asked) >= 90 && asked.ends_with(";refresher=uas") {
             continue;
         }
-        let asked = leg.get("session-expires");
         if interval(asked) < 90 {
             return Err(format!("the INVITE to {} asks for `{asked}`", leg.uri()));
         }

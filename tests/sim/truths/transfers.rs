@@ -85,7 +85,8 @@ fn legs(e: &Evidence) -> BTreeMap<CallSid, BTreeMap<CallSid, (String, bool)>> {
                     legs.insert(leg.leg, (uri, false));
                 }
             }
-            Change::LegEnded { leg, .. } => {
+            // With 200: it was connected, and somebody took its place.
+            Change::LegEnded { leg, sip_code } if *sip_code != 200 => {
                 if let Some((_, ended)) = legs.get_mut(leg) {
                     *ended = true;
                 }
