@@ -117,10 +117,14 @@ pub enum Counter {
     Scanner,
     /// An answer to a source without a trunk was larger than its request, and stayed here.
     Withheld,
+    /// A request proved by digest to come from its trunk.
+    Proved,
     /// A retransmission absorbed.
     Retransmission,
     /// A new INVITE was refused.
     Refused(Reason),
+    /// A new INVITE was refused because this node has more to do than it can.
+    Shed,
     /// A call ended.
     Ended(Reason),
     /// A panic inside one call was caught.

@@ -37,6 +37,9 @@ pub struct EngineConfig {
     pub session_expires: u32,
     /// Most unanswered calls at once on this engine; beyond: 503 `overloaded`.
     pub max_calls: usize,
+    /// While every message waits longer than this before the engine sees it, fewer new calls are admitted;
+    /// zero: never.
+    pub overload_delay: Duration,
     /// The hard limit of one webhook question, the room's own budget included.
     pub ask_limit: Duration,
     /// A request above this size leaves over TCP where the target allows (RFC 3261 18.1.1).
@@ -111,6 +114,7 @@ impl Default for EngineConfig {
             liveness: Duration::from_secs(900),
             session_expires: 1800,
             max_calls: 100_000,
+            overload_delay: Duration::ZERO,
             ask_limit: Duration::from_secs(16),
             udp_size_limit: 1300,
             product: concat!("callgate/", env!("CARGO_PKG_VERSION")).into(),

@@ -121,7 +121,7 @@ impl Challenge {
 }
 
 /// The next `name=value` of a comma-separated list, the quotes taken off and what they escape kept.
-fn parameter(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+pub(super) fn parameter(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
     let bytes = &bytes[start..];
     let equals = memchr::memchr(b'=', bytes)?;

@@ -17,7 +17,7 @@
 //!   target's 3xx.
 //!   `transfer`: REFER.
 //! - `desk`: the layers below it. `mint`: the ids it puts on the wire. `generator`: randomness.
-//! - `auth`, `digest`: credentials toward a target. `standing`: how gateways are, `probe`: OPTIONS to them.
+//! - `auth`, `digest`: credentials toward a target. `proof`: those that a trunk shows. `standing`: how gateways are, `probe`: OPTIONS to them.
 //! - `headers`: what passes from one side to the other, `passage`: by trust and the peers' rules.
 //!   `privacy`: what is kept from whom. `history`: whom a call was for before. `capabilities`: what each hears of the
 //!   other's abilities. `compose`, `phrases`: messages written.
@@ -62,6 +62,7 @@ mod planning;
 pub mod privacy;
 pub mod probe;
 pub mod program;
+pub mod proof;
 pub mod record;
 pub mod recover;
 mod redirecting;

@@ -265,6 +265,7 @@ impl Config {
             ("kazoo.activations-per-day", self.kazoo.activations_per_day.into(), 0, MANY),
             ("providers.timeout-ms", self.providers.timeout_ms, 1, DAY_MS),
             ("providers.cache-seconds", self.providers.cache_seconds, 0, YEAR_SECONDS),
+            ("limits.overload-delay-ms", self.limits.overload_delay_ms, 0, DAY_MS),
             ("webhook.budget-ms", webhook.budget_ms, 1, DAY_MS),
             ("webhook.connect-timeout-ms", webhook.connect_timeout_ms, 1, DAY_MS),
             ("node.drain-seconds", self.node.drain_seconds, 0, YEAR_SECONDS),

@@ -1,6 +1,7 @@
 //! The `[node]`, `[limits]` and `[journal]` sections.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -41,15 +42,24 @@ impl NodeConfig {
 pub struct LimitsConfig {
     /// Most unanswered calls at once on the whole node; beyond, new INVITEs get 503.
     pub unanswered_calls: usize,
+    /// While every message waits longer than this many milliseconds before it is looked at, fewer new calls are
+    /// admitted: those of the noisiest trunks get 503. 0: never.
+    pub overload_delay_ms: u64,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { unanswered_calls: 100_000 }
+        Self { unanswered_calls: 100_000, overload_delay_ms: 100 }
     }
 }
 
 impl LimitsConfig {
+    /// See [`LimitsConfig::overload_delay_ms`].
+    #[must_use]
+    pub const fn overload_delay(&self) -> Duration {
+        Duration::from_millis(self.overload_delay_ms)
+    }
+
     /// The share of each of `shards` shards.
     #[must_use]
     pub fn per_shard(&self, shards: usize) -> usize {

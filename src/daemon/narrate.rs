@@ -11,7 +11,7 @@ use crate::call::messages::{MessageStep, ReplyEnd};
 use crate::call::outcome::Terminal;
 use crate::ids::CallSid;
 use crate::pii::Pii;
-use crate::telemetry::{Calls, Metrics};
+use crate::telemetry::{Calls, Metrics, Seldom};
 use crate::time::Instant;
 
 /// An unknown source is named this often at most.
@@ -96,6 +96,15 @@ impl Narrator {
         match counter {
             Counter::Refused(reason) => {
                 tracing::info!(%peer, reason = reason.code(), "a call was refused");
+            }
+            Counter::Shed => {
+                static LINE: Seldom = Seldom::new();
+                if let Some(kept_back) = LINE.due() {
+                    tracing::warn!(
+                        %peer, kept_back,
+                        "overloaded: new calls of the noisiest sources get 503 (limits.overload-delay-ms)"
+                    );
+                }
             }
             Counter::UnknownSource if self.is_news(peer.ip(), now) => {
                 let ip = peer.ip();

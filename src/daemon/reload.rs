@@ -100,6 +100,8 @@ async fn apply(config: &Config, log: &Log, running: &Running) {
     }
     let most = config.limits.per_shard(running.shards.count());
     running.shards.tell(|| Command::MaxCalls(most)).await;
+    let late = config.limits.overload_delay();
+    running.shards.tell(|| Command::OverloadDelay(late)).await;
     running.levers.allowance.set(config.webhook.budget());
     running.levers.guard.set(config.webhook.allow_private_addresses.clone());
     running.levers.edge.set(&config.edge);

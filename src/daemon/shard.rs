@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,8 @@ pub enum Command {
     Drain(bool),
     /// The most unanswered calls at once from here on.
     MaxCalls(usize),
+    /// How long messages may wait before fewer calls are admitted.
+    OverloadDelay(Duration),
     /// The journal can take no more, or can again.
     JournalFull(bool),
     /// How much is under way?
@@ -109,6 +112,8 @@ pub struct Shard {
     dirty: Dirty,
     failed: Vec<SendToken>,
     narrator: Narrator,
+    /// How long the datagrams of the batch that is read had waited.
+    late: Duration,
     wait: Option<Instant>,
     stopping: bool,
 }
@@ -126,6 +131,7 @@ impl Shard {
             dirty: Dirty::default(),
             failed: Vec::new(),
             narrator: Narrator::default(),
+            late: Duration::ZERO,
             wait: None,
             stopping: false,
         }
@@ -193,7 +199,14 @@ impl Shard {
             while left > 0 {
                 left -= 1;
                 match self.parts.ports[port].try_receive(&mut buffer) {
-                    Ok(Some((flow, length))) => self.datagram(flow, &buffer[..length]),
+                    Ok(Some((flow, length))) => {
+                        // The first has waited longest, and tells for its batch.
+                        if left == BATCH - 1 {
+                            self.late = self.parts.ports[port].waited();
+                            self.waited(self.late);
+                        }
+                        self.datagram(flow, &buffer[..length]);
+                    }
                     Ok(None) => break,
                     Err(error) => report_socket(&error),
                 }
@@ -213,15 +226,21 @@ impl Shard {
         if owner == usize::from(self.parts.index) {
             self.handle(Input::Received { flow, bytes });
         } else {
-            self.parts.delivery.datagram(owner, flow, bytes);
+            let now = std::time::Instant::now();
+            self.parts.delivery.datagram(owner, flow, bytes, now.checked_sub(self.late).unwrap_or(now));
         }
     }
 
     /// Takes what others brought; true when there may be more.
     fn arrived(&mut self) -> bool {
-        for _ in 0..BATCH {
+        for at in 0..BATCH {
             match self.parts.arrivals.try_recv() {
-                Ok(arrival) => self.arrival(arrival),
+                Ok(arrival) => {
+                    if let (0, Arrival::Message { since, .. }) = (at, &arrival) {
+                        self.waited(since.elapsed());
+                    }
+                    self.arrival(arrival);
+                }
                 Err(_) => return false,
             }
         }
@@ -237,6 +256,12 @@ impl Shard {
         true
     }
 
+    /// A message of this turn had waited so long.
+    fn waited(&mut self, wait: Duration) {
+        self.parts.metrics.sip.queue_seconds.observe(wait.as_secs_f64());
+        self.handle(Input::Waited(wait));
+    }
+
     /// Does what *control* said.
     fn commanded(&mut self) {
         while let Ok(command) = self.parts.commands.try_recv() {
@@ -246,7 +271,7 @@ impl Shard {
 
     fn arrival(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Message { flow, bytes } => self.handle(Input::Received { flow, bytes: &bytes }),
+            Arrival::Message { flow, bytes, .. } => self.handle(Input::Received { flow, bytes: &bytes }),
             Arrival::Proved(flow, names) => {
                 self.parts.edge.vouch(flow.peer.ip(), true);
                 self.handle(Input::Proved { flow, names });
@@ -272,6 +297,7 @@ impl Shard {
             Command::Hangup(call) => self.handle(Input::Hangup { call }),
             Command::GoOn(call, hook) => self.handle(Input::GoOn { call, hook }),
             Command::Drain(on) => self.handle(Input::Drain(on)),
+            Command::OverloadDelay(most) => self.handle(Input::OverloadDelay(most)),
             Command::MaxCalls(most) => self.handle(Input::MaxCalls(most)),
             Command::JournalFull(full) => self.handle(Input::JournalFull(full)),
             Command::Look(reply) => {
@@ -347,6 +373,9 @@ impl Shard {
                     metrics.count(counter);
                     self.narrator.counted(counter, from.map(|flow| flow.peer), now);
                     // Until there is a directory nobody is a stranger.
+                    if let (Some(flow), Counter::Proved) = (from, counter) {
+                        edge.vouch(flow.peer.ip(), flow.transport.is_reliable());
+                    }
                     if let (Some(flow), Some(cause), Some(_)) = (from, blamed(counter), &self.known) {
                         edge.blame(flow.peer.ip(), flow.transport.is_reliable(), cause);
                     }

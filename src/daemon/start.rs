@@ -457,6 +457,7 @@ fn engine_config(
         liveness: Duration::from_secs(sip.liveness_seconds),
         session_expires: sip.session_expires_seconds,
         max_calls: config.limits.per_shard(shards),
+        overload_delay: config.limits.overload_delay(),
         udp_size_limit: sip.udp_size_limit,
         epoch: clock.origin_wall().duration_since(UNIX_EPOCH).unwrap_or_default(),
         shard_key,

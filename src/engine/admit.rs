@@ -49,7 +49,8 @@ impl From<Reason> for Refusal {
 impl Engine {
     /// An INVITE outside dialogs that no transaction knows.
     pub(super) fn invite(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
-        let trunk = match self.trunk_of(&flow, message) {
+        let trunk = match self.claimed(&flow, message) {
+            Some(trunk) if !self.proves(flow, &trunk, message) => return,
             Some(trunk) => Some(trunk),
             None => match self.desk.config.unknown_source {
                 // Before the first directory nobody is unknown yet.
@@ -67,6 +68,9 @@ impl Engine {
                 }
             },
         };
+        if self.sheds(flow, trunk.as_deref(), message) {
+            return;
+        }
         let known = trunk.is_some();
         let trunk = trunk.unwrap_or_else(stand_in);
         let owner = Owner { call: 0, role: Role::None };

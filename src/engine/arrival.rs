@@ -7,13 +7,15 @@ use crate::call::ask::Counter;
 use crate::call::compose;
 use crate::call::desk::{Owner, Role};
 use crate::call::mint::Tag;
+use crate::call::proof::Proof;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::{Engine, Followed};
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
+use crate::routing::Directory;
 use crate::routing::model::Trunk;
 use crate::routing::trunk::{self, Source};
-use crate::sip::{Fault, Malformed, Message, Method, Name, Uri, is_keep_alive};
+use crate::sip::{Fault, Malformed, Message, Method, Name, Uri, is_keep_alive, unfold};
 use crate::transaction::key::{RequestParts, ResponseParts};
 use crate::transaction::table::{Arrival, TransactionId};
 use crate::transport::response;
@@ -265,7 +267,7 @@ impl Engine {
         self.send_stateless(trunk, flow, message);
     }
 
-    fn send_stateless(&mut self, trunk: Option<&Trunk>, flow: Flow, message: &Message<'_>) {
+    pub(super) fn send_stateless(&mut self, trunk: Option<&Trunk>, flow: Flow, message: &Message<'_>) {
         let force = trunk.is_some_and(|trunk| trunk.force_rport);
         if trunk.is_none() && self.is_larger(&flow, message.bytes().len()) {
             return self.desk.count(Counter::Withheld);
@@ -275,7 +277,7 @@ impl Engine {
 
     /// A request of a source without a trunk is refused: counted, and whether it is told. Before the first
     /// directory nobody is a stranger yet.
-    fn may_be_told(&mut self, message: &Message<'_>) -> bool {
+    pub(super) fn may_be_told(&mut self, message: &Message<'_>) -> bool {
         let agent = message.value(Name::UserAgent).unwrap_or_default().to_ascii_lowercase();
         let mut scanners = self.desk.config.scanners.iter();
         let scanner = scanners.any(|part| memchr::memmem::find(&agent, part).is_some());
@@ -294,8 +296,19 @@ impl Engine {
         self.desk.config.shard_key.stateless_tag(message.call_id(), from_tag, message.cseq().number)
     }
 
-    /// The trunk that a message comes from.
+    /// The trunk that a message comes from: one that must prove itself only where its address speaks for it too.
     pub(super) fn trunk_of(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
+        self.claimed(flow, message).filter(|trunk| trunk.digest.is_none() || self.is_named(flow))
+    }
+
+    /// Whether a trunk names the address, or the peer proved a name by its certificate.
+    pub(super) fn is_named(&self, flow: &Flow) -> bool {
+        let named = |directory: &Arc<Directory>| directory.trunks().names(flow.peer.ip());
+        self.directory.as_ref().is_some_and(named) || !self.names(flow).is_empty()
+    }
+
+    /// The trunk that a message claims to come from.
+    pub(super) fn claimed(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
         let directory = self.directory.as_ref()?;
         let uri = Uri::parse(message.uri_bytes());
         let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
@@ -309,8 +322,10 @@ impl Engine {
         let (tgrp, context) =
             if needs_group { (parameter("tgrp"), parameter("trunk-context")) } else { (None, None) };
         let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
+        let credentials = message.value(Name::Authorization).map(unfold);
         let source = Source {
             address: flow.peer,
+            username: credentials.as_deref().and_then(Proof::read).map(|proof| proof.username),
             listener: listener.map_or("", |listener| &listener.name),
             request_host: uri.map_or(&[], |uri| uri.host),
             tgrp,
@@ -368,8 +383,10 @@ impl Engine {
             tgrp: None,
             trunk_context: None,
             names: self.names(flow),
+            username: None,
         };
-        trunk::find(directory, &source).is_some()
+        let found = trunk::find(directory, &source);
+        found.is_some_and(|trunk| trunk.digest.is_none() || self.is_named(flow))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::call::state::Call;
 use crate::engine::config::EngineConfig;
 use crate::engine::door::{Answer, AskId, Input, Output, SendToken};
 use crate::engine::message::Asking;
+use crate::engine::pressure::Pressure;
 use crate::engine::watch::Watch;
 use crate::flow::{ConnectionId, Flow};
 use crate::ids::CallSid;
@@ -37,6 +38,8 @@ pub struct Engine {
     pub(super) journal_full: bool,
     pub(super) unanswered: usize,
     pub(super) max_calls: usize,
+    /// How late everything is.
+    pub(super) pressure: Pressure,
     /// Which gateways are there.
     pub(super) watch: Watch,
     /// MESSAGEs whose application is asked.
@@ -80,11 +83,12 @@ impl Engine {
     /// directory it answers new calls 503.
     #[must_use]
     pub fn new(config: Arc<EngineConfig>, seed: [u8; 32]) -> Self {
-        let max_calls = config.max_calls;
+        let (max_calls, late) = (config.max_calls, config.overload_delay);
         let mut desk = Desk::new(config, seed);
         let mut state = || foldhash::fast::FixedState::with_seed(desk.generator.next_u64());
         let (calls, sids, proved) =
             (Map::with_hasher(state()), Map::with_hasher(state()), Map::with_hasher(state()));
+        let pressure = Pressure::new(late, Map::with_hasher(state()));
         let (messages, replies) = (Map::with_hasher(state()), Map::with_hasher(state()));
         Self {
             desk,
@@ -97,6 +101,7 @@ impl Engine {
             journal_full: false,
             unanswered: 0,
             max_calls,
+            pressure,
             watch: Watch::default(),
             messages,
             replies,
@@ -137,6 +142,8 @@ impl Engine {
             }
             Input::Standings(standings) => self.desk.standings = standings,
             Input::MaxCalls(most) => self.max_calls = most,
+            Input::OverloadDelay(most) => self.pressure.set_target(most),
+            Input::Waited(wait) => self.pressure.waited(self.desk.now, wait),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Timeout => {}
         }

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use crate::call::ask::{Answer, Ask, AskId, Counter, Purpose, Question, SendToken, WebhookQuestion};
 use crate::call::messages::MessageStep;
@@ -79,6 +80,10 @@ pub enum Input<'a> {
     Drain(bool),
     /// The most unanswered calls at once, in place of what the configuration said at the start.
     MaxCalls(usize),
+    /// A message waited so long between the network and the engine: told now and then.
+    Waited(Duration),
+    /// How long messages may wait before fewer calls are admitted, in place of what the configuration said.
+    OverloadDelay(Duration),
     /// The journal can take no more (true), or can again (false): new INVITEs get 503 `journal_full`.
     JournalFull(bool),
     /// How the gateways stand, as all engines of the node together know.

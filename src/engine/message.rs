@@ -65,7 +65,10 @@ struct Admitted {
 impl Engine {
     /// A MESSAGE outside dialogs that no transaction knows.
     pub(super) fn message(&mut self, flow: Flow, parts: &RequestParts<'_>, message: &Message<'_>) {
-        let trunk = self.trunk_of(&flow, message);
+        let trunk = self.claimed(&flow, message);
+        if trunk.as_ref().is_some_and(|trunk| !self.proves(flow, trunk, message)) {
+            return;
+        }
         let let_in = self.directory.is_none() || self.home_of_unknown().is_some();
         if trunk.is_none() && !(let_in && self.desk.config.unknown_source != UnknownSource::Drop) {
             self.desk.count(Counter::UnknownSource);

@@ -4,16 +4,21 @@
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
 //!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //!   `recover`: calls of an earlier life.
+//!   `challenge`: trunks that must prove themselves.
+//!   `pressure`: how late everything is. `overload`: who is refused then.
 //!   `watch`: are the gateways there?
 //! - `shard`: which shard a message belongs to.
 
 pub use crate::call::config;
 mod admit;
 mod arrival;
+mod challenge;
 mod core;
 pub mod door;
 mod facts;
 mod message;
+mod overload;
+mod pressure;
 mod provision;
 mod recover;
 mod shard;

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -25,6 +26,8 @@ pub enum Arrival {
         flow: Flow,
         /// Its bytes.
         bytes: Bytes,
+        /// When the network brought it.
+        since: Instant,
     },
     /// A connection's peer has proved by its certificate to be these domains.
     Proved(Flow, Arc<[Arc<str>]>),
@@ -80,9 +83,9 @@ impl Delivery {
         if self.inlets.len() == 1 { 0 } else { (self.owner)(message) }
     }
 
-    /// Hands a datagram over to another shard. At the limit it is dropped as the network would, and counted.
-    pub fn datagram(&self, shard: usize, flow: Flow, message: &[u8]) {
-        let arrival = Arrival::Message { flow, bytes: Bytes::copy_from_slice(message) };
+    /// Hands a datagram over to another shard; `since`: when the network brought it. At the limit it is dropped as the network would, and counted.
+    pub fn datagram(&self, shard: usize, flow: Flow, message: &[u8], since: Instant) {
+        let arrival = Arrival::Message { flow, bytes: Bytes::copy_from_slice(message), since };
         match self.inlets[shard].try_send(arrival) {
             Ok(()) => self.metrics.handed_over.inc(),
             Err(_) => self.metrics.handover_dropped.inc(),
@@ -92,7 +95,7 @@ impl Delivery {
     /// Hands a message of a stream over; waits, and with it the stream, while the shard has no room.
     pub(super) async fn message(&self, flow: Flow, bytes: Bytes) {
         let inlet = &self.inlets[self.owner(&bytes)];
-        let arrival = Arrival::Message { flow, bytes };
+        let arrival = Arrival::Message { flow, bytes, since: Instant::now() };
         let arrival = match inlet.try_send(arrival) {
             Ok(()) => return,
             Err(mpsc::error::TrySendError::Full(arrival) | mpsc::error::TrySendError::Closed(arrival)) => {

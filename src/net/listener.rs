@@ -108,9 +108,11 @@ fn open(plan: &Planned, address: SocketAddr, join: bool, receive_buffer: usize) 
     Ok(socket)
 }
 
-/// The kernel's drop counter, and on wildcard sockets the address that received.
+/// The kernel's drop counter and moment of arrival, and on wildcard sockets the address that received.
 fn ask_for_ancillary(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket::setsockopt(socket, sockopt::RxqOvfl, &1)?;
+    // When it came: how long it waits here tells overload.
+    socket::setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
             socket::setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;

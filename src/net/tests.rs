@@ -59,7 +59,7 @@ fn flow_to(peer: SocketAddr) -> Flow {
 
 async fn message(world: &mut World) -> (Flow, Vec<u8>) {
     match world.arrivals.recv().await.unwrap() {
-        Arrival::Message { flow, bytes } => (flow, bytes.to_vec()),
+        Arrival::Message { flow, bytes, .. } => (flow, bytes.to_vec()),
         other => panic!("{other:?}"),
     }
 }

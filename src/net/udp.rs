@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::cmsg_space;
 use nix::libc;
@@ -29,6 +30,8 @@ pub struct UdpPort {
     ancillary: Vec<u8>,
     /// The kernel's own count of what it dropped here, as last seen.
     dropped: u32,
+    /// When the last datagram reached this host, by its wall clock.
+    came: Option<Duration>,
     metrics: SipMetrics,
 }
 
@@ -44,8 +47,9 @@ impl UdpPort {
             listener,
             local,
             wildcard: local.is_unspecified(),
-            ancillary: cmsg_space!(libc::in6_pktinfo, libc::in_pktinfo, u32),
+            ancillary: cmsg_space!(libc::in6_pktinfo, libc::in_pktinfo, u32, libc::timespec),
             dropped: 0,
+            came: None,
             metrics,
         })
     }
@@ -77,7 +81,7 @@ impl UdpPort {
                 if let Some(dropped) = datagram.dropped {
                     self.note_drops(dropped);
                 }
-
+                self.came = datagram.came;
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener: self.listener,
@@ -90,6 +94,15 @@ impl UdpPort {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// How long the datagram received last had waited in the socket. A clock that is set meanwhile tells
+    /// nothing, and never more than ten seconds.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let waited = self.came.map_or(Duration::ZERO, |came| now.saturating_sub(came));
+        waited.min(Duration::from_secs(10))
     }
 
     /// Sends one datagram along `flow`. A full send buffer drops it as the network would.
@@ -129,6 +142,7 @@ struct Datagram {
     peer: SocketAddr,
     local: Option<IpAddr>,
     dropped: Option<u32>,
+    came: Option<Duration>,
 }
 
 fn receive(fd: i32, buffer: &mut [u8], ancillary: &mut [u8]) -> io::Result<Datagram> {
@@ -136,7 +150,7 @@ fn receive(fd: i32, buffer: &mut [u8], ancillary: &mut [u8]) -> io::Result<Datag
     let message = recvmsg::<SockaddrStorage>(fd, &mut parts, Some(ancillary), MsgFlags::MSG_DONTWAIT)?;
     let peer =
         message.address.as_ref().and_then(to_std).ok_or_else(|| io::Error::other("no source address"))?;
-    let mut datagram = Datagram { length: message.bytes, peer, local: None, dropped: None };
+    let mut datagram = Datagram { length: message.bytes, peer, local: None, dropped: None, came: None };
     for item in message.cmsgs()? {
         match item {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -146,6 +160,7 @@ fn receive(fd: i32, buffer: &mut [u8], ancillary: &mut [u8]) -> io::Result<Datag
             ControlMessageOwned::Ipv6PacketInfo(info) => {
                 datagram.local = Some(IpAddr::from(info.ipi6_addr.s6_addr));
             }
+            ControlMessageOwned::ScmTimestampns(came) => datagram.came = Some(Duration::from(came)),
             ControlMessageOwned::RxqOvfl(total) => datagram.dropped = Some(total),
             _ => {}
         }
@@ -215,6 +230,7 @@ mod tests {
             let mut buffer = [0; 100];
             let (flow, length) = receive_one(&mut port, &mut buffer).await;
             assert_eq!((&buffer[..length], flow.local), (&b"hello"[..], dialled));
+            assert!(port.came.is_some() && port.waited() < Duration::from_secs(9));
             port.send(&flow, b"back").unwrap();
             let (length, from) = peer.recv_from(&mut buffer).await.unwrap();
             assert_eq!((&buffer[..length], from), (&b"back"[..], SocketAddr::new(dialled, bound.port())));

@@ -226,12 +226,28 @@ fn dialled_address<'a>(inbound: &Inbound<'a>) -> Address<'a> {
     }
 }
 
+/// Whether an INVITE is an emergency call: from a configured trunk, by number or by service.
+#[must_use]
+pub fn is_emergency(inbound: &Inbound<'_>) -> bool {
+    let dialled = Dialled::read(dialled_address(inbound).user);
+    emergency_dialled(inbound, dialled.as_ref()).is_some()
+}
+
 /// Emergency comes first, from configured trunks whatever their state.
 fn emergency<'d>(
     directory: &'d Directory,
     inbound: &Inbound<'_>,
     dialled: Option<&Dialled>,
 ) -> Option<Decision<'d>> {
+    let (trunk, dialled) = (inbound.trunk?, emergency_dialled(inbound, dialled)?);
+    Some(match directory.emergency_gateway(trunk.organization) {
+        Some(gateway) => Decision::Emergency { gateway, dialled },
+        None => Decision::Refused(Reason::EmergencyWithoutGateway),
+    })
+}
+
+/// The emergency number or service that is dialled.
+fn emergency_dialled(inbound: &Inbound<'_>, dialled: Option<&Dialled>) -> Option<Text> {
     let trunk = inbound.trunk?;
     let listed = |dialled: &&Dialled| {
         trunk.emergency_numbers.iter().any(|number| **number == *dialled.number || **number == *dialled.raw)
@@ -241,11 +257,7 @@ fn emergency<'d>(
         let service = [inbound.request, inbound.to].into_iter().find(Address::is_emergency_service)?;
         Some(Text::new(service.user.strip_prefix(b"service:").unwrap_or(service.user)).unwrap_or(Text::EMPTY))
     };
-    let dialled = by_number.or_else(by_service)?;
-    Some(match directory.emergency_gateway(trunk.organization) {
-        Some(gateway) => Decision::Emergency { gateway, dialled },
-        None => Decision::Refused(Reason::EmergencyWithoutGateway),
-    })
+    by_number.or_else(by_service)
 }
 
 /// The organization that is dialled, by index.

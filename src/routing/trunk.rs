@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::Directory;
-use super::model::{Prefix, Trunk};
+use super::model::{Prefix, Trunk, TrunkDigest};
 use crate::ids::TrunkSid;
 
 /// What of a message names its trunk.
@@ -25,6 +25,8 @@ pub struct Source<'a> {
     pub trunk_context: Option<&'a [u8]>,
     /// The domains that its TLS certificate proves, in lower case.
     pub names: &'a [Arc<str>],
+    /// The user name of its credentials, proved or not.
+    pub username: Option<&'a [u8]>,
 }
 
 /// The trunk that `source` belongs to, active or not; `None`: an unknown source.
@@ -37,7 +39,7 @@ pub fn find<'d>(directory: &'d Directory, source: &Source<'_>) -> Option<&'d Arc
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "trunk `{name}` and trunk `{other}` both match sources in {prefix} equally: \
-     narrow one by sources, listener, source_port, request_host, tgrp, trunk_context or tls_name"
+     narrow one by sources, listener, source_port, request_host, tgrp, trunk_context, tls_name or auth_username"
 )]
 pub struct Tie {
     /// The one to be written.
@@ -149,7 +151,12 @@ fn accepts(trunk: &Trunk, source: &Source<'_>) -> bool {
         key.as_deref().is_none_or(|key| value.is_some_and(|value| key.as_bytes().eq_ignore_ascii_case(value)))
     };
     let host = source.request_host.strip_suffix(b".").unwrap_or(source.request_host);
-    trunk.listener.as_deref().is_none_or(|listener| listener == source.listener)
+    // Without credentials it is a candidate: it will be challenged.
+    let claims = |digest: &Arc<TrunkDigest>| {
+        source.username.is_none_or(|username| username == digest.username.as_bytes())
+    };
+    trunk.digest.as_ref().is_none_or(claims)
+        && trunk.listener.as_deref().is_none_or(|listener| listener == source.listener)
         && trunk.source_port.is_none_or(|port| port == source.address.port())
         && text(&trunk.request_host, Some(host))
         && text(&trunk.tgrp, source.tgrp)
@@ -163,7 +170,9 @@ fn accepts(trunk: &Trunk, source: &Source<'_>) -> bool {
 /// How many further keys narrow a trunk.
 fn keys(trunk: &Trunk) -> usize {
     let set = [&trunk.listener, &trunk.request_host, &trunk.tgrp, &trunk.trunk_context, &trunk.tls_name];
-    set.into_iter().flatten().count() + usize::from(trunk.source_port.is_some())
+    set.into_iter().flatten().count()
+        + usize::from(trunk.source_port.is_some())
+        + usize::from(trunk.digest.is_some())
 }
 
 /// Whether a key has different values in both, so that no INVITE matches both.
@@ -174,6 +183,7 @@ fn excludes(a: &Trunk, b: &Trunk) -> bool {
         || differ(&a.request_host, &b.request_host)
         || differ(&a.tgrp, &b.tgrp)
         || differ(&a.trunk_context, &b.trunk_context)
+        || matches!((&a.digest, &b.digest), (Some(x), Some(y)) if x.username != y.username)
         || matches!((a.source_port, b.source_port), (Some(x), Some(y)) if x != y)
 }
 

@@ -71,8 +71,8 @@ entities!(
 );
 
 /// Columns that the audit does not keep.
-const SECRET: [&str; 5] =
-    ["auth_token", "auth_token_hash", "webhook_secret", "former_webhook_secret", "password"];
+const SECRET: [&str; 6] =
+    ["auth_token", "auth_token_hash", "webhook_secret", "former_webhook_secret", "password", "auth_password"];
 
 /// The row as the audit keeps it: JSON by column, secrets left out.
 pub(crate) fn audit_form<T: Table>(row: &T) -> String {

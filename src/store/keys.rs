@@ -1,16 +1,16 @@
-//! Secrets of accounts and gateways: given, looked up and opened.
+//! Secrets of accounts, trunks and gateways: given, looked up and opened.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::ids::{AccountSid, GatewaySid};
-use crate::routing::model::{Credentials, SigningKeys};
+use crate::ids::{AccountSid, GatewaySid, TrunkSid};
+use crate::routing::model::{Credentials, SigningKeys, TrunkDigest};
 use crate::store::column::{Column, Word};
 use crate::store::entity::Entity;
 use crate::store::error::Result;
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, GatewayRow};
+use crate::store::rows::{AccountRow, GatewayRow, TrunkRow};
 use crate::store::secrets::{Sealed, SecretError, Vault, random_id};
 use crate::store::sql::Sql;
 use crate::store::table::Table;
@@ -42,6 +42,22 @@ impl Store {
             row.set_id(random_id()?);
         }
         row.password = Some(self.vault.seal(&gateway_place(row.id), clear.as_bytes())?);
+        Ok(())
+    }
+
+    /// Hashes and seals the password that a trunk's row was just given as [`Sealed::clear`]: what is only
+    /// checked is kept as its hashes, which belong to the user name and realm of the row.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn seal_trunk_password(&self, row: &mut TrunkRow) -> Result<()> {
+        let Some(clear) = row.auth_password.as_ref().and_then(Sealed::as_clear) else { return Ok(()) };
+        let username = row.auth_username.as_deref().unwrap_or_default();
+        let hashes = TrunkDigest::new(username, &row.auth_realm, clear).hashes();
+        if !row.has_id() {
+            row.set_id(random_id()?);
+        }
+        row.auth_password = Some(self.vault.seal(&trunk_place(row.id), hashes.as_bytes())?);
         Ok(())
     }
 
@@ -164,7 +180,22 @@ impl Store {
             .await?;
             done += 1;
         }
-        Ok(done + self.reseal_gateways(actor).await?)
+        Ok(done + self.reseal_gateways(actor).await? + self.reseal_trunks(actor).await?)
+    }
+
+    async fn reseal_trunks(&self, actor: &str) -> Result<u64> {
+        let mut done = 0;
+        for row in &self.directory.rows(TrunkRow::SELECT, &[]).await? {
+            let row = TrunkRow::read(row)?;
+            let Some(old) = row.auth_password.as_ref().filter(|sealed| !self.vault.is_current(sealed)) else {
+                continue;
+            };
+            let place = trunk_place(row.id);
+            let fresh = self.vault.seal(&place, &self.vault.open_sealed(&place, old)?)?;
+            self.modify::<TrunkRow>(actor, row.id, |now| now.auth_password = Some(fresh)).await?;
+            done += 1;
+        }
+        Ok(done)
     }
 
     async fn reseal_gateways(&self, actor: &str) -> Result<u64> {
@@ -223,6 +254,21 @@ fn place(account: AccountSid, column: &str) -> String {
 
 fn gateway_place(gateway: GatewaySid) -> String {
     format!("gateways.password:{}", gateway.word())
+}
+
+fn trunk_place(trunk: TrunkSid) -> String {
+    format!("trunks.auth_password:{}", trunk.word())
+}
+
+/// Whom a trunk must prove to be. Without a password nothing proves it.
+pub(crate) fn trunk_digest(vault: &Vault, row: &TrunkRow) -> Result<Option<TrunkDigest>, SecretError> {
+    let Some(username) = row.auth_username.as_deref() else { return Ok(None) };
+    let Some(sealed) = &row.auth_password else {
+        return Ok(Some(TrunkDigest::named(username, &row.auth_realm)));
+    };
+    let hashes = vault.open_sealed(&trunk_place(row.id), sealed)?;
+    let hashes = String::from_utf8_lossy(&hashes);
+    TrunkDigest::kept(username, &row.auth_realm, &hashes).ok_or(SecretError::Forged).map(Some)
 }
 
 /// What a gateway's challenges are answered with.

@@ -109,7 +109,7 @@ impl FrameRows {
             organizations: each(&self.organizations, bad, |row| Ok(model::organization(row))),
             accounts: each(&self.accounts, bad, |row| model::account(&row, vault)),
             applications: each(&self.applications, bad, |row| Ok(model::application(&row))),
-            trunks: each(&self.trunks, bad, |row| Ok(model::trunk(row))),
+            trunks: each(&self.trunks, bad, |row| model::opened_trunk(row, vault)),
             gateways: each(&self.gateways, bad, |row| model::gateway(row, vault)),
         }
     }

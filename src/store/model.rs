@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 use crate::routing::model::{
-    Account, Application, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk, VoiceProfile,
+    Account, Application, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk, TrunkDigest,
+    VoiceProfile,
 };
 use crate::routing::pattern::is_pattern;
 use crate::store::error::BadRow;
-use crate::store::keys::{gateway_credentials, signing_keys};
+use crate::store::keys::{gateway_credentials, signing_keys, trunk_digest};
 use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
 use crate::store::sql::Row;
@@ -115,7 +116,20 @@ pub(crate) fn trunk(row: TrunkRow) -> Trunk {
         limit_code: row.limit_code,
         webhook_failure_status: row.webhook_failure_status,
         header_rules: row.header_rules,
+        digest: row.auth_username.as_deref().map(|name| Arc::new(TrunkDigest::named(name, &row.auth_realm))),
     }
+}
+
+/// The same, with what proves it opened.
+pub(crate) fn opened_trunk(row: TrunkRow, vault: &Vault) -> Result<Trunk, BadRow> {
+    let digest = trunk_digest(vault, &row).map_err(|error| BadRow {
+        table: "trunks",
+        id: format!("{:032x}", row.id.0),
+        column: "auth_password",
+        value: error.to_string(),
+        expected: "sealed under a key of the key file",
+    })?;
+    Ok(Trunk { digest: digest.map(Arc::new), ..trunk(row) })
 }
 
 /// A gateway as routing knows it, its password opened.

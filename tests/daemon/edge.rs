@@ -21,7 +21,7 @@ const TRUNK: [u8; 4] = [127, 0, 0, 2];
 const STRANGER: [u8; 4] = [127, 0, 0, 66];
 
 /// Whether the full counts are asked for (`make proof`).
-fn proof() -> bool {
+fn full() -> bool {
     std::env::var_os("CALLGATE_PROOF").is_some()
 }
 
@@ -207,9 +207,9 @@ fn twenty_calls_a_second(router: SocketAddr, seconds: u32) -> Vec<Duration> {
 #[test]
 fn a_flood_of_one_stranger_costs_a_trunk_no_call() {
     let node = guarded(&["udp://127.0.0.1:0"], &[]);
-    let seconds = if proof() { 60 } else { 3 };
+    let seconds = if full() { 60 } else { 3 };
     let idle = twenty_calls_a_second(node.sip[0], 2);
-    let flood = Flood::of(node.sip[0], (!proof()).then_some(4_000));
+    let flood = Flood::of(node.sip[0], (!full()).then_some(4_000));
     let flooded = twenty_calls_a_second(node.sip[0], seconds);
     let sent = flood.sent.load(Ordering::Relaxed) / u64::from(seconds);
     drop(flood);
@@ -250,7 +250,7 @@ fn slow(to: SocketAddr, how_many: usize) -> Vec<TcpStream> {
 
 #[test]
 fn connections_that_are_slow_on_purpose_are_bounded_and_cost_datagrams_nothing() {
-    let (how_many, seconds) = if proof() { (2_000, 20) } else { (200, 3) };
+    let (how_many, seconds) = if full() { (2_000, 20) } else { (200, 3) };
     let most = (how_many * 9 / 10).to_string();
     let settings = [
         ("CALLGATE__SIP__TCP_MESSAGE_MS", "2000"),
@@ -294,4 +294,109 @@ fn connections_that_are_slow_on_purpose_are_bounded_and_cost_datagrams_nothing()
     on.store(false, Ordering::Relaxed);
     slowly.join().unwrap();
     node.until("the end of the slow ones", |node| gauge(node) == 0);
+}
+
+/// What proves `pbx` with this password for an INVITE, as RFC 7616 has it; SHA-256 or MD5.
+fn proof(challenge: &str, algorithm: &str, password: &str, uri: &str) -> String {
+    use md5::Digest as _;
+    let hash = |text: String| -> String {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if algorithm == "MD5" { hex(&md5::Md5::digest(text)) } else { hex(&sha2::Sha256::digest(text)) }
+    };
+    let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (ha1, ha2) = (hash(format!("pbx:gate:{password}")), hash(format!("INVITE:{uri}")));
+    let response = hash(format!("{ha1}:{nonce}:00000001:0a4f113b:auth:{ha2}"));
+    format!(
+        "Authorization: Digest username=\"pbx\", realm=\"gate\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", \
+         algorithm={algorithm}, qop=auth, nc=00000001, cnonce=\"0a4f113b\"\r\n"
+    )
+}
+
+/// The final answer to an INVITE with these further header lines, acknowledged where it is a refusal.
+fn invited(from: &UdpSocket, to: SocketAddr, call: &str, cseq: u32, lines: &str) -> (usize, String) {
+    let local = from.local_addr().unwrap();
+    let body = format!(
+        "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 96\r\n\
+        a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=sendrecv\r\na=ptime:20\r\n",
+        local.ip()
+    );
+    let head = |method: &str, to_tag: &str| {
+        format!(
+            "{method} sip:{NUMBER}@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{call}{cseq};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:pbx@gate>;tag=1\r\nTo: <sip:{NUMBER}@{to}>{to_tag}\r\nCall-ID: {call}\r\n\
+             CSeq: {cseq} {method}\r\nContact: <sip:pbx@{local}>\r\n"
+        )
+    };
+    let invite = format!(
+        "{}{lines}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        head("INVITE", ""),
+        body.len()
+    );
+    from.set_read_timeout(Some(PATIENCE)).unwrap();
+    from.send_to(invite.as_bytes(), to).unwrap();
+    loop {
+        let mut buffer = [0; 8192];
+        let length = from.recv(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if text.starts_with("SIP/2.0 1") || !text.contains(&format!("Call-ID: {call}\r\n")) {
+            continue;
+        }
+        let tag = text
+            .lines()
+            .find(|line| line.starts_with("To:"))
+            .unwrap()
+            .split(";tag=")
+            .nth(1)
+            .unwrap()
+            .to_owned();
+        let ack = format!("{}Content-Length: 0\r\n\r\n", head("ACK", &format!(";tag={tag}")));
+        from.send_to(ack.as_bytes(), to).unwrap();
+        return (invite.len(), text);
+    }
+}
+
+#[test]
+fn a_trunk_that_roams_proves_itself_by_digest() {
+    let node = guarded(&["udp://127.0.0.1:0"], &[]);
+    let fields = r#"{"name":"roaming","auth_username":"pbx","auth_password":"s3cret","auth_realm":"gate"}"#;
+    let made = node.ask("POST /admin/v1/trunks", "application/json", fields);
+    assert_eq!(made.status(), 201, "{made:?}");
+    assert!(made.body.contains("\"auth_password\": true") && !made.body.contains("s3cret"), "{}", made.body);
+    let generation = made.header("x-callgate-generation").unwrap();
+    node.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    let (router, uri) = (node.sip[0], format!("sip:{NUMBER}@{}", node.sip[0]));
+    let phone = UdpSocket::bind("127.0.0.70:0").unwrap();
+    let other = UdpSocket::bind("127.0.0.71:0").unwrap();
+
+    let (asked, challenge) = invited(&phone, router, "first", 1, "");
+    assert!(challenge.starts_with("SIP/2.0 401 "), "{challenge}");
+    assert!(challenge.len() <= asked, "no amplification: {asked} {challenge}");
+    assert!(challenge.find("algorithm=SHA-256") < challenge.find("algorithm=MD5"), "{challenge}");
+    let right = proof(&challenge, "SHA-256", "s3cret", &uri);
+    let (_, wrong) = invited(&phone, router, "first", 2, &proof(&challenge, "SHA-256", "guess", &uri));
+    assert!(wrong.starts_with("SIP/2.0 401 ") && !wrong.contains("stale"), "{wrong}");
+    let (_, moved) = invited(&other, router, "stolen", 1, &right);
+    assert!(moved.starts_with("SIP/2.0 401 ") && moved.contains("stale=true"), "another address: {moved}");
+    let elsewhere = proof(&challenge, "SHA-256", "s3cret", "sip:+15550001@elsewhere");
+    let (_, other_uri) = invited(&phone, router, "first", 3, &elsewhere);
+    assert!(other_uri.starts_with("SIP/2.0 401 "), "{other_uri}");
+    for (call, algorithm) in [("sha", "SHA-256"), ("md5", "MD5")] {
+        let (_, challenge) = invited(&phone, router, call, 1, "");
+        let (_, answer) = invited(&phone, router, call, 2, &proof(&challenge, algorithm, "s3cret", &uri));
+        assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
+    }
+
+    let change = r#"{"auth_realm":"other"}"#;
+    let refused = node.ask("PATCH /admin/v1/trunks/roaming", "application/json", change);
+    assert!(refused.status() == 400 && refused.body.contains("auth_password"), "{refused:?}");
+    // The trunk of an address still is one without credentials, and who has none is told nothing else.
+    let good = UdpSocket::bind((Ipv4Addr::from(TRUNK), 0)).unwrap();
+    assert!(invited(&good, router, "plain", 1, "").1.starts_with("SIP/2.0 200 "));
+    other
+        .send_to(request("OPTIONS", other.local_addr().unwrap(), router, 9, "softphone").as_bytes(), router)
+        .unwrap();
+    let told = answers(&other);
+    assert!(told.len() == 1 && !told[0].contains("Allow:"), "a stranger until proved: {told:?}");
+    let log = node.log();
+    assert!(!log.contains("s3cret"), "{log}");
 }

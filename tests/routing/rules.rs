@@ -379,6 +379,7 @@ fn source(address: &str) -> Source<'static> {
         tgrp: None,
         trunk_context: None,
         names: &[],
+        username: None,
     }
 }
 

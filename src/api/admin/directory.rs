@@ -134,6 +134,7 @@ fn trunk_of(directory: &Directory, params: &Params) -> Result<Option<Arc<Trunk>>
         tgrp: None,
         trunk_context: None,
         names: &[],
+        username: None,
     };
     let found = find(directory, &source).cloned();
     found.map(Some).ok_or_else(|| {

@@ -15,7 +15,7 @@ columns! { TrunkRow:
     trunk_context, tls_name, dialled_from, caller_from, country_code, international_prefix, national_prefix,
     number_rules, short_codes, mode, ring_at_once, single_early_dialog, force_rport, nat, trusted,
     emergency_numbers, max_calls, max_calls_per_second, limit_code, webhook_failure_status,
-    header_rules;
+    header_rules, auth_username, auth_password, auth_realm;
     created = created_at, updated = updated_at;
     keeps
 }

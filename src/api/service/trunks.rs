@@ -23,8 +23,22 @@ impl Operated for TrunkRow {
         ("name", &self.name)
     }
 
+    fn seal(&mut self, before: Option<&Self>, service: &Service) -> Result<()> {
+        // The kept hashes are of the name and realm that were.
+        let moved = |before: &Self| {
+            before.auth_username != self.auth_username || before.auth_realm != self.auth_realm
+        };
+        let fresh = self.auth_password.as_ref().is_some_and(|password| password.as_clear().is_some());
+        if self.auth_password.is_some() && !fresh && before.is_some_and(moved) {
+            let fix = "is to be given again: it belongs to auth_username and auth_realm, which change";
+            return Err(ServiceError::field("auth_password", fix));
+        }
+        Ok(service.store.seal_trunk_password(self)?)
+    }
+
     async fn check(&self, _: Option<&Self>, _: &Principal, service: &Service) -> Result<Vec<String>> {
         check_operators_name(&self.name)?;
+        check_digest(self)?;
         service.check_organization(self.organization_id).await?;
         check_refusal("limit_code", self.limit_code)?;
         if let Some(code) = self.webhook_failure_status {
@@ -42,11 +56,35 @@ impl Operated for TrunkRow {
         }
         check_ties(self, service).await?;
         let mut warnings = Vec::new();
-        if self.sources.is_empty() {
+        if self.sources.is_empty() && self.auth_username.is_none() && self.tls_name.is_none() {
             warnings
                 .push("the trunk has no sources, so that nothing can come from it: set sources".to_owned());
         }
         Ok(warnings)
+    }
+}
+
+/// The user name and realm stand in quotes on the wire, and a name without password nobody can prove.
+fn check_digest(row: &TrunkRow) -> Result<()> {
+    let quoted = |text: &str| !text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f));
+    if !quoted(&row.auth_realm) || row.auth_realm.is_empty() {
+        return Err(ServiceError::field(
+            "auth_realm",
+            "is empty or has a quote, a backslash or a control character",
+        ));
+    }
+    match &row.auth_username {
+        Some(name) if !quoted(name) => {
+            Err(ServiceError::field("auth_username", "has a quote, a backslash or a control character"))
+        }
+        Some(_) if row.auth_password.is_none() => Err(ServiceError::field(
+            "auth_password",
+            "is missing: without it nobody can prove to be the trunk",
+        )),
+        None if row.auth_password.is_some() => {
+            Err(ServiceError::field("auth_username", "is missing: a password belongs to one"))
+        }
+        _ => Ok(()),
     }
 }
 

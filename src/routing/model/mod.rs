@@ -3,8 +3,9 @@
 //! No type here knows SQL, JSON or HTTP; `store`, `api` and `webhook` own their forms and convert.
 //!
 //! - Here: organizations, accounts, applications and numbers, all of them at once and what changed.
-//! - `peers`: trunks and gateways.
+//! - `peers`: trunks and gateways. `digest`: what a trunk proves itself by.
 
+mod digest;
 mod peers;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 
 pub use super::peer_policy::{Follow, ForwardedAs, HeaderAction, HeaderRule, HeaderRules, Way};
+pub use digest::{DigestAlgorithm, TrunkDigest};
 pub use peers::{
     CallerFrom, CallerIdFormat, Credentials, DEFAULT_GROUP, DialledFrom, Gateway, Nat, NumberProfile,
     NumberRule, Prefix, Trunk, TrunkMode,

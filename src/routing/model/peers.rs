@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Follow, ForwardedAs, HeaderRules, Status};
+use super::{Follow, ForwardedAs, HeaderRules, Status, TrunkDigest};
 use crate::flow::Transport;
 use crate::ids::{GatewaySid, OrganizationSid, TrunkSid};
 
@@ -131,6 +131,8 @@ pub struct Trunk {
     pub trunk_context: Option<Arc<str>>,
     /// A domain that its TLS client certificate proves (mutual TLS); decides before the sources.
     pub tls_name: Option<Arc<str>>,
+    /// Whom it must prove to be, by digest.
+    pub digest: Option<Arc<TrunkDigest>>,
     /// Where the dialled number stands.
     pub dialled_from: DialledFrom,
     /// Where the caller's number stands.
@@ -179,6 +181,7 @@ impl Trunk {
             tgrp: None,
             trunk_context: None,
             tls_name: None,
+            digest: None,
             dialled_from: DialledFrom::default(),
             caller_from: CallerFrom::default(),
             numbers: NumberProfile::default(),

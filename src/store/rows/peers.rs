@@ -76,10 +76,16 @@ table! {
         29 webhook_failure_status: Option<u16>,
         /// JSON: what of headers is passed, dropped and set.
         30 header_rules: HeaderRules,
+        /// Whom it must prove to be by digest; NULL: it need not.
+        31 auth_username: Option<String>,
+        /// Hashed, then sealed; see [`crate::store::Store::seal_trunk_password`].
+        32 auth_password: Option<Sealed>,
+        /// The realm of the challenge.
+        33 auth_realm: String,
         /// When it was made.
-        31 created_at: Timestamp,
+        34 created_at: Timestamp,
         /// When it was last changed.
-        32 updated_at: Timestamp,
+        35 updated_at: Timestamp,
     }
 }
 
@@ -173,6 +179,9 @@ impl TrunkRow {
             limit_code: 486,
             webhook_failure_status: None,
             header_rules: HeaderRules::default(),
+            auth_username: None,
+            auth_password: None,
+            auth_realm: "callgate".to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

@@ -67,6 +67,7 @@ group! {
         unreadable: counter, "Messages dropped because they could neither be read nor answered.";
         stray_responses: counter, "Responses dropped because no transaction of ours waits for them.";
         unknown_source: counter, "Requests from sources that no configured trunk matches.";
+        queue_seconds: seconds, "Seconds a message waited between the network and the engine, one of each turn.";
         retransmissions: counter, "Retransmissions absorbed by an existing transaction of ours.";
         kernel_drops: counter, "Datagrams the kernel dropped because a receive buffer was full.";
         handed_over: counter, "Messages handed from the receiving shard to the shard that owns the call.";
@@ -85,6 +86,7 @@ group! {
     EdgeMetrics, "edge" {
         refused: counter, "Requests from sources without a trunk that were refused, with or without an answer.";
         scanners: counter, "Requests from sources without a trunk whose User-Agent tells a scanner.";
+        proved: counter, "Requests that proved by digest to come from their trunk.";
         withheld: counter, "Answers to sources without a trunk kept back because they were larger than the request.";
         bans: by_word(&["refused", "unreadable", "stray", "scanner"]),
             "Times a source was banned for a while, by what it did.";

@@ -96,9 +96,11 @@ impl Metrics {
             Counted::UnknownSource => self.sip.unknown_source.inc(),
             Counted::Stranger => self.edge.refused.inc(),
             Counted::Scanner => self.edge.scanners.inc(),
+            Counted::Proved => self.edge.proved.inc(),
             Counted::Withheld => self.edge.withheld.inc(),
             Counted::Retransmission => self.sip.retransmissions.inc(),
             Counted::Refused(reason) => self.calls.refused.inc(reason),
+            Counted::Shed => self.calls.refused.inc(crate::reason::Reason::Overloaded),
             Counted::Ended(reason) => self.calls.ended.inc(reason),
             Counted::Panic => self.calls.panics.inc(),
         };

@@ -264,6 +264,9 @@ CREATE TABLE trunks (
                 CONSTRAINT trunks_webhook_failure_status_is_a_final_failure CHECK (webhook_failure_status BETWEEN 400 AND 699),
     header_rules TEXT NOT NULL DEFAULT '[]'
                 CONSTRAINT trunks_header_rules_is_a_json_list CHECK (header_rules LIKE '[%]'),
+    auth_username TEXT CONSTRAINT trunks_auth_username_is_not_empty CHECK (auth_username <> ''),
+    auth_password TEXT CONSTRAINT trunks_auth_password_is_sealed_by_callgate CHECK (auth_password LIKE 'v1.%'),
+    auth_realm  TEXT NOT NULL DEFAULT 'callgate' CONSTRAINT trunks_auth_realm_is_not_empty CHECK (auth_realm <> ''),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT trunks_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})

@@ -1,0 +1,253 @@
+//! Overload, told by how long messages wait before the engine sees them (as CoDel does): while all of them
+//! wait longer than they should, fewer new calls are admitted, and the sources that place the most give up
+//! the most. What a quiet source places is served.
+
+use std::time::Duration;
+
+use crate::call::desk::Map;
+use crate::ids::TrunkSid;
+use crate::time::Instant;
+
+/// How often the limit is thought over.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Intervals in a row that must be bad before anything is limited, and looks in each of them.
+const BAD: (u32, u32) = (2, 3);
+/// So much shorter waits are from one interval to the next where enough is given up.
+const EASING: Duration = Duration::from_millis(10);
+/// Calls a second that are admitted whatever happens.
+const LEAST: f64 = 10.0;
+
+/// What this engine knows of its load.
+#[derive(Debug)]
+pub(super) struct Pressure {
+    /// Longer than this nothing should wait; zero: never mind.
+    target: Duration,
+    /// When the interval began.
+    since: Instant,
+    /// The shortest wait in it, and how many were told.
+    shortest: Duration,
+    looks: u32,
+    bad: u32,
+    /// The shortest wait in the bad interval before.
+    before: Duration,
+    admitted: u32,
+    /// Calls a second that are admitted of all sources together; `None`: all that come.
+    limit: Option<f64>,
+    /// Calls a second that one source may place while there is a limit.
+    share: f64,
+    sources: Map<Option<TrunkSid>, Source>,
+}
+
+/// Whoever places calls: a trunk, or all sources without one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Source {
+    /// New calls in this interval.
+    came: u32,
+    /// A second, over about the last one.
+    rate: f64,
+    /// What it may still place of its share.
+    left: f64,
+    filled: Instant,
+}
+
+impl Pressure {
+    pub fn new(target: Duration, sources: Map<Option<TrunkSid>, Source>) -> Self {
+        Self {
+            target,
+            since: Instant::ZERO,
+            shortest: Duration::MAX,
+            looks: 0,
+            bad: 0,
+            before: Duration::ZERO,
+            admitted: 0,
+            limit: None,
+            share: f64::INFINITY,
+            sources,
+        }
+    }
+
+    /// From here on; a limit there is ends with zero.
+    pub fn set_target(&mut self, target: Duration) {
+        self.target = target;
+        if target.is_zero() {
+            (self.limit, self.share, self.bad) = (None, f64::INFINITY, 0);
+        }
+    }
+
+    /// A message had waited so long when the engine got it.
+    pub fn waited(&mut self, now: Instant, wait: Duration) {
+        self.turn(now);
+        self.shortest = self.shortest.min(wait);
+        self.looks += 1;
+    }
+
+    /// One more call of `source` wants to begin: whether it may.
+    pub fn admits(&mut self, now: Instant, source: Option<TrunkSid>) -> bool {
+        self.turn(now);
+        let share = self.share;
+        let of = self.sources.entry(source).or_default();
+        of.came += 1;
+        if share.is_finite() {
+            // Two calls at once are nobody's flood.
+            let most = (share / 10.0).max(2.0);
+            of.left = (of.left + now.since(of.filled).as_secs_f64() * share).min(most);
+            of.filled = now;
+            if of.left < 1.0 {
+                return false;
+            }
+            of.left -= 1.0;
+        }
+        self.admitted += 1;
+        true
+    }
+
+    /// Calls a second that are admitted; `None`: all that come.
+    #[cfg(test)]
+    pub const fn limit(&self) -> Option<f64> {
+        self.limit
+    }
+
+    /// Ends the intervals that are over. In a quiet time nobody looks: what is long over counts once.
+    fn turn(&mut self, now: Instant) {
+        let passed = now.since(self.since);
+        if passed < INTERVAL {
+            return;
+        }
+        self.since = now;
+        let seconds = passed.as_secs_f64();
+        for source in self.sources.values_mut() {
+            let fresh = f64::from(source.came) / seconds;
+            source.rate += (fresh - source.rate) * (seconds * 2.0).min(1.0);
+            source.came = 0;
+        }
+        self.sources.retain(|_, source| source.rate > 0.01);
+        let admitted = f64::from(self.admitted) / seconds;
+        if !self.target.is_zero() {
+            self.think(admitted, passed);
+        }
+        (self.shortest, self.looks, self.admitted) = (Duration::MAX, 0, 0);
+        self.share = self.limit.map_or(f64::INFINITY, |limit| self.fair(limit));
+    }
+
+    fn think(&mut self, admitted: f64, passed: Duration) {
+        let late = self.looks >= BAD.1 && self.shortest > self.target;
+        self.bad = if late { self.bad + 1 } else { 0 };
+        // What was given up already may be enough: then everything waits less from look to look.
+        let easing = late && self.shortest + EASING < self.before;
+        self.before = if late { self.shortest } else { Duration::ZERO };
+        if self.bad >= BAD.0 && !easing {
+            // The later everything is, the more is given up at once.
+            let part = (self.target.as_secs_f64() / self.shortest.as_secs_f64()).clamp(0.7, 0.95);
+            let before = self.limit.unwrap_or(f64::INFINITY).min(admitted.max(LEAST));
+            self.limit = Some((before * part).max(LEAST));
+        } else if let Some(limit) = self.limit.filter(|_| !late) {
+            // Twice as much within a second; and where it binds nobody any more it goes.
+            let grown = limit * 2.0_f64.powf(passed.as_secs_f64().min(2.0)) + 1.0;
+            let offered: f64 = self.sources.values().map(|source| source.rate).sum();
+            self.limit = (grown < offered * 2.0).then_some(grown);
+        }
+    }
+
+    /// The share of one source so that all together place `limit`: who places less than it keeps what it
+    /// has, the others part the rest evenly.
+    fn fair(&self, limit: f64) -> f64 {
+        let mut rates: Vec<f64> = self.sources.values().map(|source| source.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        let (mut left, mut waiting) = (limit, rates.len());
+        for rate in rates {
+            let even = left / waiting as f64;
+            if rate > even {
+                return even;
+            }
+            left -= rate;
+            waiting -= 1;
+        }
+        f64::INFINITY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Option<TrunkSid> = Some(TrunkSid(1));
+    const NOISY: Option<TrunkSid> = Some(TrunkSid(2));
+
+    /// A router that serves `capacity` calls a second; what is admitted beyond waits.
+    struct Router {
+        pressure: Pressure,
+        capacity: f64,
+        backlog: f64,
+        now: Instant,
+    }
+
+    impl Router {
+        fn new(capacity: f64) -> Self {
+            let pressure = Pressure::new(Duration::from_millis(50), Map::default());
+            Self { pressure, capacity, backlog: 0.0, now: Instant::ZERO + Duration::from_secs(9) }
+        }
+
+        /// Offers calls a second for so long; of each source how many were admitted and refused.
+        fn offer(&mut self, seconds: u32, offers: &[(Option<TrunkSid>, u32)]) -> Vec<(u32, u32)> {
+            let mut served = vec![(0, 0); offers.len()];
+            for tick in 0..seconds * 1_000 {
+                self.now = self.now + Duration::from_millis(1);
+                self.backlog = (self.backlog - self.capacity / 1_000.0).max(0.0);
+                let wait = Duration::from_secs_f64(self.backlog / self.capacity);
+                self.pressure.waited(self.now, wait);
+                for ((source, rate), served) in offers.iter().zip(&mut served) {
+                    for _ in 0..(tick + 1) * rate / 1_000 - tick * rate / 1_000 {
+                        if self.pressure.admits(self.now, *source) {
+                            self.backlog += 1.0;
+                            served.0 += 1;
+                        } else {
+                            served.1 += 1;
+                        }
+                    }
+                }
+            }
+            served
+        }
+    }
+
+    #[test]
+    fn below_capacity_nobody_is_refused() {
+        let mut router = Router::new(500.0);
+        assert_eq!(router.offer(10, &[(GOOD, 20), (NOISY, 400)]), [(200, 0), (4_000, 0)]);
+        assert_eq!(router.pressure.limit(), None);
+    }
+
+    #[test]
+    fn at_five_times_the_capacity_the_noisy_one_gives_up_and_four_fifths_are_served() {
+        let mut router = Router::new(500.0);
+        let served = router.offer(60, &[(GOOD, 20), (NOISY, 2_500)]);
+        assert_eq!(served[0], (1_200, 0), "the quiet one is served whole");
+        let goodput = f64::from(served[0].0 + served[1].0) / 60.0;
+        assert!((400.0..=520.0).contains(&goodput), "{goodput}");
+        let waits = router.backlog / router.capacity;
+        assert!(waits < 0.5, "nothing waits for ever: {waits}");
+        router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
+        let after = router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
+        assert_eq!(after, [(40, 0), (400, 0)], "after two seconds it is over");
+    }
+
+    #[test]
+    fn equals_give_up_alike_and_zero_is_off() {
+        let mut router = Router::new(500.0);
+        let served = router.offer(20, &[(GOOD, 1_000), (NOISY, 1_000)]);
+        let ratio = f64::from(served[0].0) / f64::from(served[1].0);
+        assert!((0.8..1.25).contains(&ratio), "{served:?}");
+        router.pressure.set_target(Duration::ZERO);
+        assert_eq!(router.offer(1, &[(GOOD, 1_000)]), [(1_000, 0)]);
+    }
+
+    #[test]
+    fn one_late_turn_is_no_overload() {
+        let mut router = Router::new(500.0);
+        router.offer(1, &[(GOOD, 100)]);
+        router.backlog = 400.0;
+        router.pressure.waited(router.now, Duration::from_millis(800));
+        router.backlog = 0.0;
+        assert_eq!(router.offer(5, &[(GOOD, 100)]), [(500, 0)]);
+    }
+}
