@@ -19,6 +19,7 @@ use crate::call::recover::{Place, Recovered, Talk};
 use crate::call::revive::settled;
 use crate::call::session::Session;
 use crate::call::state::{Call, Phase, Run, Side};
+use crate::call::trace::TraceItem;
 use crate::flow::Flow;
 use crate::reason::Reason;
 use crate::routing::model::Trunk;
@@ -43,6 +44,7 @@ impl Call {
     /// Goes on where it was answered; else 500 to the caller, CANCEL to each target that may ring, and
     /// the terminal record. A 2xx that comes all the same gets ACK and BYE.
     pub fn resume(&mut self, desk: &mut Desk, from: &Recovered) {
+        desk.trace(self.facts.call, TraceItem::Recovered);
         self.flow = settled(desk, &from.caller.flow);
         match &from.talk {
             Some(talk) => self.go_on(desk, from, talk),

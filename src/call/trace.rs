@@ -30,6 +30,8 @@ pub enum TraceItem {
     Answered(AskId, Arc<str>),
     /// The call or a leg was refused.
     Refused(Reason, u16),
+    /// An earlier process had the call: what it saw is in the journal only.
+    Recovered,
     /// A remark in words.
     Note(Arc<str>),
 }

@@ -26,6 +26,9 @@ const FINISHED: usize = 50_000;
 /// Lines kept of one call's trace; what follows is counted only.
 pub const LINES_PER_CALL: usize = 200;
 
+/// The first line of the trace of a call that an earlier process had.
+pub const RECOVERED: &str = "recovered";
+
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 
 /// The calls of this node. No guard into it leaves this file.
@@ -269,6 +272,7 @@ impl TraceLine {
             TraceItem::Answered(ask, what) => format!("answered [{}]: {what}", ask.0),
             TraceItem::Refused(reason, code) => format!("refused {code} {reason}: {}", reason.sentence()),
             TraceItem::Note(note) => note.to_string(),
+            TraceItem::Recovered => RECOVERED.to_owned(),
         }
     }
 }

@@ -181,8 +181,18 @@ fn a_trace_outlives_the_process() {
     std::thread::sleep(Duration::from_millis(300));
     let node = Node::start_in(node.kill(), &listen, &[]);
     shown(&node, &second, &ladder);
-    // It goes on, and both sides are asked whether they are still there.
-    shown(&node, &third, &["in-progress", "caller  <-", "-> target", "OPTIONS"]);
+    // It goes on, with what it was before, and both sides are asked whether they are still there.
+    let whole = ["in-progress", "admitted", "invited", "answered by", "acked", "recovered at 20"];
+    shown(&node, &third, &[&whole[..], &["caller  <-", "-> target", "OPTIONS"]].concat());
+    let text = shown(&node, &third, &[]);
+    let at = |word: &str| text.find(word).expect(word);
+    assert!(at("admitted") < at("answered by") && at("answered by") < at("recovered at"), "{text}");
+    // A word it does not know is said.
+    let odd = node.ask(&format!("GET /admin/v1/calls/{third}/trace?nubmers=1"), "text/plain", "");
+    assert!(
+        odd.headers.iter().any(|(name, value)| name == "x-callgate-warning" && value.contains("nubmers")),
+        "{odd:?}"
+    );
     let (text, code) = cli(&node, &["calls", "show", "CA00000000000000000000000000000001"]);
     assert!(code != Some(0) && text.contains("there is no call"), "{text}");
 }

@@ -19,7 +19,7 @@ use crate::pii::Pii;
 use crate::store::calls::{CallFilter, CallRow, DeliveryFilter, TraceRow};
 use crate::store::{Page, Word};
 use crate::telemetry::Calls;
-use crate::telemetry::calls::{CallView, Trace, TraceLine};
+use crate::telemetry::calls::{CallView, RECOVERED, Trace, TraceLine};
 
 use super::{MOST, query, redact};
 
@@ -63,8 +63,10 @@ pub(super) async fn show(
     Path(id): Path<String>,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let (_, whole) = query::only_whole(asked)?;
-    Ok(reply::json(&one(&api, find(&api, &id).await?, whole).await?))
+    let (params, whole) = query::only_whole(asked)?;
+    let mut response = reply::json(&one(&api, find(&api, &id).await?, whole).await?);
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
 }
 
 /// Everything that is known of one call: how it stands, its lines, its deliveries with attempts.
@@ -74,12 +76,15 @@ pub(super) async fn trace(
     Path(id): Path<String>,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let (_, whole) = query::only_whole(asked)?;
+    let (params, whole) = query::only_whole(asked)?;
     let sid = find(&api, &id).await?;
     let call = one(&api, sid, whole).await?;
     let (lines, omitted) = lines(&api, sid, whole).await?;
     let deliveries = deliveries(&api, sid).await?;
-    Ok(reply::json(&json!({ "call": call, "lines": lines, "omitted": omitted, "deliveries": deliveries })))
+    let mut response =
+        reply::json(&json!({ "call": call, "lines": lines, "omitted": omitted, "deliveries": deliveries }));
+    reply::warn(&mut response, &params.warnings);
+    Ok(response)
 }
 
 /// Ends a live call; answers how it stands a moment later.
@@ -124,24 +129,45 @@ async fn one(api: &Api, sid: CallSid, whole: bool) -> Result<Value, ApiError> {
     row.map(|row| print_row(&row, whole)).ok_or_else(|| unknown(&sid.to_string()))
 }
 
-/// From memory while it is there, else out of the store.
+/// The trace from memory while it is there, else out of the store. What was before its first line, in
+/// an earlier process that could not keep its trace, is what the journal has of it.
 async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32), ApiError> {
-    let calls = &api.handles.calls;
-    if let Some(trace) = calls.trace_of(sid) {
-        return Ok((print_lines(calls, &trace, whole), trace.omitted));
+    let (calls, store) = (&api.handles.calls, api.service.store());
+    let (kept, omitted) = match calls.trace_of(sid) {
+        Some(trace) => {
+            let line = |line: &TraceLine| (wall(calls, line), line.text());
+            (trace.lines.iter().map(line).collect::<Vec<_>>(), trace.omitted)
+        }
+        None => {
+            let rows = store.call_trace(sid).await.map_err(ServiceError::from)?;
+            let line = |(at, text): (Timestamp, &str)| (at, text.to_owned());
+            (rows.iter().flat_map(TraceRow::lines).map(line).collect(), 0)
+        }
+    };
+    let (first, recovered) = match kept.first() {
+        Some((at, text)) => (Some(*at), text == RECOVERED),
+        None => (None, true),
+    };
+    let mut lines = Vec::with_capacity(kept.len());
+    if recovered {
+        let events = store.call_events(sid).await.map_err(ServiceError::from)?;
+        let before = events.iter().filter(|event| first.is_none_or(|first| event.at < first));
+        lines.extend(before.map(|event| (event.at, format!("{} {}", event.kind, event.detail))));
     }
-    let shown = |text: String| if whole { text } else { redact::numbers(&text) };
-    let store = api.service.store();
-    let rows = store.call_trace(sid).await.map_err(ServiceError::from)?;
-    let print = |(at, text): (Timestamp, &str)| json!({ "at": at.word(), "text": shown(text.to_owned()) });
-    if !rows.is_empty() {
-        return Ok((rows.iter().flat_map(TraceRow::lines).map(print).collect(), 0));
-    }
-    // The process ended before it could keep the trace: what the journal has of the call.
-    let events = store.call_events(sid).await.map_err(ServiceError::from)?;
-    let texts = events.iter().map(|event| format!("{} {}", event.kind, event.detail));
-    let lines = events.iter().zip(texts).map(|(event, text)| print((event.at, text.trim_end()))).collect();
-    Ok((lines, 0))
+    lines.extend(kept);
+    let print = |(at, text): (Timestamp, String)| {
+        let text = match text.trim_end() {
+            RECOVERED => format!("{RECOVERED} at {}", at.word()),
+            text if whole => text.to_owned(),
+            text => redact::numbers(text),
+        };
+        json!({ "at": at.word(), "text": text })
+    };
+    Ok((lines.into_iter().map(print).collect(), omitted))
+}
+
+fn wall(calls: &Calls, line: &TraceLine) -> Timestamp {
+    Timestamp::try_from(calls.wall(line.at)).unwrap_or_default()
 }
 
 /// The lines of a trace that is in memory.
