@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Build the directory from the store anew
     Reload(Reload),
+    /// Who changed what, generation by generation, and the way back
+    #[command(subcommand)]
+    Generations(Generations),
     /// Calls, live and finished
     #[command(subcommand)]
     Calls(Calls),
@@ -134,6 +137,40 @@ pub(crate) struct Reload {
     /// Go on even when many numbers would vanish
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generations {
+    /// The newest first, as far as the change log reaches
+    List {
+        /// Only those before this one
+        #[arg(long, value_name = "GENERATION")]
+        before: Option<u64>,
+        /// Most rows
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// The rows that differ between two generations, each with what it was and is
+    Diff {
+        /// The one to begin with
+        from: u64,
+        /// The other one (default: now)
+        to: Option<u64>,
+        /// Most rows
+        #[arg(long, default_value_t = 1000)]
+        limit: u64,
+    },
+    /// Undo everything that came after a generation, in one new generation, or nothing
+    Rollback {
+        /// The generation that everything is to be as in
+        to: u64,
+        /// Find out whether it can be, change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -99,7 +99,18 @@ impl Connection {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, ClientError> {
-        let sent = send(&mut self.sender, method, path, body);
+        self.request_matching(method, path, body, None)
+    }
+
+    /// The same, with what the request is meant for (`If-Match`).
+    pub(crate) fn request_matching(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        matching: Option<&str>,
+    ) -> Result<Reply, ClientError> {
+        let sent = send(&mut self.sender, method, path, body, matching);
         self.runtime
             .block_on(async { tokio::time::timeout(PATIENCE, sent).await.unwrap_or(Err(ClientError::Slow)) })
     }
@@ -110,16 +121,21 @@ async fn send(
     method: Method,
     path: &str,
     body: Option<&Value>,
+    matching: Option<&str>,
 ) -> Result<Reply, ClientError> {
     sender.ready().await.map_err(ClientError::Broken)?;
     let bytes = body.map_or_else(Bytes::new, |body| body.to_string().into());
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
         .header("host", "callgate")
-        .header("content-type", "application/json")
+        .header("content-type", "application/json");
+    if let Some(tag) = matching {
+        request = request.header("if-match", format!("\"{tag}\""));
+    }
+    let request = request
         .body(Full::new(bytes))
-        .expect("method, path and fixed headers make a request");
+        .expect("method, path, fixed headers and a tag of digits make a request");
     let response = sender.send_request(request).await.map_err(ClientError::Broken)?;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.map_err(ClientError::Broken)?.to_bytes();

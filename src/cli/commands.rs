@@ -24,6 +24,8 @@ pub(crate) enum CommandError {
     File(std::path::PathBuf, #[source] std::io::Error),
     #[error("{refused} lines were refused; {}", text.trim_end())]
     Refused { text: String, refused: u64 },
+    #[error("nothing was undone: say --yes, or --dry-run to look first")]
+    Unasked,
     #[error("`{0}` is no field: write KEY=VALUE, as voice_url=https://example.org/voice")]
     Field(String),
 }
@@ -325,7 +327,7 @@ fn remove(socket: &Path, kind: &str, id: &str) -> Result<Printed> {
     Ok(Printed { reply, text })
 }
 
-fn get(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Reply> {
+pub(crate) fn get(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Reply> {
     Ok(request(socket, Method::GET, &with_query(path, query), None)?)
 }
 
@@ -355,7 +357,7 @@ pub(crate) fn object(fields: &[String]) -> Result<Map<String, Value>> {
         .collect()
 }
 
-fn items<'a>(body: &'a Value, name: &str) -> &'a [Value] {
+pub(crate) fn items<'a>(body: &'a Value, name: &str) -> &'a [Value] {
     body[name].as_array().map_or(&[], Vec::as_slice)
 }
 

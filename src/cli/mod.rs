@@ -1,7 +1,7 @@
 //! Words from the command line.
 //!
 //! - `args`: the words. `run`: from them to the exit code.
-//! - `commands`: those that speak to the daemon. `client`: HTTP over its socket.
+//! - `commands`: those that speak to the daemon. `client`: HTTP over its socket. `generations`: who changed what, and the way back.
 //! - `stock`, `csv`: many numbers in and out, streamed.
 //! - `local`: those that need no daemon. `backup`: the store in one file, and back. `demo/`: the demo's application and telephones.
 //! - `print`: answers as people read them. `exit`: exit codes of sysexits.
@@ -13,6 +13,7 @@ mod commands;
 mod csv;
 pub mod demo;
 mod exit;
+mod generations;
 mod local;
 mod print;
 mod run;

@@ -37,6 +37,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => finish(shared, |socket| commands::explain(socket, args)),
         Command::Reload(args) => finish(shared, |socket| commands::reload(socket, args)),
         Command::Messages(args) => finish(shared, |socket| commands::messages(socket, args)),
+        Command::Generations(args) => finish(shared, |socket| super::generations::generations(socket, args)),
         Command::Calls(args) => finish(shared, |socket| commands::calls(socket, args)),
         Command::Deliveries(args) => finish(shared, |socket| commands::deliveries(socket, args)),
         Command::Bans(args) => finish(shared, |socket| commands::bans(socket, args)),
@@ -76,7 +77,7 @@ fn finish(
             show(if shared.json { format!("{:#}\n", printed.reply.body) } else { printed.text })
         }
         Err(CommandError::Client(error)) => fail(&error, error.exit_code()),
-        Err(error @ CommandError::Field(_)) => fail(&error, exit::USAGE),
+        Err(error @ (CommandError::Field(_) | CommandError::Unasked)) => fail(&error, exit::USAGE),
         Err(error @ CommandError::File(..)) => fail(&error, exit::NO_INPUT),
         Err(error @ CommandError::Refused { .. }) => fail(&error, exit::DATA),
     }

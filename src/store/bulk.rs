@@ -7,6 +7,7 @@ use crate::routing::model::Status;
 use crate::store::column::{Column, Word};
 use crate::store::entity::{Entity, audit_form};
 use crate::store::error::{Result, StoreError};
+use crate::store::generations::Tally;
 use crate::store::open::Store;
 use crate::store::rows::{AccountRow, NumberRow, NumberState};
 use crate::store::secrets::random_id;
@@ -94,6 +95,7 @@ impl Store {
             .collect();
         let entry = rows.first().map(|first| Entry {
             action: "import",
+            rows: rows.len() as u64,
             id: first.id.word(),
             before: None,
             after: Some(
@@ -298,6 +300,8 @@ async fn modify_in<T: Entity, E: From<StoreError>>(
 /// One entry of the audit, still without its generation.
 struct Entry {
     action: &'static str,
+    /// How many rows it speaks of.
+    rows: u64,
     id: String,
     before: Option<String>,
     after: Option<String>,
@@ -305,7 +309,7 @@ struct Entry {
 
 impl Entry {
     fn new<T: Entity>(action: &'static str, id: T::Id, before: Option<&T>, after: Option<&T>) -> Self {
-        Self { action, id: id.word(), before: before.map(audit_form), after: after.map(audit_form) }
+        Self { action, rows: 1, id: id.word(), before: before.map(audit_form), after: after.map(audit_form) }
     }
 }
 
@@ -313,6 +317,8 @@ impl Entry {
 async fn note<T: Entity>(tx: &mut Tx, actor: &str, entries: Vec<Entry>) -> Result<u64> {
     const HEAD: &str = "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after)";
     let generation = tx.generation().await?;
+    let tally = entries.iter().fold(Tally::default(), |tally, entry| tally.and(entry.action, entry.rows));
+    tx.record(actor, &tally, generation).await?;
     let mut entries = entries.into_iter().peekable();
     while entries.peek().is_some() {
         let values: Vec<Value> = entries

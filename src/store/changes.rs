@@ -87,6 +87,7 @@ impl Store {
                 &[before.bind()],
             )
             .await?;
+        tx.execute("DELETE FROM changes WHERE first < (SELECT min(generation) FROM change_log)", &[]).await?;
         tx.commit().await?;
         Ok(pruned)
     }

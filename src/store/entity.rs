@@ -1,17 +1,18 @@
 //! What the six tables that people edit have in common: an identity, dates, an audit form.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
 
 use crate::ids::{AccountSid, ApplicationSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::store::column::Word;
 use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
-use crate::store::sql::Value;
+use crate::store::sql::{Row, Value};
 use crate::store::table::Table;
 
 /// A row that the service layer creates, reads, changes and deletes.
-pub trait Entity: Table + Clone + Send + Sync + 'static {
+pub trait Entity: Table + Clone + PartialEq + Send + Sync + 'static {
     /// Its identifier.
-    type Id: Word + Copy + PartialEq + Send + Sync + 'static;
+    type Id: Word + Copy + PartialEq + std::fmt::Display + Send + Sync + 'static;
 
     /// The identifier that a text is in its printed form.
     fn sid(text: &str) -> Option<Self::Id>;
@@ -70,20 +71,47 @@ entities!(
     NumberRow: NumberSid, TrunkRow: TrunkSid, GatewayRow: GatewaySid
 );
 
-/// Columns that the audit does not keep.
-const SECRET: [&str; 6] =
+/// Columns that the audit and the change log do not keep.
+pub(crate) const SECRET: [&str; 6] =
     ["auth_token", "auth_token_hash", "webhook_secret", "former_webhook_secret", "password", "auth_password"];
 
 /// The row as the audit keeps it: JSON by column, secrets left out.
 pub(crate) fn audit_form<T: Table>(row: &T) -> String {
+    serde_json::Value::Object(members(row)).to_string()
+}
+
+/// The row's columns by name, secrets left out.
+pub(crate) fn members<T: Table>(row: &T) -> Map<String, Json> {
     let pairs = T::COLUMNS.iter().zip(row.values()).filter(|(column, _)| !SECRET.contains(column));
-    let map = pairs.map(|(column, value)| {
-        let json = match value {
-            Value::Bool(bool) => bool.into(),
-            Value::Int(int) => int.into(),
-            Value::Text(text) => text.into(),
-        };
-        ((*column).to_owned(), json)
+    pairs
+        .map(|(column, value)| {
+            let json = match value {
+                Value::Bool(bool) => bool.into(),
+                Value::Int(int) => int.into(),
+                Value::Text(text) => text.into(),
+            };
+            ((*column).to_owned(), json)
+        })
+        .collect()
+}
+
+/// The row that the change log kept as `image`: what is not in it is NULL, but for secrets, which are those of `now`
+/// where there is such a row. `None`: it is no row of this table.
+pub(crate) fn of_image<T: Table>(image: &str, now: Option<&T>) -> Option<T> {
+    let Ok(Json::Object(mut image)) = serde_json::from_str(image) else { return None };
+    let now = now.map(T::values);
+    let values = T::COLUMNS.iter().zip(T::NULLS).enumerate().map(|(at, (column, null))| {
+        if let Some(now) = now.as_ref().filter(|_| SECRET.contains(column)) {
+            return now[at].clone();
+        }
+        match (image.remove(*column), null) {
+            (Some(Json::Bool(bool)), Value::Bool(_)) => Value::Bool(Some(bool)),
+            // SQLite has no other truth.
+            (Some(Json::Number(number)), Value::Bool(_)) => Value::Bool(number.as_i64().map(|one| one != 0)),
+            (Some(Json::Number(number)), Value::Int(_)) => Value::Int(number.as_i64()),
+            (Some(Json::String(text)), Value::Text(_)) => Value::Text(Some(text)),
+            _ => null.clone(),
+        }
     });
-    serde_json::Value::Object(map.collect()).to_string()
+    T::read(&Row::Kept(values.collect())).ok()
 }

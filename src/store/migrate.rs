@@ -5,8 +5,11 @@
 
 use ring::digest;
 
+use crate::store::entity::SECRET;
 use crate::store::error::{Result, StoreError};
+use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
 use crate::store::sql::{Database, Purpose, Tx, Value};
+use crate::store::table::Table;
 
 /// One step of a schema.
 #[derive(Debug)]
@@ -91,13 +94,38 @@ async fn begin(database: &Database) -> Result<Tx> {
     Ok(tx)
 }
 
+/// What SQLite's triggers keep of a row: `{{whole TABLE}}` all of the row at hand, `{{OLD whole TABLE}}` of the one
+/// before, `{{OLD part TABLE}}` the same without secrets. PostgreSQL makes them of any row by itself.
+fn with_images<T: Table>(script: String) -> String {
+    let object = |row: &str, secrets: bool| {
+        let wanted = T::COLUMNS.iter().filter(|column| secrets || !SECRET.contains(column));
+        let members: Vec<String> = wanted.map(|column| format!("'{column}', {row}{column}")).collect();
+        // A patch leaves out what is null.
+        format!("json_patch('{{}}', json_object({}))", members.join(", "))
+    };
+    script
+        .replace(&format!("{{{{OLD whole {}}}}}", T::NAME), &object("OLD.", true))
+        .replace(&format!("{{{{OLD part {}}}}}", T::NAME), &object("OLD.", false))
+        .replace(&format!("{{{{whole {}}}}}", T::NAME), &object("", true))
+}
+
+fn sqlite_script(step: &Migration) -> String {
+    let mut script = WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text));
+    script = with_images::<NumberRow>(script);
+    script = with_images::<OrganizationRow>(script);
+    script = with_images::<AccountRow>(script);
+    script = with_images::<ApplicationRow>(script);
+    script = with_images::<TrunkRow>(script);
+    with_images::<GatewayRow>(script)
+}
+
 async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {
     let script = match tx {
-        Tx::Sqlite(_) => {
-            WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text))
-        }
+        Tx::Sqlite(_) => sqlite_script(step),
         Tx::Postgres(_) => {
-            WORDS.iter().fold(step.postgres.to_owned(), |s, (word, _, text)| s.replace(word, text))
+            let script =
+                WORDS.iter().fold(step.postgres.to_owned(), |s, (word, _, text)| s.replace(word, text));
+            script.replace("{{secrets}}", &SECRET.map(|column| format!("'{column}'")).join(", "))
         }
     };
     let digest = Value::Text(Some(short_digest(&script)));

@@ -7,6 +7,7 @@
 //! - `column`, `words`, `header_rules`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
+//! - `generations`, `difference`, `rollback`: what the change log says of former generations, and the way back.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
 //! - `number_filter`, `numbers`: numbers, many at a time; `list`: such a list as SQL; `ladder`, `ladders`: where its
@@ -23,8 +24,10 @@ pub mod calls;
 mod changes;
 mod column;
 mod config;
+mod difference;
 mod entity;
 mod error;
+mod generations;
 mod header_rules;
 mod idempotency;
 mod inventory;
@@ -40,6 +43,7 @@ mod model;
 mod number_filter;
 mod numbers;
 mod open;
+mod rollback;
 mod rows;
 mod secrets;
 mod sessions;
@@ -55,8 +59,10 @@ pub use bulk::Many;
 pub use changes::{Changes, Step};
 pub use column::Word;
 pub use config::{RetentionSection, SecretsSection, StoreSection};
+pub use difference::{Differences, Place as ChangePlace, RowChange};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
+pub use generations::{Generation, Reach};
 pub use header_rules::header_rules;
 pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret, printed_webhook_secret};
@@ -66,6 +72,7 @@ pub(crate) use model::trunk as routed_trunk;
 pub use number_filter::{NumberFilter, NumberOrder};
 pub use numbers::Place;
 pub use open::{Store, StoreConfig};
+pub use rollback::{Obstacle, Rollback, RolledBack};
 pub use rows::{
     AccountRow, ApplicationRow, Fields, GatewayRow, NumberRow, NumberState, OrganizationRow, Role, TrunkRow,
 };

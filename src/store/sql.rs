@@ -205,10 +205,7 @@ impl Database {
     /// The database is away.
     pub async fn begin_ranges(&self) -> Result<Tx> {
         let mut tx = self.begin(Purpose::Snapshot).await?;
-        if let Tx::Postgres(_) = tx {
-            tx.execute("SET LOCAL enable_seqscan = off", &[]).await?;
-            tx.execute("SET LOCAL enable_bitmapscan = off", &[]).await?;
-        }
+        tx.by_ranges().await?;
         Ok(tx)
     }
 
@@ -240,6 +237,18 @@ impl Database {
 }
 
 impl Tx {
+    /// As [`Database::begin_ranges`] has it, for what is left of this transaction.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn by_ranges(&mut self) -> Result<()> {
+        if let Self::Postgres(_) = self {
+            self.execute("SET LOCAL enable_seqscan = off", &[]).await?;
+            self.execute("SET LOCAL enable_bitmapscan = off", &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement; how many rows it touched.
     ///
     /// # Errors

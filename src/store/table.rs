@@ -9,6 +9,8 @@ pub trait Table: Sized {
     const NAME: &'static str;
     /// The columns, the id first.
     const COLUMNS: &'static [&'static str];
+    /// NULL of each column's type.
+    const NULLS: &'static [Value];
     /// `SELECT columns FROM table`, to be gone on with.
     const SELECT: &'static str;
     /// `SELECT count(*) FROM table`, to be gone on with.
@@ -52,6 +54,10 @@ macro_rules! table {
         impl $crate::store::table::Table for $name {
             const NAME: &'static str = $table;
             const COLUMNS: &'static [&'static str] = &[stringify!($id), $(stringify!($field)),*];
+            const NULLS: &'static [$crate::store::sql::Value] = &[
+                <$id_type as $crate::store::column::Column>::NULL,
+                $(<$type as $crate::store::column::Column>::NULL),*
+            ];
             const SELECT: &'static str = concat!(
                 "SELECT ", stringify!($id), $(", ", stringify!($field),)* " FROM ", $table, " "
             );

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::store::column::{Column, Word};
 use crate::store::entity::{Entity, audit_form};
 use crate::store::error::{Result, StoreError};
+use crate::store::generations::Tally;
 use crate::store::open::Store;
 use crate::store::secrets::random_id;
 use crate::store::sql::{Purpose, Sql, Tx, Value};
@@ -143,10 +144,12 @@ impl Store {
     }
 
     /// Begins a transaction in which no other writer of this program is active. PostgreSQL holds
-    /// the row until commit; SQLite has one writer at a time anyway.
+    /// the row until commit; SQLite has one writer at a time anyway. The row says where the transaction began.
     pub(crate) async fn writers_turn(&self) -> Result<Tx> {
+        const TURN: &str =
+            "UPDATE store SET value = (SELECT CAST(number AS TEXT) FROM generation) WHERE name = 'writers'";
         let mut tx = self.directory.begin(Purpose::Write).await?;
-        tx.execute("UPDATE store SET value = value WHERE name = 'writers'", &[]).await?;
+        tx.execute(TURN, &[]).await?;
         Ok(tx)
     }
 }
@@ -194,6 +197,8 @@ impl<T: Entity> Entry<'_, T> {
             ],
         )
         .await?;
+        let tally = Tally::default().and(self.action, 1);
+        tx.record(self.actor, &tally, generation).await?;
         Ok(generation)
     }
 }

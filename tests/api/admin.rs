@@ -203,7 +203,7 @@ async fn a_write_becomes_live(api: Api) {
     assert_eq!(waited.expect(200).json()["generation"].to_string(), generation);
     assert_eq!((&reloaded["applied"], &reloaded["to"].to_string()), (&json!(true), &generation.to_owned()));
     assert_eq!(
-        api.get(who, "/admin/v1/generations").await.json()["generations"][0]["at"],
+        api.get(who, "/admin/v1/generations/live").await.json()["generations"][0]["at"],
         "2023-11-14T22:13:20.001Z"
     );
     // The shrink guard is a conflict that says what to do.

@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod examples;
 mod fuzz;
+mod generations;
 mod hostile;
 mod inventory;
 mod kazoo;

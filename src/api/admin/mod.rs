@@ -3,7 +3,7 @@
 //! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers; `secrets`: those an account is given.
 //! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
-//! - `directory`: reload, generations, explain. `lint`: remarks about patterns.
+//! - `directory`: reload, live generations, explain. `generations`: who made each, differences, the way back. `lint`: remarks about patterns.
 //! - `bans`: strangers that get no answers for a while.
 //! - `calls`: live and finished, with traces. `messages`: the latest ones, with theirs. `deliveries`: pending ones and dead letters.
 //! - `query`: pages, limits and how numbers are shown. `redact`: numbers out of texts.
@@ -19,6 +19,7 @@ mod deliveries;
 mod directory;
 mod etag;
 mod fields;
+mod generations;
 mod lint;
 mod messages;
 mod numbers;
@@ -42,6 +43,7 @@ pub(super) use audit::FILTERS as AUDIT_FILTERS;
 pub(super) use calls::FILTERS as CALL_FILTERS;
 pub(super) use columns::{Shown, printed, replaced, taken};
 pub(super) use deliveries::FILTERS as DELIVERY_FILTERS;
+pub(super) use generations::{BETWEEN as GENERATIONS_BETWEEN, FILTERS as GENERATION_FILTERS};
 pub(super) use numbers::{FILTERS as NUMBER_FILTERS, IDENTITY as NUMBER_IDENTITY};
 pub(super) use rows::{PAGE as ROW_FILTERS, Resource};
 pub(super) use sweep::WHERE as SWEEP_WHERE;
@@ -56,7 +58,10 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route_layer(from_fn_with_state(api.clone(), gate::limit_waiting));
     Router::new()
         .route("/reload", post(directory::reload))
-        .route("/generations", get(directory::generations))
+        .route("/generations", get(generations::list))
+        .route("/generations/live", get(directory::generations))
+        .route("/generations/{generation}/diff", get(generations::diff))
+        .route("/generations/{generation}/rollback", post(generations::rollback))
         .route("/explain", get(directory::explain))
         .route("/lint", get(numbers::lint))
         .route("/calls", get(calls::list))

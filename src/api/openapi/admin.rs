@@ -3,7 +3,8 @@
 use super::admin_shapes::parameter;
 use super::operation::{Dialect, Operation, delete, get, patch, post, put};
 use crate::api::admin::{
-    AUDIT_FILTERS, CALL_FILTERS, DELIVERY_FILTERS, NUMBER_FILTERS, ROW_FILTERS, SWEEP_WHERE,
+    AUDIT_FILTERS, CALL_FILTERS, DELIVERY_FILTERS, GENERATION_FILTERS, GENERATIONS_BETWEEN, NUMBER_FILTERS,
+    ROW_FILTERS, SWEEP_WHERE,
 };
 
 /// How callgate's own part speaks.
@@ -35,7 +36,20 @@ pub(super) const ADMIN: &[Operation] = &[
         .query(&["wait", "timeout_ms"])
         .gives("Generation")
         .refuses(&[504]),
-    get("/generations", "The last generations that went live on this node").gives("Generations"),
+    get("/generations", "Who made each generation, the newest first; next_before begins the next page")
+        .query(GENERATION_FILTERS)
+        .gives("GenerationList")
+        .carries(READ),
+    get("/generations/live", "The last generations that went live on this node").gives("Generations"),
+    get("/generations/{generation}/diff", "What differs at `to`, or now, from one generation; next_after begins the next page")
+        .query(GENERATIONS_BETWEEN)
+        .gives("Difference"),
+    post("/generations/{generation}/rollback", "Undo everything that came after a generation, in a new one; dry_run finds out whether it can be")
+        .query(&["dry_run"])
+        .headers(IF_MATCH)
+        .gives("RolledBack")
+        .carries(READ)
+        .refuses(&[409, 412]),
     get("/explain", "How a dialled number would be routed; with `message`, a MESSAGE to it")
         .query(&["number", "host", "source", "listener", "from_host", "to", "trunk", "message"])
         .needs("number")

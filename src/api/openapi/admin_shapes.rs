@@ -14,7 +14,7 @@ use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, Organizati
 /// The schema of a parameter, by its name.
 pub(super) fn parameter(name: &str) -> Value {
     match name {
-        "limit" | "offset" | "wait" | "timeout_ms" | "generation" => count(),
+        "limit" | "offset" | "wait" | "timeout_ms" | "generation" | "before" => count(),
         "check_only" | "force" | "live" | "numbers" | "dry_run" => words_or_empty(&["true", "false"]),
         "account" => given_sid_or_empty("AC"),
         "call" => given_sid_or_empty("CA"),
@@ -50,6 +50,9 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("Reload", reload()),
         ("Generation", object([("generation", count())])),
         ("Generations", object([("generations", list(generation()))])),
+        ("GenerationList", generations()),
+        ("Difference", differences()),
+        ("RolledBack", rolled_back()),
         ("Explanation", explanation()),
         ("Lint", object([("generation", count()), ("notes", list(note()))])),
         ("Call", call()),
@@ -166,6 +169,61 @@ fn generation() -> Value {
         ("kind", text()),
         ("written", count()),
         ("removed", count()),
+    ])
+}
+
+/// What one generation did.
+fn generations() -> Value {
+    let one = object([
+        ("number", count()),
+        ("first", count()),
+        ("at", moment()),
+        ("by", text()),
+        ("action", text()),
+        ("added", count()),
+        ("changed", count()),
+        ("removed", count()),
+    ]);
+    object([
+        ("current", count()),
+        ("oldest", count()),
+        ("next_before", maybe(count())),
+        ("generations", list(one)),
+    ])
+}
+
+/// One row that differs: its columns, or those that differ.
+fn row_change() -> Value {
+    let row = || json!({ "type": ["object", "null"] });
+    object([
+        ("table", words(&["organizations", "accounts", "applications", "numbers", "trunks", "gateways"])),
+        ("sid", text()),
+        ("kind", words(&["added", "changed", "removed"])),
+        ("before", row()),
+        ("after", row()),
+    ])
+}
+
+fn differences() -> Value {
+    object([
+        ("from", count()),
+        ("to", count()),
+        ("next_after", maybe(text())),
+        ("unknown", list(count())),
+        ("rows", list(row_change())),
+    ])
+}
+
+fn rolled_back() -> Value {
+    object([
+        ("from", count()),
+        ("to", count()),
+        ("dry_run", flag()),
+        ("generation", maybe(count())),
+        ("added", count()),
+        ("changed", count()),
+        ("removed", count()),
+        ("examples", list(row_change())),
     ])
 }
 

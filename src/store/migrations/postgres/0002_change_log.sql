@@ -29,9 +29,30 @@ CREATE TABLE change_log (
     id          TEXT,
     organization_id TEXT,
     number      TEXT {{bytes}},
-    at          TEXT NOT NULL DEFAULT ({{now}})
+    at          TEXT NOT NULL DEFAULT ({{now}}),
+    -- What happened to the row `id` of the table `subject`: insert, update or delete. `before` is the row as it was,
+    -- without what is NULL; secrets are in it only where the row went. Entries without `op` are further names of
+    -- the same change.
+    subject     TEXT,
+    op          TEXT,
+    before      TEXT,
+    tx          BIGINT NOT NULL DEFAULT (txid_current())
 );
 CREATE INDEX change_log_generation ON change_log (generation);
+CREATE INDEX change_log_row ON change_log (id, generation) WHERE op IS NOT NULL;
+
+-- Who did what through callgate: the generations from `first` to `number` are one change.
+CREATE TABLE changes (
+    first       BIGINT NOT NULL PRIMARY KEY,
+    number      BIGINT NOT NULL,
+    at          TEXT NOT NULL DEFAULT ({{now}}),
+    actor       TEXT NOT NULL,
+    action      TEXT NOT NULL,
+    added       BIGINT NOT NULL,
+    changed     BIGINT NOT NULL,
+    removed     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX changes_unique_number ON changes (number);
 
 CREATE FUNCTION callgate_next_generation() RETURNS BIGINT LANGUAGE plpgsql AS $$
 DECLARE step BIGINT;
@@ -41,7 +62,12 @@ BEGIN
     RETURN step;
 END $$;
 
--- A statement that touches more rows than this is one entry, and a reload.
+-- Rows that got another id are new ones by that.
+CREATE FUNCTION callgate_log_identities(step BIGINT, tab TEXT, ids TEXT[]) RETURNS VOID LANGUAGE sql AS $$
+    INSERT INTO change_log (generation, kind, id, subject, op) SELECT step, 'identity', id, tab, 'insert' FROM unnest(ids) AS id;
+$$;
+
+-- A statement that touches more rows than this is one entry, and a reload; which rows is not known then.
 CREATE FUNCTION callgate_log_numbers() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     touched BIGINT := 0;
@@ -61,21 +87,47 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO change_log (generation, kind, id, organization_id, number)
-            SELECT step, 'number', id, organization_id, number FROM old_rows;
+        INSERT INTO change_log (generation, kind, id, organization_id, number, subject, op, before)
+            SELECT step, 'number', id, organization_id, number, 'numbers', lower(TG_OP),
+                (jsonb_strip_nulls(to_jsonb(old_rows)) - ARRAY['scope', 'shape', 'called'])::text FROM old_rows;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO change_log (generation, kind, id, organization_id, number)
-            SELECT step, 'number', id, organization_id, number FROM new_rows;
+        INSERT INTO change_log (generation, kind, id, organization_id, number, subject, op)
+            SELECT step, 'number', id, organization_id, number, 'numbers', CASE TG_OP WHEN 'INSERT' THEN 'insert' END
+            FROM new_rows;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM callgate_log_identities(step, 'numbers',
+            ARRAY(SELECT id FROM new_rows EXCEPT SELECT id FROM old_rows));
     END IF;
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION callgate_log_frame() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+DECLARE
+    secrets CONSTANT TEXT[] := ARRAY[{{secrets}}];
+    step BIGINT;
 BEGIN
-    IF EXISTS (SELECT 1 FROM rows_touched) THEN
-        INSERT INTO change_log (generation, kind) VALUES (callgate_next_generation(), 'frame');
+    IF TG_OP = 'INSERT' THEN
+        IF NOT EXISTS (SELECT 1 FROM new_rows) THEN
+            RETURN NULL;
+        END IF;
+        step := callgate_next_generation();
+        INSERT INTO change_log (generation, kind, id, subject, op) SELECT step, 'frame', id, TG_TABLE_NAME, 'insert' FROM new_rows;
+        RETURN NULL;
     END IF;
+    IF NOT EXISTS (SELECT 1 FROM old_rows) THEN
+        RETURN NULL;
+    END IF;
+    step := callgate_next_generation();
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO change_log (generation, kind, id, subject, op, before)
+            SELECT step, 'frame', id, TG_TABLE_NAME, 'delete', jsonb_strip_nulls(to_jsonb(old_rows))::text FROM old_rows;
+        RETURN NULL;
+    END IF;
+    INSERT INTO change_log (generation, kind, id, subject, op, before)
+        SELECT step, 'frame', id, TG_TABLE_NAME, 'update', (jsonb_strip_nulls(to_jsonb(old_rows)) - secrets)::text FROM old_rows;
+    PERFORM callgate_log_identities(step, TG_TABLE_NAME, ARRAY(SELECT id FROM new_rows EXCEPT SELECT id FROM old_rows));
     RETURN NULL;
 END $$;
 
@@ -148,9 +200,9 @@ DECLARE tab TEXT;
 BEGIN
     FOREACH tab IN ARRAY ARRAY['organizations', 'accounts', 'applications', 'trunks', 'gateways'] LOOP
         EXECUTE format('CREATE TRIGGER %1$s_touch BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION callgate_touch()', tab);
-        EXECUTE format('CREATE TRIGGER %1$s_insert AFTER INSERT ON %1$s REFERENCING NEW TABLE AS rows_touched FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
-        EXECUTE format('CREATE TRIGGER %1$s_update AFTER UPDATE ON %1$s REFERENCING NEW TABLE AS rows_touched FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
-        EXECUTE format('CREATE TRIGGER %1$s_delete AFTER DELETE ON %1$s REFERENCING OLD TABLE AS rows_touched FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
+        EXECUTE format('CREATE TRIGGER %1$s_insert AFTER INSERT ON %1$s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
+        EXECUTE format('CREATE TRIGGER %1$s_update AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
+        EXECUTE format('CREATE TRIGGER %1$s_delete AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_frame()', tab);
         EXECUTE format('CREATE TRIGGER %1$s_truncate AFTER TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION callgate_log_everything()', tab);
     END LOOP;
 END $$;
