@@ -9,7 +9,7 @@ use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role, What};
 use crate::call::leg_events;
 use crate::call::outcome::CallStatus;
-use crate::call::passage::{self, Passage};
+use crate::call::passage::{End, Passage};
 use crate::call::program::Failure;
 use crate::call::record::{Change, InvitedLeg};
 use crate::call::running::ringing;
@@ -114,13 +114,13 @@ impl Call {
         let Some(fork) = run.forks.iter().find(|fork| fork.leg == Some(leg)) else { return };
         let plan = &fork.plan;
         let caller = kept.message();
-        let target = passage::Target {
+        let target = End {
             trusted: plan.trusted,
             rules: &plan.rules,
             // Who calls for help reaches the emergency gateway whatever the trunk is trusted with.
             helps: self.emergency.is_some(),
         };
-        let passage = Passage::new(&self.trunk, target, Side::B, &caller);
+        let passage = Passage::new(End::of_trunk(&self.trunk), target, Side::B, &caller);
         let steps = self.legs[..=leg].iter().map(Leg::step).collect();
         let before = compose::Before { told: plan.told, dialled: &self.facts.to, steps };
         let host = compose::own_host(&desk.config, &flow, self.flow.local);

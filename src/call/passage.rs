@@ -24,24 +24,29 @@ pub(super) struct Passage<'p> {
     to: &'p HeaderRules,
 }
 
-/// A target's side as far as its headers go.
+/// One side of a call as far as its headers go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'p> {
+pub(super) struct End<'p> {
     pub trusted: bool,
     pub rules: &'p HeaderRules,
     /// It is whom an emergency call goes to: identity reaches it whatever the trunk is trusted with.
     pub helps: bool,
 }
 
+impl<'p> End<'p> {
+    /// The caller's.
+    pub const fn of_trunk(trunk: &'p Trunk) -> Self {
+        Self { trusted: trunk.trusted, rules: &trunk.header_rules, helps: false }
+    }
+}
+
 impl<'p> Passage<'p> {
-    /// The way of `message` toward one side.
-    pub fn new(trunk: &'p Trunk, target: Target<'p>, toward: Side, message: &Message<'_>) -> Self {
-        let both = trunk.trusted && target.trusted;
+    /// The way of `message` toward one side, between the one at the caller's place and the target's.
+    pub fn new(caller: End<'p>, target: End<'p>, toward: Side, message: &Message<'_>) -> Self {
+        let both = caller.trusted && target.trusted;
         let (trusted, reader_trusted, from, to) = match toward {
-            Side::A => (both, trunk.trusted, target.rules, &trunk.header_rules),
-            Side::B => {
-                (both || target.helps, target.trusted || target.helps, &trunk.header_rules, target.rules)
-            }
+            Side::A => (both, caller.trusted, target.rules, caller.rules),
+            Side::B => (both || target.helps, target.trusted || target.helps, caller.rules, target.rules),
         };
         let privacy = if reader_trusted { Privacy::default() } else { Privacy::of(message) };
         Self { trusted, reader_trusted, privacy, from, to }

@@ -4,7 +4,7 @@
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::outcome::HangupSource;
-use crate::call::passage::{self, Passage};
+use crate::call::passage::{self, End, Passage};
 use crate::call::reliable::Source;
 use crate::call::session;
 use crate::call::state::{Call, Relay, Side};
@@ -324,15 +324,20 @@ impl Call {
 
     /// The way of a message toward this side of a pair.
     pub(super) fn passage(&self, pair: usize, toward: Side, message: &Message<'_>) -> Passage<'_> {
-        self.passage_of(self.pairs[pair].leg, toward, message)
+        let of = &self.pairs[pair];
+        // Who came in by transfer stands at the caller's place as itself.
+        let near = of.a_leg.map_or_else(|| End::of_trunk(&self.trunk), |leg| self.leg_end(leg));
+        Passage::new(near, self.leg_end(of.leg), toward, message)
     }
 
-    /// The way of a message of a leg, or toward it.
+    /// The way of a message of a leg, or toward it, beside the caller.
     pub(super) fn passage_of(&self, leg: usize, toward: Side, message: &Message<'_>) -> Passage<'_> {
+        Passage::new(End::of_trunk(&self.trunk), self.leg_end(leg), toward, message)
+    }
+
+    fn leg_end(&self, leg: usize) -> End<'_> {
         let leg = &self.legs[leg];
-        let helps = self.emergency.is_some();
-        let target = passage::Target { trusted: leg.trusted, rules: &leg.rules, helps };
-        Passage::new(&self.trunk, target, toward, message)
+        End { trusted: leg.trusted, rules: &leg.rules, helps: self.emergency.is_some() }
     }
 
     /// A side no longer answers, or no longer knows the dialog: both legs end. An early dialog, or

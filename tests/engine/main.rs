@@ -160,6 +160,7 @@ dialogues! {
     refer_serial
     restart_transferred_legs
     refer_glare
+    refer_identity
     refer_meets_bye
     refer_out_of_dialog
     refer_offer_refused
