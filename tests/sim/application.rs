@@ -1,5 +1,6 @@
 //! Applications and DNS as small scripts: they answer soon, late, twice or never.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use callgate::call::instructions::{Dial, Document, Noun, NounCallback, Reply, Ta
 use callgate::engine::door::{Answer, Ask, Purpose, Question};
 use callgate::flow::{Destination, Transport};
 use callgate::reason::Reason;
-use callgate::routing::model::{Hook, Method};
+use callgate::routing::model::{Follow, Hook, Method};
 use callgate::transport::next_hop::Unresolved;
 
 use crate::evidence::Dialled;
@@ -15,24 +16,27 @@ use crate::people::{MUTE, SICK};
 use crate::phone::MS;
 use crate::proxy::FAR;
 use crate::rng::Rng;
-use crate::world::TARGETS;
+use crate::world::{Options, TARGETS};
 
 /// Nothing has this address.
 const NOBODY: u8 = 200;
 
 pub struct Application {
-    rng: Rng,
-    plain: bool,
-    dials: Vec<Dialled>,
-    count: usize,
+    pub rng: Rng,
+    pub plain: bool,
+    wide: bool,
+    pub follow: Follow,
+    pub dials: Vec<Dialled>,
+    pub count: usize,
     documents: u32,
     /// It answers a refer question.
-    transfer: bool,
+    pub transfer: bool,
 }
 
 impl Application {
-    pub fn new(rng: Rng, plain: bool) -> Self {
-        Self { rng, plain, dials: Vec::new(), count: 0, documents: 0, transfer: false }
+    pub fn new(rng: Rng, options: &Options, follow: Follow) -> Self {
+        let (plain, wide) = (options.plain, options.wide);
+        Self { rng, plain, wide, follow, dials: Vec::new(), count: 0, documents: 0, transfer: false }
     }
 
     pub fn take_dials(&mut self) -> Vec<Dialled> {
@@ -59,6 +63,11 @@ impl Application {
     }
 
     fn resolve(&mut self, wanted: &Unresolved) -> Option<Answer> {
+        let transport = wanted.transport.unwrap_or(Transport::Udp);
+        if let Some(known) = self.dials.iter().find(|dialled| *dialled.host == *wanted.host) {
+            let to = |address: &SocketAddr| Destination { transport, address: *address };
+            return Some(Answer::Addresses(known.hops.iter().map(to).collect()));
+        }
         let target = wanted
             .host
             .strip_prefix('t')
@@ -89,6 +98,7 @@ impl Application {
         };
         let choice = match purpose {
             Purpose::Message(..) => return self.reply(),
+            Purpose::Refer(..) if self.wide => self.rng.pick(&[0, 0, 0, 0, 0, 0, 1, 3, 6, 13, 13, 14]),
             Purpose::Refer(..) => {
                 self.rng.pick(&[0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 13, 14, 14])
             }
@@ -155,6 +165,9 @@ impl Application {
     }
 
     fn single(&mut self, by_name: bool, action: bool) -> Dial {
+        if self.wide && self.rng.chance(70) {
+            return self.special(action);
+        }
         let user = format!("d{}", self.dials.len());
         let target = self.rng.between(1, u64::from(TARGETS));
         let (proxied, transport) = match self.rng.below(10) {
@@ -170,6 +183,13 @@ impl Application {
         self.dials.push(Dialled {
             user: user.clone(),
             addresses: if by_name { 2 } else { 1 },
+            at_once: !by_name,
+            host: String::new(),
+            hops: Vec::new(),
+            trusted: false,
+            number: false,
+            credentials: None,
+            follow: self.follow,
             dial: self.count,
             transfer: self.transfer,
         });
@@ -179,7 +199,7 @@ impl Application {
     }
 
     /// Where this document asks next; who asks for a transfer's says so.
-    fn hook(&self, path: &str) -> Hook {
+    pub fn hook(&self, path: &str) -> Hook {
         hook(&if self.transfer { format!("transfer/{path}") } else { path.to_owned() })
     }
 
@@ -189,13 +209,17 @@ impl Application {
     }
 
     fn to(&mut self, uri: String) -> Dial {
-        let noun = Noun {
+        self.noun(Noun {
             target: Target::Sip(Arc::from(uri)),
             headers: Vec::new(),
             credentials: None,
             group: None,
             callback: Some(Arc::new(NounCallback { hook: hook("leg"), events: 15 })),
-        };
+        })
+    }
+
+    /// A Dial of one noun.
+    pub fn noun(&mut self, noun: Noun) -> Dial {
         let short = !self.plain && self.rng.chance(25);
         Dial {
             nouns: vec![noun],

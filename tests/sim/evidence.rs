@@ -9,6 +9,7 @@ use callgate::call::record::{Change, Record};
 use callgate::engine::Footprint;
 use callgate::engine::door::{Ask, Counter};
 use callgate::ids::CallSid;
+use callgate::routing::model::Follow;
 
 use crate::operator::Act;
 use crate::text::Text;
@@ -56,8 +57,21 @@ pub enum What {
 pub struct Dialled {
     /// The user part, used nowhere else in the world.
     pub user: String,
-    /// How many addresses it may be tried at.
+    /// How many INVITEs it may get over one transport.
     pub addresses: usize,
+    /// It needs no DNS.
+    pub at_once: bool,
+    /// The host it is at: where it leads in the order of DNS, where it is a name of a wide world.
+    pub host: String,
+    pub hops: Vec<SocketAddr>,
+    /// Who may know who calls.
+    pub trusted: bool,
+    /// It leaves through a gateway, which may spell the caller otherwise.
+    pub number: bool,
+    /// It has credentials, for this realm or for the first that is named.
+    pub credentials: Option<Option<&'static str>>,
+    /// Whose Contacts are followed.
+    pub follow: Follow,
     /// Targets of one Dial have one number.
     pub dial: usize,
     /// By a refer application: for who is transferred.
@@ -167,8 +181,15 @@ impl Evidence {
 
     /// Whether this INVITE of the router is one of a transfer.
     pub fn transfers(&self, uri: &str) -> bool {
+        self.dialled(uri).is_some_and(|dialled| dialled.transfer)
+    }
+
+    /// What was dialled when the router invites this Request-URI.
+    pub fn dialled(&self, uri: &str) -> Option<&Dialled> {
         let user = uri.strip_prefix("sip:").and_then(|rest| rest.split('@').next());
-        self.dials.iter().any(|dialled| dialled.transfer && Some(&*dialled.user) == user)
+        // Users are `d` and their place.
+        let place: usize = user?.strip_prefix('d')?.parse().ok()?;
+        self.dials.get(place)
     }
 
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {

@@ -15,6 +15,7 @@ mod application;
 mod dirty;
 mod evidence;
 mod links;
+mod nouns;
 mod operator;
 mod people;
 mod phone;
@@ -95,6 +96,18 @@ fn truths_hold_over_three_shards() {
     live("truths_hold_over_three_shards", 100, &Options { shards: 3, ..Options::default() }, None);
 }
 
+/// Trunks of every kind, targets that challenge, redirect, or stand behind names with dead addresses.
+#[test]
+fn truths_hold_in_a_wide_world() {
+    live("truths_hold_in_a_wide_world", 200, &Options { wide: true, ..Options::default() }, None);
+}
+
+#[test]
+fn damaged_messages_break_nothing_in_a_wide_world() {
+    let options = Options { dirty: 8, wide: true, ..Options::default() };
+    live("damaged_messages_break_nothing_in_a_wide_world", 60, &options, Some(truths::DIRTY));
+}
+
 #[test]
 fn damaged_messages_break_nothing_for_good() {
     let options = Options { dirty: 8, loss: 5, ..Options::default() };
@@ -117,9 +130,10 @@ fn strays_change_nothing() {
 /// Where nobody hangs up early and every target answers, every call is answered.
 #[test]
 fn plain_calls_are_answered() {
-    let options = Options { loss: 0, plain: true, mood: Some(phone::Mood::Answer), ..Options::default() };
-    for seed in 0..30 {
-        let evidence = run(seed, &options);
+    let plain = Options { loss: 0, plain: true, mood: Some(phone::Mood::Answer), ..Options::default() };
+    let wide = Options { wide: true, ..plain.clone() };
+    for (seed, options) in (0..30).map(|seed| (seed, &plain)).chain((0..60).map(|seed| (seed, &wide))) {
+        let evidence = run(seed, options);
         for call in truths::served(&evidence, "INVITE").iter().filter(|call| call.request.to_tag().is_empty())
         {
             let codes: Vec<u16> = call.finals().map(|(_, _, code)| *code).collect();

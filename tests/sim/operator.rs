@@ -106,7 +106,7 @@ impl World {
                 shard,
                 match act {
                     Act::Directory { generation, number } => {
-                        Input::Directory(provision::directory(generation, number))
+                        Input::Directory(provision::directory(generation, number, self.options.wide))
                     }
                     Act::Drain(on) => Input::Drain(on),
                     Act::JournalFull(full) => Input::JournalFull(full),

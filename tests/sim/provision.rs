@@ -5,18 +5,39 @@ use std::sync::Arc;
 
 use callgate::call::mint::ShardKey;
 use callgate::engine::virtual_shard;
-use callgate::ids::{AccountSid, NumberSid, OrganizationSid, TrunkSid};
+use callgate::ids::{AccountSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use callgate::routing::model::{
-    Account, Frame, Hook, Method, Number, Organization, Prefix, Trunk, VoiceProfile,
+    Account, Credentials, Follow, Frame, Gateway, Hook, Method, Number, Organization, Prefix, Trunk,
+    TrunkMode, VoiceProfile,
 };
 use callgate::routing::{Builder, Directory};
 
-/// One organization, one trunk, and one number, 1000, which operators take away for a while.
-pub fn directory(generation: u64, with_number: bool) -> Arc<Directory> {
+/// Callers of a wide world stand here: their trunk is trusted with identity, hears one early dialog,
+/// both, or is told where to go instead of being connected.
+pub const TRUSTED: u8 = 11;
+pub const SINGLE: u8 = 12;
+pub const REDIRECT: u8 = 13;
+pub const CLOSE: u8 = 14;
+/// Gateways of a wide world: the usual one, which is trusted, two of a group, one that wants a password, and two that
+/// know somebody else.
+pub const GATEWAYS: [(u8, &str); 6] =
+    [(61, "default"), (62, "plain"), (63, "plain"), (64, "guarded"), (65, "guide"), (66, "careful guide")];
+/// Which of them are trusted.
+pub const IN_CONFIDENCE: [u8; 3] = [61, 64, 65];
+
+/// The user that a guarded target lets in, and how.
+pub const USER: &str = "router";
+pub const PASSWORD: &str = "open, \"sesame\"";
+pub const REALM: &str = "pbx";
+
+/// One organization, one trunk, and one number, 1000, which operators take away for a while. In a wide
+/// world: several trunks, and gateways.
+pub fn directory(generation: u64, with_number: bool, wide: bool) -> Arc<Directory> {
     let frame = Frame {
         organizations: vec![Arc::new(organization())],
         accounts: vec![Arc::new(account())],
-        trunks: vec![Arc::new(trunk())],
+        trunks: if wide { trunks() } else { vec![Arc::new(trunk())] },
+        gateways: if wide { gateways() } else { Vec::new() },
         ..Frame::default()
     };
     let hook =
@@ -55,8 +76,48 @@ fn account() -> Account {
     Account::of(OrganizationSid(1), AccountSid(2))
 }
 
+fn net(a: u8, b: u8, c: u8, d: u8, length: u8) -> Prefix {
+    Prefix { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), length }
+}
+
+fn trunks() -> Vec<Arc<Trunk>> {
+    let own = |last: u8| Trunk {
+        organization: Some(OrganizationSid(1)),
+        sources: vec![net(198, 51, 100, last, 32)],
+        trusted: [TRUSTED, CLOSE].contains(&last),
+        single_early_dialog: [SINGLE, CLOSE].contains(&last),
+        mode: if last == REDIRECT { TrunkMode::Redirect } else { TrunkMode::Call },
+        ..Trunk::named(TrunkSid(last.into()), format!("trunk {last}"))
+    };
+    let all = [TRUSTED, SINGLE, REDIRECT, CLOSE].into_iter().map(own);
+    std::iter::once(trunk()).chain(all).map(Arc::new).collect()
+}
+
+fn gateways() -> Vec<Arc<Gateway>> {
+    let credentials = || Credentials {
+        username: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+        realm: Some(REALM.to_owned()),
+    };
+    let gateway = |(last, group): (u8, &str)| {
+        let host = format!("203.0.113.{last}");
+        Arc::new(Gateway {
+            group: group.into(),
+            priority: u16::from(last),
+            trusted: IN_CONFIDENCE.contains(&last),
+            credentials: (group == "guarded").then(|| Arc::new(credentials())),
+            follow_redirects: match group {
+                "guide" => Follow::Any,
+                "careful guide" => Follow::Known,
+                _ => Follow::No,
+            },
+            ..Gateway::at(GatewaySid(last.into()), format!("gateway {last}"), host)
+        })
+    };
+    GATEWAYS.into_iter().map(gateway).collect()
+}
+
 fn trunk() -> Trunk {
-    let net = |a, b, c, d, length| Prefix { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), length };
     Trunk {
         organization: Some(OrganizationSid(1)),
         // The router's own address too, so that spirals come in as calls.

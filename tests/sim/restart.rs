@@ -165,6 +165,12 @@ fn killed_over_three_shards_calls_go_on_or_end() {
 }
 
 #[test]
+fn killed_in_a_wide_world_calls_go_on_or_end() {
+    let options = Options { kills: 2, wide: true, ..Options::default() };
+    live("killed_in_a_wide_world_calls_go_on_or_end", 60, &options, Some(KILLED));
+}
+
+#[test]
 fn killed_between_a_message_and_its_record_each_call_ends_once() {
     let options = Options { kills: 3, torn: true, ..Options::default() };
     live("killed_between_a_message_and_its_record_each_call_ends_once", 200, &options, Some(TORN));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use callgate::call::record::{Change, Record};
 use callgate::call::recover::Recovered;
 use callgate::engine::door::{Ask, Counter, Purpose, Question};
+use callgate::routing::model::Follow;
 
 use crate::evidence::{Evidence, What};
 use crate::operator::Act;
@@ -78,6 +79,21 @@ pub enum Tamper {
     ForgetGoOn,
     TextTwice,
     TakePracks,
+    ForgetLegEnds,
+    TurnAddresses,
+    AnotherAddress,
+    OtherRealm,
+    LoseCredentials,
+    WrongDigest,
+    FollowNone,
+    FollowAll,
+    TellAll,
+    NameCallers,
+    ForgetIdentity,
+    ForgetAnswerer,
+    ManyTags,
+    RingFirst,
+    EqualsApart,
 }
 
 /// What one sabotage remembers.
@@ -172,6 +188,27 @@ impl Tampering {
             Tamper::TakePracks if text.cseq().1 == "PRACK" => vec![with("SIP/2.0 481 ", "SIP/2.0 200 ")],
             Tamper::OtherOrigin if text.method() == "INVITE" && !opening => vec![with("\no=-", "\no=x")],
             Tamper::EmptyAcks if text.method() == "ACK" => vec![without_body(&bytes)],
+            Tamper::OtherRealm if text.is_request() => vec![with("realm=\"", "realm=\"x")],
+            Tamper::LoseCredentials if text.is_request() && bytes.windows(7).any(|w| w == b"Digest ") => {
+                Vec::new()
+            }
+            Tamper::WrongDigest => vec![with("response=\"", "response=\"0")],
+            Tamper::TellAll if opening => {
+                vec![with("\r\nCSeq:", "\r\nP-Asserted-Identity: <sip:t61@h>\r\nCSeq:")]
+            }
+            Tamper::NameCallers if opening => {
+                let named: String = (6000..6006).map(|port| format!("\r\nX-Who: 1201555{port}")).collect();
+                vec![with("\r\nCSeq:", &format!("{named}\r\nCSeq:"))]
+            }
+            Tamper::ForgetIdentity if opening => vec![with("\r\nP-Asserted-Identity:", "\r\nX-Asserted:")],
+            Tamper::ForgetAnswerer if last => vec![with("\r\nP-Asserted-Identity:", "\r\nX-Asserted:")],
+            Tamper::ManyTags if text.code() == Some(180) => {
+                vec![with(text.to_tag(), &format!("{}x", text.to_tag()))]
+            }
+            Tamper::RingFirst if text.code() == Some(302) && !repeated => {
+                vec![with(&text.start, "SIP/2.0 180 Ringing"), bytes.clone()]
+            }
+            Tamper::EqualsApart if text.code() == Some(302) => vec![with("q=1.0", "q=0.1")],
             _ => vec![bytes.clone()],
         }
     }
@@ -233,6 +270,9 @@ impl Tampering {
                     return Vec::new();
                 }
             }
+            Some(Tamper::ForgetLegEnds) if matches!(record.change, Change::LegEnded { .. }) => {
+                return Vec::new();
+            }
             Some(Tamper::StaleGeneration) => {
                 if let Change::Admitted { facts, .. } = &mut record.change {
                     Arc::make_mut(facts).generation += 1;
@@ -248,6 +288,17 @@ impl Tampering {
         self.done += 1;
         if self.kind == Some(Tamper::LeaveSomething) {
             evidence.footprints[0].timers += 1;
+        }
+        for dialled in &mut evidence.dials {
+            match self.kind {
+                Some(Tamper::TurnAddresses) => dialled.hops.reverse(),
+                Some(Tamper::AnotherAddress) if !dialled.hops.is_empty() => {
+                    dialled.hops.push(([203, 0, 113, 99], 5060).into());
+                }
+                Some(Tamper::FollowNone) => dialled.follow = Follow::No,
+                Some(Tamper::FollowAll) => dialled.follow = Follow::Any,
+                _ => {}
+            }
         }
         if self.kind == Some(Tamper::Panic) {
             evidence.note(What::Counted(0, Counter::Panic));

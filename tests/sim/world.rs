@@ -11,6 +11,7 @@ use callgate::engine::config::{EngineConfig, Listener};
 use callgate::engine::door::{Answer, Ask, AskId, Input, Output, SendToken};
 use callgate::flow::{ListenerId, Transport};
 use callgate::routing::limits::Limits;
+use callgate::routing::model::Follow;
 use callgate::time::Instant;
 
 use crate::application::Application;
@@ -57,6 +58,9 @@ pub struct Options {
     pub kills: u64,
     /// It may die between a message and its record.
     pub torn: bool,
+    /// Trunks and targets of every kind: trusted or not, with one early dialog, redirecting, challenging,
+    /// behind names with several addresses. What is lost, and over how many shards, is drawn, too.
+    pub wide: bool,
 }
 
 impl Default for Options {
@@ -75,6 +79,25 @@ impl Default for Options {
             strays: false,
             kills: 0,
             torn: false,
+            wide: false,
+        }
+    }
+}
+
+impl Options {
+    /// What a wide world draws for itself, and whose Contacts are followed in it.
+    fn widen(&mut self, rng: &mut Rng) -> Follow {
+        if !self.wide {
+            return Follow::No;
+        }
+        if !self.plain {
+            self.loss = rng.pick(&[0, 5, 20]);
+            self.shards = rng.pick(&[1, 1, 3]);
+        }
+        if self.plain {
+            Follow::Any
+        } else {
+            rng.pick(&[Follow::No, Follow::Known, Follow::Any, Follow::Any])
         }
     }
 }
@@ -121,8 +144,9 @@ pub fn run(seed: u64, options: &Options) -> Evidence {
 }
 
 impl World {
-    fn new(seed: u64, options: Options) -> Self {
+    fn new(seed: u64, mut options: Options) -> Self {
         let mut rng = Rng::new(seed);
+        let follow = options.widen(&mut rng);
         let listener = |id, name: &str, transport| Listener {
             id: ListenerId(id),
             name: name.into(),
@@ -133,6 +157,7 @@ impl World {
         };
         let config = Arc::new(EngineConfig {
             listeners: vec![listener(0, "main", Transport::Udp), listener(1, "stream", Transport::Tcp)],
+            follow_redirects: follow,
             ..EngineConfig::default()
         });
         let (mut engines, limits) = (Vec::new(), Limits::default());
@@ -141,7 +166,7 @@ impl World {
             born.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.next().to_be_bytes()));
             engines.push(Engine::new(config.clone(), born).sharing(limits.clone()));
         }
-        let application = Application::new(rng.fork(), options.plain);
+        let application = Application::new(rng.fork(), &options, follow);
         let tampering = Tampering::new(options.tamper);
         Self {
             waits: vec![None; options.shards],

@@ -34,10 +34,15 @@ impl Phone {
             body.extend((0..60).map(|line| format!("a=candidate:{line} 1 UDP 1 {ip} 9 typ host\r\n")));
         }
         let require = if self.plan.reliable { "Require: replaces\r\n" } else { "" };
+        let privacy = match self.plan.privacy {
+            "" => String::new(),
+            privacy => format!("Privacy: {privacy}\r\n"),
+        };
         let more = format!(
-            "{}{require}{}X-Thing: kept, as \"it, is\"\r\nDiversion: <sip:+1999@h>;reason=unknown\r\n",
+            "{}{require}{}{privacy}{}X-Thing: kept, as \"it, is\"\r\nDiversion: <sip:+1999@h>;reason=unknown\r\n",
             self.contact(tcp),
-            self.abilities()
+            self.abilities(),
+            self.identity
         );
         let bytes = request("INVITE", &self.sent_by(), &dialog, &branch, &more, &body);
         self.invite = Some(branch.clone());

@@ -73,6 +73,13 @@ impl Phone {
                 if initial && !text.to_tag().is_empty() {
                     self.early = Some((text.get("to").to_owned(), text.contact().to_owned()));
                     self.rang(hands, text);
+                    if self.plan.early_cancel {
+                        let branch = text.branch().to_owned();
+                        self.later(
+                            hands.now + hands.rng.between(0, 3_000) * super::MS,
+                            super::plan::Todo::Cancel { branch },
+                        );
+                    }
                 }
             } else if client.next.is_some() {
                 client.next = Some(hands.now + T2);

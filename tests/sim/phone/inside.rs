@@ -19,6 +19,11 @@ impl Phone {
             let method = if hands.rng.chance(60) { "INVITE" } else { "UPDATE" };
             self.later(at, Todo::InDialog { tag: tag.to_owned(), method });
         }
+        if !self.identity.is_empty() && hands.rng.chance(30) {
+            // Where identities matter, they do so between whoever a transfer brings together, too.
+            let at = hands.now + hands.rng.between(100, 2_000) * MS;
+            self.later(at, Todo::InDialog { tag: tag.to_owned(), method: "REFER" });
+        }
         if hands.rng.chance(self.vanishes) {
             let at = hands.now + hands.rng.between(200, 3_000) * MS;
             self.later(at, Todo::Vanish { tag: tag.to_owned() });
@@ -61,7 +66,7 @@ impl Phone {
             "NOTIFY" => "Event: talk\r\nSubscription-State: active\r\n",
             _ => "",
         };
-        let more = format!("{mark}{contact}{session}{own}");
+        let more = format!("{mark}{contact}{session}{own}{}", self.identity);
         let dialog = &self.dialogs[at];
         let bytes = request(method, &self.sent_by(), dialog, &branch, &more, &body);
         self.begin(hands, dialog.hop(), bytes, Some(tag.to_owned()));

@@ -2,9 +2,10 @@
 //!
 //! `plan`: what it means to do. `caller`: its first INVITE, CANCEL and what it hears back. `client`
 //! and `server`: transactions. `inside`: requests within a call. `target`: what it does when called.
-//! `reliable`: 18x and PRACK. `session`: session timers. `write`: how requests look and where they go.
+//! `clerk`: what it wants before it takes a call. `reliable`: 18x and PRACK. `session`: session timers. `write`: how requests look and where they go.
 
 mod caller;
+mod clerk;
 mod client;
 mod inside;
 mod plan;
@@ -20,9 +21,11 @@ use std::net::SocketAddr;
 use crate::rng::Rng;
 use crate::text::Text;
 
+pub use clerk::{Clerk, parameter};
 pub use plan::{CallPlan, Mood};
 pub use write::{Hop, bare, hop_of, list};
 
+use clerk::Asked;
 use client::Client;
 use plan::Todo;
 use reliable::{Early, Unacknowledged};
@@ -96,6 +99,13 @@ pub struct Phone {
     talkative: u64,
     /// What a target does; `None`: drawn per INVITE.
     pub mood: Option<Mood>,
+    /// Who looks at a call before it rings, and what it asked for, by Call-ID.
+    pub clerk: Option<Clerk>,
+    asked: BTreeMap<String, Asked>,
+    /// It only does what leads to an answer.
+    pub plain: bool,
+    /// Header lines that say who it is.
+    pub identity: String,
 }
 
 impl Phone {
@@ -117,6 +127,10 @@ impl Phone {
             canceled: false,
             talkative,
             mood: None,
+            clerk: None,
+            asked: BTreeMap::new(),
+            plain: false,
+            identity: String::new(),
         }
     }
 
@@ -146,6 +160,7 @@ impl Phone {
                 Todo::Respond { branch, code, tag } => self.respond(hands, &branch, code, &tag),
                 Todo::InDialog { tag, method } => self.in_dialog(hands, &tag, method),
                 Todo::EarlyUpdate { text } => self.early_update(hands, &text),
+                Todo::UpdateBefore { branch, tag } => self.update_before(hands, &branch, &tag),
                 Todo::Refresh { tag, interval } => self.refresh(hands, &tag, interval),
                 Todo::Vanish { tag } => self.vanish(&tag),
                 Todo::Late { branch } => self.say_again(hands, &branch),

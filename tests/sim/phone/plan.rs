@@ -34,6 +34,10 @@ pub struct CallPlan {
     pub text: Option<u64>,
     /// `Require: replaces`, which the router does not offer.
     pub reliable: bool,
+    /// What it wants kept to itself.
+    pub privacy: &'static str,
+    /// CANCEL at the moment it first hears of somebody ringing, when an answer may be on its way.
+    pub early_cancel: bool,
 }
 
 /// What a target does with one INVITE.
@@ -94,6 +98,11 @@ pub enum Todo {
     },
     EarlyUpdate {
         text: Box<Text>,
+    },
+    /// UPDATE to the caller before the answer (RFC 3311 5.1).
+    UpdateBefore {
+        branch: String,
+        tag: String,
     },
     Refresh {
         tag: String,

@@ -50,7 +50,8 @@ impl Phone {
         let body = if answers { self.sdp("answer in PRACK") } else { String::new() };
         let own = format!("RAck: {rseq} {}\r\n", text.get("cseq"));
         self.in_early_dialog(hands, text, "PRACK", &own, &body);
-        if hands.rng.chance(self.talkative) && !self.plan.late_offer {
+        // What overtakes a PRACK makes it come too late (RFC 3261 12.2.2).
+        if hands.rng.chance(self.talkative) && !self.plan.late_offer && !self.plain {
             let at = hands.now + hands.rng.between(50, 900) * MS;
             self.later(at, Todo::EarlyUpdate { text: Box::new(text.clone()) });
         }
@@ -113,11 +114,47 @@ impl Phone {
         });
     }
 
-    /// Whether a PRACK acknowledges something.
-    pub(super) fn pracked(&mut self, prack: &Text) -> bool {
-        let before = self.unacknowledged.len();
-        self.unacknowledged.retain(|open| open.rack != prack.get("rack") || open.tag != prack.to_tag());
-        self.unacknowledged.len() < before
+    /// Whether a PRACK acknowledges something. In a wide world an UPDATE of the target's follows now and
+    /// then, before it answers.
+    pub(super) fn pracked(&mut self, hands: &mut Hands<'_>, prack: &Text) -> bool {
+        let is_it = |open: &Unacknowledged| open.rack == prack.get("rack") && open.tag == prack.to_tag();
+        let Some(open) = self.unacknowledged.iter().position(is_it) else { return false };
+        let branch = self.unacknowledged.remove(open).branch;
+        if !self.identity.is_empty() && hands.rng.chance(40) {
+            let tag = prack.to_tag().to_owned();
+            self.later(hands.now + hands.rng.between(10, 400) * MS, Todo::UpdateBefore { branch, tag });
+        }
+        true
+    }
+
+    pub(super) fn update_before(&mut self, hands: &mut Hands<'_>, branch: &str, tag: &str) {
+        let Some(server) = self.server.iter().find(|server| server.branch == branch && server.code < 200)
+        else {
+            return;
+        };
+        let invite = server.request.clone();
+        let tcp = server.from.tcp;
+        let dialog = Dialog {
+            call_id: invite.call_id().to_owned(),
+            local: format!("{};tag={tag}", invite.get("to")),
+            remote: invite.get("from").to_owned(),
+            local_tag: tag.to_owned(),
+            remote_tag: invite.tag_of_from().to_owned(),
+            uri: invite.contact().to_owned(),
+            routes: list(&invite, "record-route"),
+            first_hop: None,
+            tcp,
+            cseq: 50,
+            over: false,
+            gone: false,
+            ack: None,
+        };
+        let number = self.fresh();
+        let (contact, addr, branch) = (self.contact(tcp), self.place.addr, self.branch());
+        let more = format!("X-Mark: {addr}-{number}\r\n{contact}{}", self.identity);
+        let body = self.sdp("update before the answer");
+        let bytes = request("UPDATE", &self.sent_by(), &dialog, &branch, &more, &body);
+        self.begin(hands, dialog.hop(), bytes, Some(dialog.remote_tag.clone()));
     }
 
     pub(super) fn no_prack_any_more(&mut self, branch: &str) {

@@ -20,6 +20,8 @@ pub struct Server {
     pub rseq: u32,
     /// What its 2xx says about the session.
     pub session: String,
+    /// The header lines of its refusal.
+    pub extra: String,
 }
 
 impl Server {
@@ -37,6 +39,7 @@ impl Server {
             reliable: false,
             rseq: 0,
             session: String::new(),
+            extra: String::new(),
         }
     }
 
@@ -118,10 +121,16 @@ impl Phone {
                 && s.request.to_tag().is_empty()
                 && (101..200).contains(&s.code)
         });
-        let pracked = method == "PRACK" && self.pracked(&text);
+        let pracked = method == "PRACK" && self.pracked(hands, &text);
         let alive = self.dialogs.iter().any(|dialog| dialog.remote_tag == tag && !dialog.over);
         let glare =
             self.client.iter().any(|c| !c.done && c.method == "INVITE" && c.dialog.as_deref() == Some(&tag));
+        if method == "INVITE" && inside && alive && !self.identity.is_empty() && hands.rng.chance(40) {
+            // Who hears of another peer has something to say to it.
+            let method = hands.rng.pick(&["INFO", "UPDATE", "INVITE", "MESSAGE"]);
+            let at = hands.now + hands.rng.between(300, 3_000) * MS;
+            self.later(at, Todo::InDialog { tag: tag.clone(), method });
+        }
         let own_tag = if inside { text.to_tag().to_owned() } else { String::new() };
         self.server.push(Server::new(branch.clone(), text, from, own_tag));
         match (method.as_str(), inside) {
@@ -132,7 +141,9 @@ impl Phone {
             ("INVITE", false) => self.ring(hands, &branch),
             ("INVITE", true) if alive && glare => self.respond(hands, &branch, 491, ""),
             ("PRACK", true) => self.respond(hands, &branch, if pracked { 200 } else { 481 }, ""),
-            ("UPDATE", true) if rings => self.respond(hands, &branch, 200, ""),
+            ("UPDATE", true) if rings || self.early_dialogs.contains_key(&tag) => {
+                self.respond(hands, &branch, 200, "")
+            }
             (_, true) if !alive => self.respond(hands, &branch, 481, ""),
             ("INVITE", true) if hands.rng.chance(5) => self.respond(hands, &branch, 488, ""),
             ("INVITE", true) if hands.rng.chance(5) => self.respond(hands, &branch, 491, ""),
@@ -172,7 +183,11 @@ impl Phone {
             return;
         }
         let (more, body) = match (method.as_str(), code) {
-            ("INVITE", 302) => ("Contact: <sip:elsewhere@203.0.113.99>\r\n".to_owned(), String::new()),
+            ("INVITE", 300..) if first && !server.extra.is_empty() => (server.extra.clone(), String::new()),
+            ("INVITE", 302) => {
+                let user = server.request.uri().split('@').next().unwrap_or_default();
+                (format!("Contact: <{user}@203.0.113.99>\r\n"), String::new())
+            }
             ("INVITE", 183 | 200..=299) => (format!("{contact}Content-Type: application/sdp\r\n"), sdp),
             ("INVITE", 180) => (contact, String::new()),
             ("INVITE", 407) => {
@@ -191,7 +206,7 @@ impl Phone {
         };
         let session =
             if first && (200..300).contains(&code) { server.session.clone() } else { String::new() };
-        let more = format!("{routes}{more}{reliably}{session}");
+        let more = format!("{routes}{more}{reliably}{session}{}", self.identity);
         let bytes = server.request.response(&format!("{code} Said By Target"), tag, &more, &body);
         hands.send(server.from, bytes.clone());
         if !reliably.is_empty() {

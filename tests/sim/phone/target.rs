@@ -13,6 +13,9 @@ impl Phone {
             (server.reliable, server.rseq, server.session) =
                 (reliable, hands.rng.below(1_000) as u32, session);
         }
+        if self.clerk_answers(hands, branch) {
+            return;
+        }
         let mood = self.mood.unwrap_or_else(|| hands.rng.pick(MOODS));
         let (one, two) = (format!("t{}a", self.fresh()), format!("t{}b", self.fresh()));
         let ringing = hands.now + hands.rng.between(10, 800) * MS;

@@ -8,6 +8,9 @@ use crate::phone::{bare, hop_of, list};
 use crate::text::Text;
 use crate::world::ROUTER;
 
+/// 64 times T1.
+const TIMER_F: u64 = 32_000_000_000;
+
 /// Whoever answered is hung up on, or hangs up, or is known to be gone.
 pub fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
     let ended = |call: &str, peer: &str| is_over(e, call, peer);
@@ -160,12 +163,17 @@ pub fn a_request_is_answered(e: &Evidence) -> Result<(), String> {
     for served in marked(e) {
         let request = served.request;
         let codes: BTreeSet<u16> = served.finals().map(|(_, _, code)| *code).collect();
+        // What comes behind Timer F comes to nobody.
         let silent = relays(e, request.get("x-mark")).any(|out| {
+            let first =
+                e.out().find(|(_, text)| text.branch() == out.branch()).map_or(0, |(wire, _)| wire.at);
+            let in_time =
+                |wire: &Wire| wire.first_delivery().is_some_and(|place| e.log[place].0 < first + TIMER_F);
             let answers = |text: &Text| {
                 let same = text.branch() == out.branch() && text.cseq().1 == out.method();
                 same && text.code().is_some_and(|code| code >= 200)
             };
-            !e.toward_router().any(|(_, text)| answers(text))
+            !e.toward_router().any(|(wire, text)| answers(text) && in_time(wire))
         });
         if codes.is_empty() && (!silent || request.method() == "INVITE") {
             return Err(format!("{} of {} was never answered", request.method(), request.call_id()));

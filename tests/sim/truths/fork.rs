@@ -127,7 +127,7 @@ pub fn losers_are_cancelled(e: &Evidence) -> Result<(), String> {
 /// The targets of one Dial that need no DNS are invited at the same moment.
 pub fn all_targets_ring(e: &Evidence) -> Result<(), String> {
     let mut moments: BTreeMap<usize, BTreeSet<Option<u64>>> = BTreeMap::new();
-    for dialled in e.dials.iter().filter(|dialled| dialled.addresses == 1 && !dialled.transfer) {
+    for dialled in e.dials.iter().filter(|dialled| dialled.at_once && !dialled.transfer) {
         let wanted = format!("sip:{}@", dialled.user);
         let invite = e.out().find(|(_, t)| t.method() == "INVITE" && t.uri().starts_with(&wanted));
         moments.entry(dialled.dial).or_default().insert(invite.map(|(wire, _)| wire.at));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use callgate::routing::model::Follow;
+
 use super::{Served, heard, invite_of, served};
 use crate::evidence::{Evidence, Wire};
 use crate::world::ROUTER;
@@ -117,8 +119,9 @@ pub fn no_second_leg(e: &Evidence) -> Result<(), String> {
                 })
                 .map(|(_, text)| text.branch())
                 .collect();
-            // Who makes no offer in a transfer is made one.
-            if legs.len() > dialled.addresses * if dialled.transfer { 2 } else { 1 } {
+            // Who makes no offer in a transfer is made one; a redirection leads to ten addresses at most.
+            let more = if dialled.follow == Follow::No || dialled.transfer { 0 } else { 9 };
+            if legs.len() > dialled.addresses * if dialled.transfer { 2 } else { 1 } + more {
                 return Err(format!("{} INVITEs for {}", legs.len(), dialled.user));
             }
         }

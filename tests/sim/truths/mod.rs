@@ -5,19 +5,24 @@
 //! `fork`: targets that ring
 //! together. `reliable`: 18x and PRACK. `transfers`: REFER. `texts`: MESSAGE. `sessions`: timers, and calls
 //! that fell silent. `journal`: records, events and questions. `operators`: what is done from outside.
-//! `restarts`: after `kill -9`.
+//! `restarts`: after `kill -9`. `hops`: targets with several addresses. `credentials`: digest. `redirects`: a
+//! target's 3xx. `trunks`: what each kind of trunk is told.
 
+mod credentials;
 mod dialogs;
 pub mod fork;
+mod hops;
 mod invites;
 mod journal;
 mod messages;
 mod operators;
+mod redirects;
 mod reliable;
 mod restarts;
 mod sessions;
 mod texts;
 mod transfers;
+mod trunks;
 
 use std::collections::BTreeMap;
 
@@ -82,6 +87,18 @@ pub const ALL: &[(&str, Truth)] = &[
     ("a call that was not answered ends at the start", restarts::an_unanswered_call_ends),
     ("whoever rang is cancelled after a kill", restarts::whoever_rang_is_cancelled),
     ("a call that goes on ends on both sides", restarts::both_sides_end),
+    ("one address at a time", hops::one_address_at_a_time),
+    ("addresses are tried in order", hops::addresses_are_tried_in_order),
+    ("the next address is tried", hops::the_next_address_is_tried),
+    ("credentials stay in their realm", credentials::credentials_stay_in_their_realm),
+    ("a challenge is answered", credentials::a_challenge_is_answered),
+    ("a right password opens", credentials::a_right_password_opens),
+    ("Contacts are followed in order", redirects::contacts_are_followed_in_order),
+    ("identity stays within trust", trunks::identity_stays_within_trust),
+    ("a hidden caller stays hidden", trunks::a_hidden_caller_stays_hidden),
+    ("nothing is lost among the trusted", trunks::nothing_is_lost_among_the_trusted),
+    ("one early dialog", trunks::one_early_dialog),
+    ("a redirecting trunk is told where", trunks::a_redirecting_trunk_is_told_where),
 ];
 
 /// What holds even where messages are damaged on their way.
