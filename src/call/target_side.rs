@@ -161,14 +161,18 @@ impl Call {
         if self.holds_answer(leg, tag) || self.joined_again(desk, leg, response) {
             return;
         }
-        let winner = self.winner.filter(|&pair| self.pairs[pair].leg == leg);
-        let same = winner.filter(|&pair| &*self.pairs[pair].b.remote_tag == tag);
-        match same {
+        // A leg that a transfer brought to the caller's side is this call's, too.
+        let talks = |&(pair, side): &(usize, Side)| {
+            let pair: &Pair = &self.pairs[pair];
+            pair.leg_at(side) == Some(leg) && *pair.dialog(side).remote_tag == *tag
+        };
+        let sides = self.winner.map(|pair| [(pair, Side::B), (pair, Side::A)]);
+        match sides.into_iter().flatten().find(talks) {
             // It was acknowledged before a restart.
-            Some(pair) if self.acked && self.pairs[pair].ack[Side::B as usize].is_none() => {
-                self.ensure_ack(desk, pair, Side::B, response.cseq().number);
+            Some((pair, side)) if self.acked && self.pairs[pair].ack[side as usize].is_none() => {
+                self.ensure_ack(desk, pair, side, response.cseq().number);
             }
-            Some(pair) => self.repeat_ack(desk, pair, Side::B, response.cseq().number),
+            Some((pair, side)) => self.repeat_ack(desk, pair, side, response.cseq().number),
             None => self.lost(desk, leg, response),
         }
     }

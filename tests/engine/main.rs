@@ -183,6 +183,7 @@ dialogues! {
     restart_ringing
     restart_silent_peer
     restart_transferred
+    restart_transferred_ack_lost
     restart_transferred_caller
     rfc2543_peers
     ringing_each_minute

@@ -71,8 +71,10 @@ impl World {
                 return (0..length).map(|_| rng.below(256).to_be_bytes()[7]).collect();
             }
             1 => "\r\n\r\n".to_owned(),
-            // A piece of a real message.
-            2 => any.chars().take(any.len() / 2).collect(),
+            // A piece of a real message, cut within a line: whole lines of a head are a message.
+            2 => {
+                any.chars().take(any.len() / 2).collect::<String>().trim_end_matches(['\r', '\n']).to_owned()
+            }
             3 => response(number),
             4 => request("ACK", number),
             5 => request("BYE", number),

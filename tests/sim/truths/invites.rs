@@ -147,8 +147,14 @@ pub fn a_cancel_waits_for_a_provisional(e: &Evidence) -> Result<(), String> {
 }
 
 /// Each final response to an INVITE of the router gets its ACK: a 2xx in its dialog, others by branch.
+/// What comes 64*T1 after the CANCEL finds its transaction gone (RFC 3261 9.1).
 pub fn every_final_is_acknowledged(e: &Evidence) -> Result<(), String> {
-    for (_, text, code) in heard(e).filter(|(_, _, code)| *code >= 200) {
+    for (wire, text, code) in heard(e).filter(|(_, _, code)| *code >= 200) {
+        let came = e.log[wire.first_delivery().expect("it arrived")].0;
+        let cancel = e.out().find(|(_, out)| out.method() == "CANCEL" && out.branch() == text.branch());
+        if code >= 300 && cancel.is_some_and(|(cancel, _)| came >= cancel.at + 32_000_000_000) {
+            continue;
+        }
         let number = text.cseq().0;
         let acked = e.out().filter(|(_, ack)| ack.method() == "ACK" && ack.call_id() == text.call_id()).any(
             |(_, ack)| {
