@@ -59,7 +59,7 @@ reasons! {
     TargetUnreachable = "target_unreachable", 500, "The target's address could not be reached: transport error or no connection.";
     TargetUnresolved = "target_unresolved", 500, "The target's host name has no address.";
     TargetInvalid = "target_invalid", 500, "The document names a target that is no SIP URI.";
-    NoGateway = "no_gateway", 500, "The document dials a Number and there is no gateway in its group: add one.";
+    NoGateway = "no_gateway", 500, "The document dials a Number and there is no gateway in its group that takes calls: add one, or resume one that drains.";
     NoRegistrar = "no_registrar", 500, "The document dials a Client and the organization has no registrar: set one.";
     CallerIdRefused = "caller_id_refused", 500, "callerId is neither the caller's number nor one of the account's.";
     PrivacyUnavailable = "privacy_unavailable", 500, "The caller asks for Privacy: session;critical, and the target is not trusted to give it.";

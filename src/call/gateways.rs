@@ -26,7 +26,8 @@ impl Call {
                 let [own, shared] = now.emergency_gateways(self.trunk.organization);
                 let mut all = in_order(own, &mut desk.generator);
                 all.extend(in_order(shared, &mut desk.generator));
-                all.sort_by_key(|gateway| desk.standings.is_down(gateway.sid));
+                // One that drains serves where nobody else does: a call for help is not turned away.
+                all.sort_by_key(|gateway| (gateway.draining, desk.standings.is_down(gateway.sid)));
                 Ok(if all.is_empty() { vec![gateway.clone()] } else { all })
             }
             None => in_use(now.gateways(&self.facts, noun.group.as_deref()), desk),

@@ -32,6 +32,8 @@ pub enum GatewayNews {
     Down,
     /// It wants to be left alone until then (503 with Retry-After).
     Out(Instant),
+    /// A check of it is over: the code it answered, `None` where it was silent or not to be reached.
+    Checked(Option<u16>),
     /// It is checked no longer.
     Unchecked,
 }

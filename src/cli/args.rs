@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Trunks(Rows),
     /// Where Number targets and emergency calls leave
     #[command(subcommand)]
-    Gateways(Rows),
+    Gateways(Gateways),
     /// SIP domains and the rules that hold in them
     #[command(subcommand)]
     Organizations(Rows),
@@ -285,6 +285,22 @@ pub(crate) enum Bans {
     Lift {
         /// Its address, as `list` has it
         source: std::net::IpAddr,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gateways {
+    #[command(flatten)]
+    Rows(Rows),
+    /// Give one no new calls; those it has go on (`list` counts them under `active`)
+    Drain {
+        /// Its sid or name
+        id: String,
+    },
+    /// Give one calls again
+    Resume {
+        /// Its sid or name
+        id: String,
     },
 }
 

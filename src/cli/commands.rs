@@ -5,7 +5,7 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::args::{Accounts, Bans, Calls, Deliveries, Explain, Messages, Numbers, Reload, Rows};
+use super::args::{Accounts, Bans, Calls, Deliveries, Explain, Gateways, Messages, Numbers, Reload, Rows};
 use super::client::{ClientError, Connection, Reply, request};
 use super::print;
 
@@ -233,13 +233,52 @@ pub(crate) fn trunks(socket: &Path, args: &Rows) -> Result<Printed> {
     )
 }
 
-pub(crate) fn gateways(socket: &Path, args: &Rows) -> Result<Printed> {
-    rows(
-        socket,
-        "gateways",
-        args,
-        &["name", "sid", "status", "organization_sid", "host", "port", "transport", "emergency"],
-    )
+pub(crate) fn gateways(socket: &Path, args: &Gateways) -> Result<Printed> {
+    const COLUMNS: &[&str] = &["name", "sid", "status", "organization_sid", "host", "port", "group_name"];
+    let (id, word) = match args {
+        Gateways::Rows(Rows::List) => {
+            let mut printed = rows(socket, "gateways", &Rows::List, COLUMNS)?;
+            printed.text = standings(items(&printed.reply.body, "gateways"));
+            return Ok(printed);
+        }
+        Gateways::Rows(args) => return rows(socket, "gateways", args, COLUMNS),
+        Gateways::Drain { id } => (id, "drain"),
+        Gateways::Resume { id } => (id, "resume"),
+    };
+    let path = format!("/admin/v1/gateways/{}/{word}", segment(id));
+    let reply = request(socket, Method::POST, &path, None)?;
+    let text = standings(std::slice::from_ref(&reply.body));
+    Ok(Printed { reply, text })
+}
+
+/// Gateways with what their standing says.
+fn standings(rows: &[Value]) -> String {
+    const COLUMNS: &[&str] = &[
+        "name",
+        "sid",
+        "state",
+        "since",
+        "last_check",
+        "active",
+        "calls",
+        "failures",
+        "group_name",
+        "host",
+        "port",
+        "priority",
+    ];
+    let told = |row: &Value| {
+        let (mut row, standing) = (row.clone(), row["standing"].clone());
+        for name in ["state", "since", "active", "calls", "failures"] {
+            row[name] = standing[name].clone();
+        }
+        row["last_check"] = match &standing["last_check"] {
+            Value::Object(check) if check["code"].is_null() => json!("silent"),
+            check => check["code"].clone(),
+        };
+        row
+    };
+    print::table(&rows.iter().map(told).collect::<Vec<_>>(), COLUMNS)
 }
 
 pub(crate) fn organizations(socket: &Path, args: &Rows) -> Result<Printed> {

@@ -46,6 +46,8 @@ struct Check {
     /// Its places that are still to be asked, and the one that is.
     places: VecDeque<Destination>,
     asked: Option<TransactionId>,
+    /// What it said last in this check.
+    heard: Option<u16>,
     /// Checks in a row that ended otherwise than its standing says.
     against: u32,
     up: Option<bool>,
@@ -95,6 +97,7 @@ impl Engine {
                 ask: None,
                 places: VecDeque::new(),
                 asked: None,
+                heard: None,
                 against: 0,
                 up: None,
             };
@@ -235,6 +238,7 @@ impl Engine {
             return;
         };
         check.asked = None;
+        check.heard = response.and(Some(code)).or(check.heard);
         let gateway = check.gateway.sid;
         if let Some(response) = response.filter(|_| code == 503) {
             self.desk.gateway_refuses(gateway, response);
@@ -256,12 +260,13 @@ impl Engine {
             (_, true) => up_after,
             (_, false) => down_after,
         };
+        let (gateway, heard) = (check.gateway.sid, check.heard.take());
         check.against = if check.up == Some(answers) { 0 } else { check.against + 1 };
         if check.up != Some(answers) && check.against >= needed {
             (check.up, check.against) = (Some(answers), 0);
-            let gateway = check.gateway.sid;
             self.desk.gateway_news(gateway, if answers { GatewayNews::Up } else { GatewayNews::Down });
         }
+        self.desk.gateway_news(gateway, GatewayNews::Checked(heard));
         self.check_later(at, 900, 1100);
     }
 

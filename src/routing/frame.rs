@@ -116,30 +116,30 @@ impl FrameIndex {
         self.gateways.iter().find(|gateway| gateway.sid == sid)
     }
 
-    /// The active gateways of `group` for calls of `organization`: its own, or where it has none the
+    /// The gateways of `group` that take calls of `organization`: its own, or where it has none the
     /// shared ones.
     #[must_use]
     pub fn gateways_for(&self, organization: OrganizationSid, group: &str) -> Vec<Arc<Gateway>> {
         let of = |owner: Option<OrganizationSid>| {
-            let usable = |g: &&Arc<Gateway>| is_active(g) && g.organization == owner && *g.group == *group;
+            let usable = |g: &&Arc<Gateway>| takes_calls(g) && g.organization == owner && *g.group == *group;
             self.gateways.iter().filter(|g| !g.media).filter(usable).cloned().collect::<Vec<_>>()
         };
         let own = of(Some(organization));
         if own.is_empty() { of(None) } else { own }
     }
 
-    /// The active media servers for calls of `organization`: its own, or where it has none the shared ones.
+    /// The media servers that take calls of `organization`: its own, or where it has none the shared ones.
     #[must_use]
     pub fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
         let of = |owner: Option<OrganizationSid>| {
-            let usable = |g: &&Arc<Gateway>| is_active(g) && g.media && g.organization == owner;
+            let usable = |g: &&Arc<Gateway>| takes_calls(g) && g.media && g.organization == owner;
             self.gateways.iter().filter(usable).cloned().collect::<Vec<_>>()
         };
         let own = of(Some(organization));
         if own.is_empty() { of(None) } else { own }
     }
 
-    /// The active gateways for emergency calls: those of `organization`, and the shared ones.
+    /// The active gateways for emergency calls, draining ones too: those of `organization`, and the shared ones.
     #[must_use]
     pub fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2] {
         let usable = |g: &&Arc<Gateway>| is_active(g) && g.emergency;
@@ -150,14 +150,18 @@ impl FrameIndex {
         [organization.map(|_| of(organization)).unwrap_or_default(), of(None)]
     }
 
-    /// The first of them: the organization's own before a shared one, then that of the lowest
-    /// priority, then the first by name.
+    /// The first of them: one that drains only where no other is, the organization's own before a shared
+    /// one, then that of the lowest priority, then the first by name.
     #[must_use]
     pub fn emergency_gateway(&self, organization: Option<OrganizationSid>) -> Option<&Arc<Gateway>> {
         let owned = |g: &&Arc<Gateway>| g.organization.is_none() || g.organization == organization;
         let usable = self.gateways.iter().filter(|g| is_active(g) && g.emergency).filter(owned);
-        usable.min_by_key(|g| (g.organization.is_none(), g.priority, &g.name))
+        usable.min_by_key(|g| (g.draining, g.organization.is_none(), g.priority, &g.name))
     }
+}
+
+fn takes_calls(gateway: &Gateway) -> bool {
+    is_active(gateway) && !gateway.draining
 }
 
 fn is_active(gateway: &Gateway) -> bool {

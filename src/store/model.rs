@@ -158,6 +158,7 @@ pub(crate) fn gateway(row: GatewayRow, vault: &Vault) -> Result<Gateway, BadRow>
         group: row.group_name.into(),
         media: row.media,
         options_interval: row.options_interval,
+        draining: row.draining_since.is_some(),
         credentials: credentials.map(Arc::new),
         header_rules: row.header_rules,
         follow_redirects: row.follow_redirects,

@@ -2,6 +2,7 @@
 //! the start.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -20,8 +21,7 @@ use crate::time::Instant;
 pub struct Gateways {
     standings: ArcSwap<Standings>,
     counts: DashMap<GatewaySid, GatewayCounts, foldhash::fast::RandomState>,
-    /// Until when each wants to be left alone.
-    out: DashMap<GatewaySid, std::time::Instant, foldhash::fast::RandomState>,
+    seen: DashMap<GatewaySid, Seen, foldhash::fast::RandomState>,
     families: Families,
 }
 
@@ -36,6 +36,39 @@ pub struct GatewayCounts {
     pub failures: u64,
     /// Those that last.
     pub active: u64,
+}
+
+/// What the checks of a gateway, and its own words, told this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether it answers its checks, and since when; `None`: it is not checked, or not yet.
+    pub up: Option<(bool, SystemTime)>,
+    /// When its last check was over, and the code it answered; without one it was silent.
+    pub checked: Option<(SystemTime, Option<u16>)>,
+    /// When it asked to be left alone last, and until when.
+    out: Option<(SystemTime, SystemTime)>,
+}
+
+impl Seen {
+    /// Since when it wants to be left alone; `None`: it does not.
+    #[must_use]
+    pub fn out_since(&self, now: SystemTime) -> Option<SystemTime> {
+        self.out.filter(|(_, until)| *until > now).map(|(since, _)| since)
+    }
+
+    fn take(&mut self, news: GatewayNews, (now, clock): (Instant, SystemTime)) {
+        match news {
+            GatewayNews::Up => self.up = Some((true, clock)),
+            GatewayNews::Down => self.up = Some((false, clock)),
+            GatewayNews::Unchecked => (self.up, self.checked) = (None, None),
+            GatewayNews::Checked(code) => self.checked = Some((clock, code)),
+            GatewayNews::Out(until) => {
+                let since = self.out_since(clock).unwrap_or(clock);
+                self.out = Some((since, clock + until.since(now)));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,7 +116,7 @@ impl Gateways {
         registry.register("gateway_up", help, of.up.clone());
         let help = "Times each gateway asked to be left alone for a while (503 with Retry-After)";
         registry.register("gateway_out", help, of.out.clone());
-        Self { standings: ArcSwap::default(), counts: DashMap::default(), out: DashMap::default(), families }
+        Self { standings: ArcSwap::default(), counts: DashMap::default(), seen: DashMap::default(), families }
     }
 
     /// How the gateways stand.
@@ -98,15 +131,16 @@ impl Gateways {
         self.counts.get(&gateway).map(|counts| *counts).unwrap_or_default()
     }
 
-    /// Whether a gateway wants to be left alone now.
+    /// What is known of a gateway beside its calls.
     #[must_use]
-    pub fn is_out(&self, gateway: GatewaySid) -> bool {
-        self.out.get(&gateway).is_some_and(|until| *until > std::time::Instant::now())
+    pub fn seen(&self, gateway: GatewaySid) -> Seen {
+        self.seen.get(&gateway).map(|seen| *seen).unwrap_or_default()
     }
 
     /// An engine has news of a gateway. `name`: what operators call it, where it is still there.
     pub fn note(&self, gateway: GatewaySid, name: Option<&str>, news: GatewayNews, now: Instant) {
         let label = name.map(|name| GatewayLabel { gateway: name.to_owned() });
+        self.see(gateway, name.is_some(), news, now);
         match news {
             GatewayNews::Up | GatewayNews::Down | GatewayNews::Out(_) | GatewayNews::Unchecked => {
                 self.standings.rcu(|known| {
@@ -116,6 +150,7 @@ impl Gateways {
                 });
                 self.tell(gateway, name, news, now);
             }
+            GatewayNews::Checked(_) => {}
             _ => self.count(gateway, news),
         }
         let Some(label) = label else { return };
@@ -135,6 +170,16 @@ impl Gateways {
             GatewayNews::Down => drop(of.up.get_or_create(&label).set(0)),
             GatewayNews::Out(_) => drop(of.out.get_or_create(&label).inc()),
             GatewayNews::Unchecked => drop(of.up.remove(&label)),
+            GatewayNews::Checked(_) => {}
+        }
+    }
+
+    /// Keeps what is known of a gateway, as long as there is one.
+    fn see(&self, gateway: GatewaySid, is_there: bool, news: GatewayNews, now: Instant) {
+        if is_there {
+            self.seen.entry(gateway).or_default().take(news, (now, SystemTime::now()));
+        } else {
+            self.seen.remove(&gateway);
         }
     }
 
@@ -156,7 +201,6 @@ impl Gateways {
             GatewayNews::Up => tracing::info!(gateway = name, "a gateway answers its checks"),
             GatewayNews::Out(until) => {
                 let left = until.since(now);
-                self.out.insert(gateway, std::time::Instant::now() + left);
                 let seconds = left.as_secs();
                 tracing::warn!(gateway = name, seconds, "a gateway wants to be left alone");
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use callgate::call::facts::CallFacts;
 use callgate::call::outcome::{CallStatus, HangupSource, Terminal};
 use callgate::call::trace::TraceItem;
-use callgate::engine::door::Counter;
-use callgate::ids::CallSid;
+use callgate::engine::door::{Counter, GatewayNews};
+use callgate::ids::{CallSid, GatewaySid};
 use callgate::reason::Reason;
 use callgate::telemetry::health::Severity;
 use callgate::time::Instant;
@@ -21,6 +21,7 @@ crate::on_both_servers!(
     gateways_come_and_go,
     a_gateways_password_is_sealed_and_never_shown,
     header_rules_name_what_they_may_not,
+    a_gateway_drains_and_says_how_it_stands,
     numbers_of_any_account,
     a_write_becomes_live,
     explain_says_who_won,
@@ -161,6 +162,67 @@ async fn header_rules_name_what_they_may_not(api: Api) {
     }
     let cleared = api.json(Method::PATCH, "/admin/v1/gateways/out", json!({"header_rules": []})).await;
     assert_eq!(cleared.expect(200).json()["header_rules"], json!([]));
+}
+
+async fn a_gateway_drains_and_says_how_it_stands(api: Api) {
+    let body = json!({"name": "out", "host": "198.51.100.20"});
+    let made = api.json(Method::POST, "/admin/v1/gateways", body).await.expect(201).json();
+    let sid: GatewaySid = made["sid"].as_str().unwrap().parse().unwrap();
+    let told = |news| api.handles.metrics.gateways.note(sid, Some("out"), news, Instant::ZERO);
+    let listed = async || {
+        let listed = api.get(&api.admin, "/admin/v1/gateways").await.expect(200).json();
+        listed["gateways"][0]["standing"].clone()
+    };
+    assert_eq!(
+        made["standing"],
+        json!({"state": "unknown", "since": null, "answers_checks": null,
+        "last_check": null, "active": 0, "calls": 0, "answers": 0, "failures": 0})
+    );
+    for (news, state, code) in [
+        (GatewayNews::Tried, "unknown", json!(null)),
+        (GatewayNews::Checked(None), "unknown", json!(null)),
+        (GatewayNews::Down, "down", json!(null)),
+        (GatewayNews::Checked(Some(200)), "down", json!(200)),
+        (GatewayNews::Up, "up", json!(200)),
+        (GatewayNews::Out(Instant::from_millis(60_000)), "out", json!(200)),
+    ] {
+        told(news);
+        let standing = listed().await;
+        assert_eq!(
+            (&standing["state"], &standing["last_check"]["code"]),
+            (&json!(state), &code),
+            "{standing}"
+        );
+        assert_eq!(standing["since"].is_string(), state != "unknown");
+    }
+    // What is told is no part of the row.
+    let tag = |answer: &crate::client::Answer| answer.header("etag").map(str::to_owned);
+    let path = "/admin/v1/gateways/out";
+    let before = tag(&api.get(&api.admin, path).await.expect(200));
+    told(GatewayNews::Tried);
+    assert_eq!(tag(&api.get(&api.admin, path).await.expect(200)), before);
+
+    let drain = async || api.json(Method::POST, &format!("{path}/drain"), json!({})).await.expect(200);
+    let drained = drain().await;
+    assert!(drained.header("x-callgate-generation").is_some() && tag(&drained) != before);
+    let since = drained.json()["draining_since"].clone();
+    let expected = json!({"state": "draining", "since": since, "answers_checks": true,
+        "active": 2, "calls": 2, "answers": 0, "failures": 0});
+    let mut standing = drained.json()["standing"].clone();
+    standing.as_object_mut().unwrap().remove("last_check");
+    assert_eq!(standing, expected);
+    assert_eq!(drain().await.json()["draining_since"], since, "it drains since then");
+    api.catch_up().await;
+    assert!(api.handles.directory.load().gateways()[0].draining);
+    let error = api.json(Method::PATCH, path, json!({"draining_since": "x"})).await;
+    assert!(error.expect(400).text.contains("draining_since"));
+    // What was read can be sent back whole; it drains on.
+    let whole = api.get(&api.admin, path).await.expect(200).json();
+    let put = api.json(Method::PUT, path, whole).await.expect(200).json();
+    assert_eq!(put["draining_since"], since);
+    let resumed = api.json(Method::POST, &format!("{path}/resume"), json!({})).await.expect(200).json();
+    assert_eq!((&resumed["draining_since"], &resumed["standing"]["state"]), (&json!(null), &json!("out")));
+    api.json(Method::POST, "/admin/v1/gateways/nobody/drain", json!({})).await.expect(404);
 }
 
 async fn numbers_of_any_account(api: Api) {

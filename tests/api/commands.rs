@@ -54,6 +54,8 @@ async fn trunks_by_hand(api: Api) {
     assert_eq!(json_of(&api, &["trunks", "list"]).await["trunks"][0]["max_calls"], Value::Null);
     ok(&api, &["gateways", "add", "out", "host=192.0.2.9", "emergency=true"]).await;
     assert!(ok(&api, &["gateways", "list"]).await.contains("192.0.2.9"));
+    assert!(ok(&api, &["gateways", "drain", "out"]).await.contains("draining"));
+    assert!(ok(&api, &["gateways", "resume", "out"]).await.contains("unknown"));
     ok(&api, &["gateways", "rm", "out"]).await;
     ok(&api, &["trunks", "rm", "carrier"]).await;
 }

@@ -83,6 +83,7 @@ dialogues! {
     fork_timeout
     go_on_from_outside
     gateway_checks
+    gateway_draining
     gateway_digest
     gateway_group
     gateway_groups

@@ -210,6 +210,25 @@ fn an_organizations_own_gateway_comes_before_a_shared_one() {
     assert_eq!(directory.emergency_gateways(Some(a)).map(|group| group.len()), [0, 1]);
 }
 
+#[test]
+fn a_draining_gateway_gets_no_call_but_one_for_help_that_nobody_else_takes() {
+    let mut frame = world::frame(MatchMode::Full);
+    let draining = |sid, emergency: bool| {
+        Arc::new(Gateway { draining: true, media: !emergency, ..(*gateway(sid, None, emergency)).clone() })
+    };
+    frame.gateways = vec![draining(1, true), draining(2, false), gateway(3, None, true)];
+    let of = |frame: &Frame| {
+        let directory = with(frame.clone(), &[]);
+        let b = world::organization_sid("B");
+        let calls = directory.gateways_for(b, "default").iter().map(|one| one.sid.0).collect::<Vec<_>>();
+        let help = directory.emergency_gateway(Some(b)).map(|one| one.sid.0);
+        (calls, directory.media_gateways(b).len(), help, directory.gateways().len())
+    };
+    assert_eq!(of(&frame), (vec![3], 0, Some(3), 3));
+    frame.gateways.pop();
+    assert_eq!(of(&frame), (vec![], 0, Some(1), 2));
+}
+
 fn hook(url: &str) -> Option<Hook> {
     Some(Hook { url: url.into(), method: Method::Get })
 }

@@ -2,6 +2,7 @@
 //!
 //! - `tables`: what the rows of each table show. `rows`: the operations that all tables have; `numbers`: those of numbers; `secrets`: those an account is given.
 //! - `columns`: a row read, printed and described; `cell`, `cell_lists`: one value; `fields`: those of one request.
+//! - `gateways`: how each stands, taken out and in again.
 //! - `bulk`: many numbers in one request. `sweep`: all that match. `audit`: who changed what. `etag`: which row is meant.
 //! - `directory`: reload, live generations, explain. `generations`: who made each, differences, the way back. `lint`: remarks about patterns.
 //! - `bans`: strangers that get no answers for a while.
@@ -20,6 +21,7 @@ mod directory;
 mod etag;
 mod fields;
 mod generations;
+mod gateways;
 mod lint;
 mod messages;
 mod numbers;
@@ -44,6 +46,7 @@ pub(super) use calls::FILTERS as CALL_FILTERS;
 pub(super) use columns::{Shown, printed, replaced, taken};
 pub(super) use deliveries::FILTERS as DELIVERY_FILTERS;
 pub(super) use generations::{BETWEEN as GENERATIONS_BETWEEN, FILTERS as GENERATION_FILTERS};
+pub(super) use gateways::STATES as GATEWAY_STATES;
 pub(super) use numbers::{FILTERS as NUMBER_FILTERS, IDENTITY as NUMBER_IDENTITY};
 pub(super) use rows::{PAGE as ROW_FILTERS, Resource};
 pub(super) use sweep::WHERE as SWEEP_WHERE;
@@ -92,6 +95,8 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .merge(rows::routes::<OrganizationRow>())
         .merge(rows::routes::<AccountRow>())
         .merge(rows::routes::<ApplicationRow>())
+        .route("/gateways/{id}/drain", post(gateways::drain))
+        .route("/gateways/{id}/resume", post(gateways::resume))
         .route_layer(from_fn_with_state(api.clone(), gate::limit))
         .merge(waiting)
         .layer(from_fn(texts_only))

@@ -22,6 +22,14 @@ use crate::store::Page;
 pub(in crate::api) trait Resource: Operated + Shown {
     /// The name of the list.
     const ALL: &'static str;
+
+    /// What this node knows beyond the row: the member's name and that of its shape.
+    const BESIDE: Option<(&'static str, &'static str)> = None;
+
+    /// That member's value. No part of the row's tag: it changes by itself.
+    fn beside(&self, _api: &Api) -> Value {
+        Value::Null
+    }
 }
 
 /// `/trunks` and `/trunks/{id}`, say; the id is a sid or a name.
@@ -30,6 +38,20 @@ pub(super) fn routes<T: Resource>() -> Router<Api> {
         &format!("/{}/{{id}}", T::ALL),
         get(read::<T>).put(replace::<T>).patch(update::<T>).delete(delete::<T>),
     )
+}
+
+/// A row as it is answered.
+pub(super) fn whole<T: Resource>(api: &Api, row: &T) -> Value {
+    let mut shown = print(row);
+    if let Some((name, _)) = T::BESIDE {
+        shown[name] = row.beside(api);
+    }
+    shown
+}
+
+/// The same with the row's tag.
+pub(super) fn tagged<T: Resource>(api: &Api, row: &T) -> Response {
+    etag::tagged(reply::json(&whole(api, row)), &print(row))
 }
 
 /// The parameters of each list.
@@ -44,7 +66,7 @@ async fn list<T: Resource>(
     let asked = super::query::page(&params)?;
     let limit = if params.change("limit").is_some() { asked.limit } else { super::MOST };
     let listed = api.service.rows::<T>(Page { limit, ..asked }).await?;
-    let rows: Vec<Value> = listed.rows.iter().map(print).collect();
+    let rows: Vec<Value> = listed.rows.iter().map(|row| whole(&api, row)).collect();
     let mut response = reply::json(&json!({ "total": listed.total, T::ALL: rows }));
     reply::warn(&mut response, &params.warnings);
     Ok(response)
@@ -57,7 +79,7 @@ async fn create<T: Resource>(
 ) -> Result<Response, ApiError> {
     let fields = Fields::new(map, T::KNOWN)?;
     let written = api.service.create_row(&admin.0, |row: &mut T| lay(&fields, row)).await?;
-    Ok(reply::written(written, Vec::new(), |row| reply::created(&print(&row))))
+    Ok(reply::written(written, Vec::new(), |row| reply::created(&whole(&api, &row))))
 }
 
 async fn read<T: Resource>(
@@ -65,7 +87,7 @@ async fn read<T: Resource>(
     _admin: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(etag::shown(&print(&api.service.row::<T>(&id).await?)))
+    Ok(tagged(&api, &api.service.row::<T>(&id).await?))
 }
 
 async fn update<T: Resource>(
@@ -81,7 +103,7 @@ async fn update<T: Resource>(
         lay(&fields, row)
     };
     let written = api.service.update_row(&admin.0, &id, edit).await?;
-    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
+    Ok(reply::written(written, Vec::new(), |row| tagged(&api, &row)))
 }
 
 /// The row becomes what is sent; what is not said, is as in a new one.
@@ -90,15 +112,18 @@ async fn replace<T: Resource>(
     admin: Admin,
     Path(id): Path<String>,
     meant: IfMatch,
-    JsonObject(map): JsonObject,
+    JsonObject(mut map): JsonObject,
 ) -> Result<Response, ApiError> {
+    if let Some((name, _)) = T::BESIDE {
+        map.remove(name);
+    }
     let fields = Fields::new(given::<T>(map), T::KNOWN)?;
     let edit = |row: &mut T| {
         meant.holds(&print(row))?;
         columns::replace(&fields, &T::blank(), row)
     };
     let written = api.service.update_row(&admin.0, &id, edit).await?;
-    Ok(reply::written(written, Vec::new(), |row| etag::shown(&print(&row))))
+    Ok(reply::written(written, Vec::new(), |row| tagged(&api, &row)))
 }
 
 async fn delete<T: Resource>(

@@ -1,9 +1,12 @@
 //! The tables that operators see whole: what each row shows. A new column is a word here.
 
-use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
+use serde_json::Value;
 
 use super::columns::columns;
+use super::gateways::standing;
 use super::rows::Resource;
+use crate::api::state::Api;
+use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
 
 impl Resource for TrunkRow {
     const ALL: &'static str = "trunks";
@@ -22,6 +25,11 @@ columns! { TrunkRow:
 
 impl Resource for GatewayRow {
     const ALL: &'static str = "gateways";
+    const BESIDE: Option<(&'static str, &'static str)> = Some(("standing", "Standing"));
+
+    fn beside(&self, api: &Api) -> Value {
+        standing(self, api)
+    }
 }
 
 columns! { GatewayRow:
@@ -29,7 +37,7 @@ columns! { GatewayRow:
     name, status, organization_sid = organization_id, host, port, transport, emergency, trusted,
     caller_id_format, own_caller_id, priority, weight, group_name, media, username, password, realm,
     options_interval, header_rules, follow_redirects, forwarded_as;
-    created = created_at, updated = updated_at;
+    draining_since, created = created_at, updated = updated_at;
     keeps
 }
 

@@ -122,6 +122,10 @@ pub(super) const ADMIN: &[Operation] = &[
     post("/accounts/{id}/webhook-secret", "Make a fresh webhook secret and show it, this once; the one before goes on signing beside it")
         .gives("WebhookSecret")
         .carries(WRITTEN),
+    post("/gateways/{id}/drain", "Give a gateway no new calls; those it has go on, and its checks too")
+        .gives("Gateway")
+        .carries(TAGGED),
+    post("/gateways/{id}/resume", "Give a gateway calls again").gives("Gateway").carries(TAGGED),
 ];
 
 /// What needs no credentials.

@@ -6,7 +6,7 @@ use super::shape::{
     count, flag, given, given_sid, given_sid_or_empty, list, map, maybe, moment, named, object, open_object,
     sid, text, within, words, words_or_empty,
 };
-use crate::api::admin::{NUMBER_IDENTITY, Resource, Shown, printed, replaced, taken};
+use crate::api::admin::{GATEWAY_STATES, NUMBER_IDENTITY, Resource, Shown, printed, replaced, taken};
 use crate::call::outcome::CallStatus;
 use crate::store::calls::DeliveryState;
 use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow, Word};
@@ -33,6 +33,7 @@ pub(super) fn shapes() -> Map<String, Value> {
     table::<AccountRow>(&mut shapes, "AccountRow");
     table::<ApplicationRow>(&mut shapes, "ApplicationRow");
     let all = [
+        ("Standing", standing()),
         ("Number", printed::<NumberRow>()),
         ("NumberFields", taken::<NumberRow>(|_| true)),
         ("NumberWhole", replaced::<NumberRow>()),
@@ -84,10 +85,33 @@ pub(super) fn shapes() -> Map<String, Value> {
 
 /// A table's row, its list, and what may be written of it.
 fn table<T: Resource + Shown>(shapes: &mut Map<String, Value>, name: &str) {
-    shapes.insert(name.to_owned(), printed::<T>());
+    let mut row = printed::<T>();
+    if let Some((member, shape)) = T::BESIDE {
+        row["properties"][member] = named(shape);
+        row["required"].as_array_mut().expect("a row has members").push(json!(member));
+    }
+    shapes.insert(name.to_owned(), row);
     shapes.insert(format!("{name}List"), object([("total", count()), (T::ALL, list(named(name)))]));
     shapes.insert(format!("{name}Fields"), taken::<T>(|_| true));
-    shapes.insert(format!("{name}Whole"), replaced::<T>());
+    let mut whole = replaced::<T>();
+    if let Some((member, _)) = T::BESIDE {
+        whole["properties"][member] = json!({});
+    }
+    shapes.insert(format!("{name}Whole"), whole);
+}
+
+fn standing() -> Value {
+    let check = object([("at", moment()), ("code", maybe(within(200, 699)))]);
+    object([
+        ("state", words(GATEWAY_STATES)),
+        ("since", maybe(moment())),
+        ("answers_checks", maybe(flag())),
+        ("last_check", maybe(check)),
+        ("active", count()),
+        ("calls", count()),
+        ("answers", count()),
+        ("failures", count()),
+    ])
 }
 
 fn sweep() -> Value {

@@ -236,6 +236,8 @@ pub struct Gateway {
     pub media: bool,
     /// It is checked by OPTIONS this often, in seconds; 0: not at all; `None`: as the configuration says.
     pub options_interval: Option<u16>,
+    /// Gets no new calls; those it has go on, and its checks too.
+    pub draining: bool,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
     /// What of headers is passed, dropped and set in what it is sent and sends.
@@ -267,6 +269,7 @@ impl Gateway {
             group: DEFAULT_GROUP.into(),
             media: false,
             options_interval: None,
+            draining: false,
             credentials: None,
             header_rules: HeaderRules::default(),
             follow_redirects: Follow::No,

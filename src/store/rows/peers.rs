@@ -136,10 +136,12 @@ table! {
         21 forwarded_as: ForwardedAs,
         /// Seconds between its checks; 0: none; NULL: as the configuration says.
         22 options_interval: Option<u16>,
+        /// Since when it gets no new calls; NULL: it gets them.
+        23 draining_since: Option<Timestamp>,
         /// When it was made.
-        23 created_at: Timestamp,
+        24 created_at: Timestamp,
         /// When it was last changed.
-        24 updated_at: Timestamp,
+        25 updated_at: Timestamp,
     }
 }
 
@@ -215,6 +217,7 @@ impl GatewayRow {
             follow_redirects: Follow::No,
             forwarded_as: ForwardedAs::None,
             options_interval: None,
+            draining_since: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

@@ -159,6 +159,12 @@ impl World {
             "ignore" => self.ignored.extend(rest.iter().cloned()),
             "record" => self.expect_record(rest),
             "step" => self.expect_step(rest),
+            "draining" => {
+                let at: usize = rest[0].parse().expect("which gateway, from 1");
+                Arc::make_mut(&mut self.gateways[at - 1]).draining = rest[1] == "on";
+                let directory = Arc::new(self.directory());
+                self.input(Input::Directory(directory));
+            }
             "drain" => self.input(Input::Drain(true)),
             "checks" => drop(self.checks.insert(rest[0].clone(), rest[1..].to_vec())),
             "close" => self.close(&rest[0]),

@@ -130,7 +130,7 @@ pub(super) fn organization() -> Organization {
     Organization { is_default: true, ..Organization::at(OrganizationSid(1), "gate.example") }
 }
 
-/// `host:port[@priority][;group=NAME][;media][;own][;format=e164|national][;user=NAME:PASSWORD[:REALM]]`.
+/// `host:port[@priority][;group=NAME][;media][;own][;draining][;format=e164|national][;user=NAME:PASSWORD[:REALM]]`.
 pub(super) fn gateway(words: &str, others: usize) -> Gateway {
     let (place, settings) = words.split_once(';').unwrap_or((words, ""));
     let (address, priority) = place.split_once('@').unwrap_or((place, "10"));
@@ -147,6 +147,7 @@ pub(super) fn gateway(words: &str, others: usize) -> Gateway {
         match setting.split_once('=').unwrap_or((setting, "")) {
             ("group", name) => gateway.group = name.into(),
             ("media", _) => (gateway.media, gateway.emergency) = (true, false),
+            ("draining", _) => gateway.draining = true,
             ("own", _) => gateway.own_caller_id = true,
             ("check", seconds) => gateway.options_interval = Some(seconds.parse().expect("seconds")),
             ("format", "e164") => gateway.caller_id_format = CallerIdFormat::E164,

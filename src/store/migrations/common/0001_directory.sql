@@ -312,6 +312,8 @@ CREATE TABLE gateways (
                 CHECK (forwarded_as IN ('none', 'diversion', 'history-info')),
     options_interval BIGINT
                 CONSTRAINT gateways_options_interval_is_0_to_3600 CHECK (options_interval BETWEEN 0 AND 3600),
+    draining_since TEXT
+                CONSTRAINT gateways_draining_since_is_utc CHECK (draining_since LIKE '____-__-__T__:__:__%Z'),
     created_at  TEXT NOT NULL DEFAULT ({{now}})
                 CONSTRAINT gateways_created_at_is_utc CHECK (created_at LIKE '____-__-__T__:__:__%Z'),
     updated_at  TEXT NOT NULL DEFAULT ({{now}})
