@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sha2::{Digest, Sha256};
+
 /// How bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
@@ -39,6 +41,25 @@ pub struct ListenerId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
+/// Whom the peer of a TLS flow must prove to be: the mark of a domain name (RFC 5922 4). Two names have
+/// two marks; whoever needs the name itself keeps it beside its mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Domain([u8; 16]);
+
+impl Domain {
+    /// The mark of a URI's host, in any case. `None`: it is an address, which proves itself as such.
+    #[must_use]
+    pub fn of(host: &str) -> Option<Self> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if bare.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let digest = Sha256::digest(name.as_bytes());
+        Some(Self(digest[..16].try_into().expect("SHA-256 has 32 bytes")))
+    }
+}
+
 /// One path to a peer.
 ///
 /// A received message's flow names exactly what it came through, so an answer goes back the same
@@ -57,6 +78,8 @@ pub struct Flow {
     pub peer: SocketAddr,
     /// The stream connection, where there is one.
     pub connection: Option<ConnectionId>,
+    /// Whom the peer must prove to be over TLS, where we connect; `None`: its address.
+    pub domain: Option<Domain>,
 }
 
 impl Flow {
@@ -79,5 +102,17 @@ pub struct Destination {
 impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.transport.via_token(), self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_one_in_any_case_and_an_address_is_none() {
+        assert_eq!(Domain::of("PBX.Example.com."), Domain::of("pbx.example.com"));
+        assert_ne!(Domain::of("pbx.example.com"), Domain::of("pbx.example.org"));
+        assert_eq!(["192.0.2.1", "[2001:db8::1]", "2001:db8::1"].map(Domain::of), [None; 3]);
     }
 }

@@ -19,7 +19,7 @@ use crate::call::mint::{self, Branch, Tag};
 use crate::call::record::Record;
 use crate::call::standing::{GatewayNews, Standings};
 use crate::call::trace::TraceItem;
-use crate::flow::{ConnectionId, Flow, Transport};
+use crate::flow::{ConnectionId, Domain, Flow, Transport};
 use crate::ids::{AccountSid, CallSid, GatewaySid, OrganizationSid, VirtualShard};
 use crate::routing::model::{Gateway, Organization};
 use crate::sip::Message;
@@ -137,8 +137,8 @@ pub enum Effect {
         /// Whose.
         token: SendToken,
     },
-    /// Who is meant to be at an address.
-    Named(SocketAddr, Arc<str>),
+    /// A domain that a peer must prove, by its name.
+    Named(Domain, Arc<str>),
     /// A question.
     Ask(Box<Ask>),
     /// No longer wanted.
@@ -309,11 +309,17 @@ impl Desk {
         }
     }
 
-    /// What goes over `flow` is meant for `host`: said where TLS can prove it.
-    pub fn meant_for(&mut self, flow: &Flow, host: Arc<str>) {
-        if flow.transport == Transport::Tls && flow.connection.is_none() {
-            self.effects.push_back(Effect::Named(flow.peer, host));
+    /// `flow` for what is meant for `host`: its peer must prove to be it, where TLS can.
+    #[must_use]
+    pub fn meant_for(&mut self, flow: &Flow, host: Arc<str>) -> Flow {
+        if flow.transport != Transport::Tls || flow.connection.is_some() {
+            return *flow;
         }
+        let domain = Domain::of(&host);
+        if let Some(domain) = domain {
+            self.effects.push_back(Effect::Named(domain, host));
+        }
+        Flow { domain, ..*flow }
     }
 
     /// Sends bytes.

@@ -32,6 +32,9 @@ impl Call {
         let peer = hop.address;
         let near = &self.flow;
         let Some(mut flow) = target::flow_to(&desk.config, near, hop.transport, peer) else { return false };
+        if let Some(host) = plan.host() {
+            flow = desk.meant_for(&flow, host);
+        }
         let open = plan.transport.is_none() && hop.transport == Transport::Udp;
         let sid = desk.mint_sid();
         let tag = desk.mint_tag(self.shard, self.key);
@@ -60,9 +63,6 @@ impl Call {
                 flow = tcp;
                 self.write_invite(desk, leg, flow);
             }
-        }
-        if let Some(host) = self.run().and_then(|run| run.forks[fork].plan.host()) {
-            desk.meant_for(&flow, host);
         }
         self.send_invite(desk, leg, flow);
         self.gateway_news(desk, leg, GatewayNews::Tried);

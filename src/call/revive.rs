@@ -9,7 +9,7 @@ use crate::call::recover::{Recovered, RecoveredLeg, Talk};
 use crate::call::state::{Call, Leg, LegState, Pair, Side};
 use crate::call::target;
 use crate::dialog::Dialog;
-use crate::flow::Flow;
+use crate::flow::{Domain, Flow};
 use crate::sip::{Message, Uri};
 use crate::transaction::client::Request;
 use crate::transaction::key::RequestParts;
@@ -50,6 +50,8 @@ impl Call {
         let tag = tag.unwrap_or_else(|| Tag::mint(self.shard, &mut desk.generator));
         desk.tags.insert(tag, self.key);
         let cseq = scanned.as_ref().map_or(1, |invite| invite.cseq().number);
+        let flow = settled(desk, &invited.flow);
+        let flow = host(&invited.request_uri).map_or(flow, |host| desk.meant_for(&flow, host));
         let raw = |value: Option<&[u8]>| Arc::from(value.unwrap_or_default());
         let leg = Leg {
             call_id: raw(scanned.as_ref().map(Message::call_id)),
@@ -60,7 +62,7 @@ impl Call {
             branch: scanned.as_ref().and_then(|invite| Branch::parse(invite.top_via().branch()?)),
             request_uri: invited.request_uri.clone(),
             told: from.told.clone(),
-            ..Leg::blank(invited.leg, tag, settled(desk, &invited.flow))
+            ..Leg::blank(invited.leg, tag, flow)
         };
         self.legs.push(leg);
         let at = self.legs.len() - 1;
@@ -138,18 +140,24 @@ impl Call {
             if lost[side as usize] {
                 self.leave_connection(desk, pair, side);
             }
-            let dialog = self.pairs[pair].dialog(side);
-            if let Some(host) = host(dialog) {
-                desk.meant_for(&dialog.flow, host);
+            let invited = (side == Side::B).then(|| &self.legs[leg]);
+            let dialog = self.pairs[pair].dialog_mut(side);
+            let named = host(dialog.next_hop());
+            // Who names itself by its address is still whom its INVITE was meant for.
+            let invited = invited.filter(|of| of.flow.peer.ip() == dialog.flow.peer.ip());
+            let named = named.filter(|host| Domain::of(host).is_some());
+            let named = named.or_else(|| invited.and_then(|of| host(&of.request_uri)));
+            if let Some(host) = named {
+                dialog.flow = desk.meant_for(&dialog.flow, host);
             }
         }
         pair
     }
 }
 
-/// The host that requests inside a dialog are meant for.
-fn host(dialog: &Dialog) -> Option<Arc<str>> {
-    let uri = Uri::parse(dialog.next_hop())?;
+/// The host of a URI that a request is meant for.
+fn host(uri: &[u8]) -> Option<Arc<str>> {
+    let uri = Uri::parse(uri)?;
     Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
 }
 

@@ -101,7 +101,15 @@ pub(super) fn to_address(
         return *near;
     }
     let wanted = transport.unwrap_or(Transport::Udp);
-    flow_to(config, near, wanted, SocketAddr::new(address, port)).unwrap_or(*near)
+    let flow = flow_to(config, near, wanted, SocketAddr::new(address, port));
+    flow.map_or(*near, |flow| same_peer(near, flow))
+}
+
+/// `flow` inside a dialog whose peer is at `near`: while it names itself by its address, at whatever port,
+/// it must prove over TLS what it did there.
+pub(super) fn same_peer(near: &Flow, flow: Flow) -> Flow {
+    let same = near.peer.ip() == flow.peer.ip() && flow.transport == Transport::Tls;
+    Flow { domain: near.domain.filter(|_| same), ..flow }
 }
 
 /// Whether a URI wants TLS and this flow has none: nothing may be sent there in clear (26.2.2).

@@ -82,7 +82,7 @@ impl Call {
         if let Some(peer) = target::named_address(dialog)
             && let Some(flow) = target::flow_to(&desk.config, &dialog.flow, transport, peer)
         {
-            dialog.flow = flow;
+            dialog.flow = target::same_peer(&dialog.flow, flow);
         }
     }
 
@@ -100,8 +100,8 @@ impl Call {
             // UDP that nobody named gives way to the connection its peer came over.
             let chosen = (found.transport != Transport::Udp).then_some(found.transport);
             let wanted = name.transport.or(chosen);
-            dialog.flow = target::to_address(&desk.config, &near, address, port, wanted);
-            desk.meant_for(&self.pairs[pair].dialog(side).flow, name.host);
+            let flow = target::to_address(&desk.config, &near, address, port, wanted);
+            dialog.flow = desk.meant_for(&flow, name.host);
         }
     }
 }

@@ -495,6 +495,7 @@ mod tests {
             local: "192.0.2.2".parse().unwrap(),
             peer: "192.0.2.1:5060".parse().unwrap(),
             connection: None,
+            domain: None,
         };
         let caller = CallerSide { response_headers: b"".as_slice().into(), flow };
         Change::Admitted { facts: Arc::new(facts), caller: Box::new(caller) }

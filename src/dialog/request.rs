@@ -107,6 +107,7 @@ mod tests {
             local: "192.0.2.1".parse().unwrap(),
             peer: "192.0.2.2:5060".parse().unwrap(),
             connection: None,
+            domain: None,
         }
     }
 

@@ -157,7 +157,7 @@ impl Engine {
             Some(Effect::Send { flow, range, token }) => {
                 Output::Send { flow, bytes: &desk.print[range], token }
             }
-            Some(Effect::Named(peer, host)) => Output::Named { peer, host },
+            Some(Effect::Named(domain, host)) => Output::Named { domain, host },
             Some(Effect::Ask(ask)) => Output::Ask(ask),
             Some(Effect::Abort(ask)) => Output::Abort(ask),
             Some(Effect::Record(record)) => Output::Record(record),

@@ -4,7 +4,6 @@
 //! mutates the engine. The webhook and DNS are peers exactly as trunks are: they answer late, twice
 //! or never, and late answers are harmless.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::call::record::Record;
 pub use crate::call::recover::Recovered;
 pub use crate::call::standing::{GatewayNews, Standing, Standings};
 use crate::call::trace::TraceItem;
-use crate::flow::Flow;
+use crate::flow::{Domain, Flow};
 use crate::ids::{CallSid, GatewaySid};
 use crate::routing::Directory;
 use crate::routing::model::Hook;
@@ -104,12 +103,12 @@ pub enum Output<'e> {
         /// Names this send in [`Input::SendFailed`].
         token: SendToken,
     },
-    /// Whoever answers at this address over TLS must prove to be `host` (RFC 5922 7); said before
-    /// what is sent there.
+    /// The name of a domain that the peer of a flow must prove to be (RFC 5922 7); said before what
+    /// is sent there.
     Named {
-        /// Where.
-        peer: SocketAddr,
-        /// A domain, or an address as a URI writes it.
+        /// As flows have it.
+        domain: Domain,
+        /// As a URI writes it.
         host: Arc<str>,
     },
     /// Ask this. Leaves only after every record polled before it is written.

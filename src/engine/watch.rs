@@ -196,6 +196,7 @@ impl Engine {
         let Some(check) = self.watch.checks.get(&at) else { return };
         let gateway = Arc::clone(&check.gateway);
         let desk = &mut self.desk;
+        let flow = desk.meant_for(&flow, gateway.host.to_ascii_lowercase().into());
         let key = desk.config.shard_key;
         let parts = Probe {
             flow: &flow,
@@ -208,7 +209,6 @@ impl Engine {
         let mut paper = std::mem::take(&mut desk.paper);
         probe::options(&mut paper, &desk.config, &parts);
         desk.paper = paper;
-        desk.meant_for(&flow, gateway.host.to_ascii_lowercase().into());
         let owner = Owner { call: 0, role: Role::Check(at) };
         let asked = desk.request(b"OPTIONS", branch, flow, owner);
         self.watch.open += 1;

@@ -68,7 +68,7 @@ mod tests {
     fn invited(seq: u32, leg: u128) -> Record {
         let local = Ipv4Addr::LOCALHOST.into();
         let (transport, peer) = (Transport::Udp, SocketAddr::new(local, 5060));
-        let flow = Flow { transport, listener: ListenerId(0), local, peer, connection: None };
+        let flow = Flow { transport, listener: ListenerId(0), local, peer, connection: None, domain: None };
         let empty: Arc<[u8]> = Arc::from([]);
         let leg = InvitedLeg {
             leg: CallSid(leg),

@@ -23,7 +23,6 @@ fields! {
     ApplicationSid { 0 }
     ListenerId { 0 }
     ConnectionId { 0 }
-    Flow { transport, listener, local, peer, connection }
     Hook { url, method }
     VoiceProfile {
         voice, voice_fallback, status_callback, fallback_target, application, name_lookup, name_prefix,
@@ -48,6 +47,23 @@ fields! {
     LegEvent { leg, status, sip_code, duration }
     Record { call, seq, at, change, event }
     Outcome { call, leg, sequence, attempt, took, http_status, error, fate }
+}
+
+/// Whom its peer must prove to be is no part of it: who connects anew after a restart knows the name.
+impl Wire for Flow {
+    fn put(&self, out: &mut Out<'_>) {
+        self.transport.put(out);
+        self.listener.put(out);
+        self.local.put(out);
+        self.peer.put(out);
+        self.connection.put(out);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        let (transport, listener, local) = (Wire::get(from)?, Wire::get(from)?, Wire::get(from)?);
+        let (peer, connection) = (Wire::get(from)?, Wire::get(from)?);
+        Some(Self { transport, listener, local, peer, connection, domain: None })
+    }
 }
 
 variants! {

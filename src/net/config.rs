@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::address::{BadListener, ListenerSpec};
-use super::tls::TlsFiles;
+use super::tls::{OwnFiles, TlsFiles};
 use crate::flow::Transport;
 
 /// Where SIP is spoken, and within which limits.
@@ -61,6 +61,8 @@ pub struct SipConfig {
     pub tls_certificate: PathBuf,
     /// Its private key, PEM.
     pub tls_key: PathBuf,
+    /// Further certificates, for clients that ask for their names (SNI); without `names`, for those that each proves.
+    pub certificate: Vec<CertificateTable>,
     /// Certificates of CAs that targets' certificates may come from, beside the system's; PEM.
     pub tls_ca_file: PathBuf,
     /// Certificates of CAs that clients' certificates must come from; empty: clients are asked for none.
@@ -99,6 +101,7 @@ impl Default for SipConfig {
             tcp_connect_large_ms: 500,
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
+            certificate: Vec::new(),
             tls_ca_file: PathBuf::new(),
             tls_client_ca_file: PathBuf::new(),
             tls_client_required: false,
@@ -134,6 +137,19 @@ pub struct ListenerTable {
     /// Networks toward which nothing is advertised, as `ADDRESS/LENGTH`.
     #[serde(default)]
     pub local_nets: Vec<String>,
+}
+
+/// One `[[sip.certificate]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CertificateTable {
+    /// The certificate with its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The names that are answered with it, `*.` for one label; none: those that it proves.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 /// `unknown-source`.
@@ -191,11 +207,19 @@ impl SipConfig {
         plans.iter().any(|plan| plan.spec.transport == Transport::Tls).then(|| TlsFiles {
             certificate: self.tls_certificate.clone(),
             key: self.tls_key.clone(),
+            others: self.certificate.iter().map(CertificateTable::files).collect(),
             ca_file: given(&self.tls_ca_file),
             client_ca_file: given(&self.tls_client_ca_file),
             client_required: self.tls_client_required,
             wildcards: self.tls_wildcards,
         })
+    }
+}
+
+impl CertificateTable {
+    fn files(&self) -> OwnFiles {
+        let Self { certificate, key, names } = self.clone();
+        OwnFiles { certificate, key, names }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::outbox::{Outbox, Refused};
 use crate::engine::door::SendToken;
-use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use crate::flow::{ConnectionId, Domain, Flow, ListenerId, Transport};
 use crate::sip::Fault;
 use crate::telemetry::Seldom;
 use crate::telemetry::metrics::SipMetrics;
@@ -172,6 +172,9 @@ pub struct ConnectionLimits {
     pub write_queue: usize,
 }
 
+/// Who is at the other end: two domains at one address are two.
+type PeerKey = (Transport, ListenerId, SocketAddr, Option<Domain>);
+
 /// Names of TLS targets kept; beyond it all are forgotten, and come again with the next call.
 const MOST_HOSTS: usize = 65_536;
 
@@ -179,9 +182,9 @@ const MOST_HOSTS: usize = 65_536;
 #[derive(Debug)]
 pub struct Connections {
     by_id: Map<ConnectionId, Arc<Connection>>,
-    by_peer: Map<(Transport, ListenerId, SocketAddr), ConnectionId>,
-    /// Who is meant to be at an address, where TLS goes there.
-    hosts: Map<SocketAddr, Arc<str>>,
+    by_peer: Map<PeerKey, ConnectionId>,
+    /// The names of the domains that flows have.
+    hosts: Map<Domain, Arc<str>>,
     /// Accepted connections by source.
     sources: Map<IpAddr, usize>,
     next: AtomicU64,
@@ -223,15 +226,15 @@ impl Connections {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Whoever answers at `peer` over TLS must prove to be `host` from now on.
-    pub(super) fn named(&self, peer: SocketAddr, host: &str) {
-        if self.hosts.get(&peer).is_some_and(|known| **known == *host) {
+    /// `host` is the name of `domain`.
+    pub(super) fn named(&self, domain: Domain, host: Arc<str>) {
+        if self.hosts.contains_key(&domain) {
             return;
         }
         if self.hosts.len() >= MOST_HOSTS {
             self.hosts.clear();
         }
-        self.hosts.insert(peer, host.into());
+        self.hosts.insert(domain, host);
     }
 
     /// An accepted connection, given its own id; `None` at a limit.
@@ -297,28 +300,33 @@ impl Connections {
     }
 
     /// The connection to the peer of `flow`, where there is one to whom it is meant for.
-    fn to_peer(&self, flow: &Flow, host: Option<&Arc<str>>) -> Option<Arc<Connection>> {
+    fn to_peer(&self, flow: &Flow) -> Option<Arc<Connection>> {
         let id = *self.by_peer.get(&peer_key(flow))?;
-        let held = self.by_id.get(&id)?.clone();
-        (flow.transport != Transport::Tls || held.host.as_ref() == host).then_some(held)
+        Some(self.by_id.get(&id)?.clone())
+    }
+
+    /// A connection to be opened, to whom `flow` is meant for. `None`: at a limit, or nobody knows that
+    /// name any more, so nothing could prove it.
+    fn begin(&self, flow: &Flow) -> Option<Arc<Connection>> {
+        let host = match flow.domain {
+            Some(domain) => Some(self.hosts.get(&domain)?.clone()),
+            None => None,
+        };
+        self.add(*flow, host, false)
     }
 
     /// Queues one message on the connection `flow` names, or on one to its peer.
     pub(super) fn send(&self, flow: &Flow, message: &[u8], waiting: Option<Waiting>) -> Sent {
-        let host = match flow.transport {
-            Transport::Tls => self.hosts.get(&flow.peer).map(|host| host.clone()),
-            _ => None,
-        };
         let held = match flow.connection {
             Some(id) => self.by_id.get(&id).map(|held| held.clone()),
-            None => self.to_peer(flow, host.as_ref()),
+            None => self.to_peer(flow),
         };
         let (connection, new) = match held {
             Some(connection) if !connection.outbox.is_closed() => (connection, false),
             // The connection a response belongs to is gone (RFC 3261 18.2.2 would dial the Via's port,
             // which trunks behind NAT do not answer): the transaction's timers decide.
             _ if flow.connection.is_some() => return Sent::Failed,
-            _ => match self.add(*flow, host, false) {
+            _ => match self.begin(flow) {
                 Some(connection) => (connection, true),
                 None => return Sent::Failed,
             },
@@ -348,6 +356,6 @@ pub(super) fn source(ip: IpAddr) -> IpAddr {
     }
 }
 
-fn peer_key(flow: &Flow) -> (Transport, ListenerId, SocketAddr) {
-    (flow.transport, flow.listener, flow.peer)
+fn peer_key(flow: &Flow) -> PeerKey {
+    (flow.transport, flow.listener, flow.peer, flow.domain)
 }

@@ -18,7 +18,7 @@ use super::connections::{Connection, Connections, Delivery, Sent, Waiting};
 use super::edge::Edge;
 use super::tls::{Tls, Wire};
 use crate::engine::door::SendToken;
-use crate::flow::{Flow, ListenerId, Transport};
+use crate::flow::{Domain, Flow, ListenerId, Transport};
 use crate::sip::{Frame, FrameError, Framer};
 use crate::telemetry::Seldom;
 
@@ -98,9 +98,9 @@ impl Streams {
         tokio::task::spawn_local(self.clone().accept_loop(id, transport, listener));
     }
 
-    /// Whoever answers at `peer` over TLS must prove to be `host` from now on.
-    pub fn named(&self, peer: SocketAddr, host: &str) {
-        self.connections.named(peer, host);
+    /// `host` is the name of `domain`, which peers of flows must prove to be over TLS.
+    pub fn named(&self, domain: Domain, host: Arc<str>) {
+        self.connections.named(domain, host);
     }
 
     /// Queues one message along `flow`, opening a connection where there is none; false when it
@@ -148,7 +148,7 @@ impl Streams {
             return;
         }
         let Ok(local) = stream.local_addr() else { return };
-        let flow = Flow { transport, listener: id, local: local.ip(), peer, connection: None };
+        let flow = Flow { transport, listener: id, local: local.ip(), peer, connection: None, domain: None };
         if let Some(connection) = self.connections.accept(flow) {
             tokio::task::spawn_local(self.clone().welcome(connection, stream));
         }

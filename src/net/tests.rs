@@ -54,7 +54,7 @@ fn limits() -> StreamLimits {
 
 fn flow_to(peer: SocketAddr) -> Flow {
     let local = "127.0.0.1".parse().unwrap();
-    Flow { transport: Transport::Tcp, listener: ListenerId(0), local, peer, connection: None }
+    Flow { transport: Transport::Tcp, listener: ListenerId(0), local, peer, connection: None, domain: None }
 }
 
 async fn message(world: &mut World) -> (Flow, Vec<u8>) {

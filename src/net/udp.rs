@@ -88,6 +88,7 @@ impl UdpPort {
                     local: datagram.local.unwrap_or(self.local),
                     peer: datagram.peer,
                     connection: None,
+                    domain: None,
                 };
                 Ok(Some((flow, datagram.length)))
             }
@@ -246,6 +247,7 @@ mod tests {
             local: IpAddr::from([127, 0, 0, 1]),
             peer: "127.0.0.1:9".parse().unwrap(),
             connection: None,
+            domain: None,
         };
         assert!(port.send(&flow, &vec![b'x'; MAX_DATAGRAM]).is_err());
     }

@@ -144,7 +144,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     /// requests of our own, over whichever leads to its peer.
     #[must_use]
     pub fn uses(&self, flow: &Flow) -> bool {
-        let peer = |flow: &Flow| (flow.transport, flow.listener, flow.peer);
+        let peer = |flow: &Flow| (flow.transport, flow.listener, flow.peer, flow.domain);
         let over_it = |transaction: &&Transaction<U>| match transaction.flow.connection {
             Some(connection) => flow.connection == Some(connection),
             None => peer(&transaction.flow) == peer(flow),

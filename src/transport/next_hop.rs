@@ -146,7 +146,7 @@ pub fn request_flow(
             .unwrap_or_else(|| if peer.ip().is_loopback() { loopback(ip) } else { ip }),
         ip => ip,
     };
-    Some(Flow { transport, listener: listener.id, local, peer, connection: None })
+    Some(Flow { transport, listener: listener.id, local, peer, connection: None, domain: None })
 }
 
 const fn loopback(family: IpAddr) -> IpAddr {

@@ -48,6 +48,7 @@ mod tests {
             local: "192.0.2.1".parse().unwrap(),
             peer: "198.51.100.7:40000".parse().unwrap(),
             connection: transport.is_reliable().then_some(ConnectionId(8)),
+            domain: None,
         }
     }
 

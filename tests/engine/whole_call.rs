@@ -111,7 +111,14 @@ impl Line {
     fn receive(&mut self, from: &str, text: &str) -> Heard {
         let peer = from.parse().expect("an address");
         let local = "203.0.113.1".parse().expect("an address");
-        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), local, peer, connection: None };
+        let flow = Flow {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            local,
+            peer,
+            connection: None,
+            domain: None,
+        };
         self.turn(Input::Received { flow, bytes: text.as_bytes() })
     }
 

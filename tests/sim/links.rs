@@ -80,6 +80,7 @@ impl World {
                 local: ROUTER.ip(),
                 peer,
                 connection: None,
+                domain: None,
             };
             self.open(phone, flow)
         });
@@ -169,6 +170,7 @@ impl World {
                 local: ROUTER.ip(),
                 peer: from,
                 connection: None,
+                domain: None,
             };
             let flow = stream.map_or(datagram, |id| self.streams.flow(id));
             let shard = self.owner(bytes);

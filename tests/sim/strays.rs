@@ -47,7 +47,7 @@ impl World {
         let known = self.strays.rng.chance(50);
         let peer = SocketAddr::from((if known { INSIDE } else { OUTSIDE }, 5060));
         let (transport, listener) = (Transport::Udp, ListenerId(0));
-        let flow = Flow { transport, listener, local: ROUTER.ip(), peer, connection: None };
+        let flow = Flow { transport, listener, local: ROUTER.ip(), peer, connection: None, domain: None };
         let shard = self.owner(&bytes);
         self.strays.thrown = true;
         self.drive(shard, Input::Received { flow, bytes: &bytes });

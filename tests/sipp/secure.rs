@@ -231,10 +231,101 @@ fn a_reload_changes_the_certificate_of_new_connections_and_drops_none() {
     before.response(200);
 }
 
-/// The common name of the certificate that is shown to new clients.
+#[test]
+fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
+    let ca = Ca::new("names");
+    let table = |name: &str, names: &[&str], more: &str| {
+        let (certificate, key) = ca.issue(name, names);
+        format!("[[sip.certificate]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n{more}\n")
+    };
+    let others = [
+        table("tenant", &["sip:tenant.test", "www.tenant.test"], ""),
+        table("wide", &["wide.test"], "names = [\"*.wide.test\"]"),
+    ];
+    let router = Router::launch(&section(&ca, &others.concat()), 1);
+    let asked = |name: &str| shown(router.tls, &format!("-servername {name}"));
+    for (name, expected) in [
+        ("tenant.test", "tenant"),
+        ("TENANT.test", "tenant"),
+        // A SIP domain in a certificate leaves its DNS names out (RFC 5922 7.1).
+        ("www.tenant.test", "gate"),
+        ("sip.wide.test", "wide"),
+        ("wide.test", "gate"),
+        ("nobody.test", "gate"),
+    ] {
+        assert_eq!(asked(name), expected, "{name}");
+    }
+    assert_eq!(shown_to(router.tls), "gate");
+    let (certificate, key) = ca.issue("renewed", &["tenant.test"]);
+    fs::copy(certificate, ca.file("tenant.pem")).expect("copied");
+    fs::copy(key, ca.file("tenant.key")).expect("copied");
+    callgate(&router, &["reload"]);
+    assert_eq!((asked("tenant.test").as_str(), asked("sip.wide.test").as_str()), ("renewed", "wide"));
+    // One key that is not its certificate's leaves all as they were.
+    fs::copy(ca.file("gate.key"), ca.file("wide.key")).expect("copied");
+    fs::copy(ca.file("gate.pem"), ca.file("tenant.pem")).expect("copied");
+    callgate(&router, &["reload"]);
+    assert_eq!((asked("tenant.test").as_str(), asked("sip.wide.test").as_str()), ("renewed", "wide"));
+}
+
+#[test]
+fn two_names_at_one_address_are_two_peers() {
+    let ca = Ca::new("two");
+    let port = free_port();
+    let at_home = |name| (name, 60, Data::A(Ipv4Addr::LOCALHOST));
+    let zone = Zone::serve(vec![at_home("pbx.test"), at_home("other.test")]);
+    let router = Router::launch(&zone.section(&section(&ca, "tls-handshake-ms = 700")), 2);
+    let app = App::start();
+    router.number("1", &app.url(&format!("/secure/pbx.test:{port}")), &app.url("/status"));
+    router.number("2", &app.url(&format!("/secure/other.test:{port}")), &app.url("/status"));
+    let mut bob = server(port, &ca.issue("pbx", &["pbx.test"]), &[]);
+    let mut alice = client(&router, &ca, &[]);
+    let other_is_refused = |alice: &mut Pipe, call_id: &str| {
+        alice.send(&request("INVITE", &router, call_id, "").replace("sips:1@", "sips:2@"));
+        let refused = alice.next(|message| message.status() == 500 && message.header("Call-ID") == call_id);
+        let refused = refused.expect("a refusal");
+        assert_eq!(refused.header("X-Callgate-Reason"), "target_unreachable", "{call_id}");
+        let ack = request("ACK", &router, call_id, "").replace("sips:1@", "sips:2@");
+        let ack = ack.replace(&format!("{call_id}ACK"), &format!("{call_id}INVITE"));
+        alice.send(
+            &ack.replace(&format!("To: <sips:2@{}>", router.tls), &format!("To: {}", refused.header("To"))),
+        );
+    };
+    // There it finds a certificate of the first name, and no call.
+    other_is_refused(&mut alice, "before");
+    alice.send(&request("INVITE", &router, "good", ""));
+    let invite = bob.request("INVITE");
+    assert!(invite.0.starts_with("INVITE sips:bob@pbx.test"), "{}", invite.0);
+    bob.send(&respond(&invite, "200 OK", port));
+    let answer = alice.next(|message| message.status() == 200).expect("an answer");
+    let inside = |method: &str, cseq: u32| {
+        format!(
+            "{method} {} SIP/2.0\nVia: SIP/2.0/TLS 127.0.0.1:1;branch=z9hG4bK{method}{cseq};rport\nFrom: {}\nTo: {}\n\
+             Call-ID: good\nCSeq: {cseq} {method}\nMax-Forwards: 70\nContent-Length: 0\n\n",
+            answer.contact(),
+            answer.header("From"),
+            answer.header("To"),
+        )
+    };
+    alice.send(&inside("ACK", 1));
+    bob.request("ACK");
+    // Neither does the open connection to the first name serve the second, nor does a call to the second
+    // change whom the first one's requests go to.
+    other_is_refused(&mut alice, "meanwhile");
+    alice.send(&inside("BYE", 2));
+    let bye = bob.request("BYE");
+    bob.send(&respond(&bye, "200 OK", port));
+}
+
+/// The common name of the certificate that is shown to new clients that ask for no name.
 fn shown_to(at: SocketAddr) -> String {
-    let words =
-        format!("openssl s_client -connect {at} </dev/null 2>/dev/null | openssl x509 -noout -subject");
+    shown(at, "-noservername")
+}
+
+fn shown(at: SocketAddr, name: &str) -> String {
+    let words = format!(
+        "openssl s_client -connect {at} {name} </dev/null 2>/dev/null | openssl x509 -noout -subject"
+    );
     let shown = Command::new("sh").args(["-c", &words]).output().expect("a shell");
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     text.rsplit('=').next().unwrap_or_default().trim().to_owned()

@@ -53,7 +53,14 @@ fn facts(world: &World, call: CallSid) -> Arc<CallFacts> {
 fn entries(world: &World, call: CallSid) -> (Vec<Record>, Vec<Entry>) {
     let local = "127.0.0.1".parse().unwrap();
     let peer = "192.0.2.9:5060".parse().unwrap();
-    let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), local, peer, connection: None };
+    let flow = Flow {
+        transport: Transport::Udp,
+        listener: ListenerId(0),
+        local,
+        peer,
+        connection: None,
+        domain: None,
+    };
     let caller = Box::new(CallerSide { response_headers: b"Via: x\r\n".as_slice().into(), flow });
     let terminal = Terminal {
         status: CallStatus::Busy,

@@ -69,6 +69,7 @@ fn flow() -> Flow {
         local: "2001:db8::1".parse().unwrap(),
         peer: "[2001:db8::2]:5070".parse().unwrap(),
         connection: Some(ConnectionId(9)),
+        domain: None,
     }
 }
 

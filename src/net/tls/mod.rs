@@ -1,8 +1,10 @@
 //! TLS for SIP (RFC 3261 26, RFC 5922): what we show, whom we believe, and both again at a reload.
 //!
+//! - `own`: which certificate of ours a client is shown.
 //! - `wire`: a connection with or without TLS, read and written without waiting.
 //! - `verify`: whether a certificate is a domain's (RFC 5922 7).
 
+mod own;
 mod verify;
 mod wire;
 
@@ -12,12 +14,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 
+pub use self::own::OwnFiles;
+use self::own::{Pair, Shown};
 use self::verify::DomainVerifier;
 pub(super) use self::verify::identities;
 pub(super) use self::wire::Wire;
@@ -29,6 +33,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// Further certificates, for clients that ask for their names.
+    pub others: Vec<OwnFiles>,
     /// Whom targets' certificates may come from, beside the system's; PEM.
     pub ca_file: Option<PathBuf>,
     /// Whom clients' certificates must come from; `None`: clients are not asked for any.
@@ -55,6 +61,20 @@ pub enum TlsError {
     /// Certificate and key are unusable, or no pair.
     #[error("certificate and key cannot be used (sip.tls-certificate, sip.tls-key)")]
     Pair(#[source] rustls::Error),
+    /// The same, beside the first.
+    #[error("`{}` and its key cannot be used (sip.certificate)", path.display())]
+    OwnPair {
+        /// The certificate's file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// Nobody could ask for it.
+    #[error("`{}` names no domain: give its names (sip.certificate.names)", path.display())]
+    Nameless {
+        /// The certificate's file.
+        path: PathBuf,
+    },
     /// A CA file without a certificate that could be a CA's.
     #[error("`{}` holds no CA certificate ({key})", path.display())]
     NoCa {
@@ -109,24 +129,15 @@ impl Tls {
 impl Live {
     fn read(files: &TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let chain = certificates("sip.tls-certificate", &files.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| TlsError::File {
-            key: "sip.tls-key",
-            path: files.key.clone(),
-            source,
-        })?;
-        let server = server(&provider, files, chain.clone(), key.clone_key())?;
-        let client = client(&provider, files, chain, key)?;
+        let own = Pair::read(["sip.tls-certificate", "sip.tls-key"], &files.certificate, &files.key)?;
+        let shown = Shown::read(&own, &files.others, &provider)?;
+        let server = server(&provider, files, shown)?;
+        let client = client(&provider, files, own)?;
         Ok(Self { server: Arc::new(server), client: Arc::new(client) })
     }
 }
 
-fn server(
-    provider: &Arc<CryptoProvider>,
-    files: &TlsFiles,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, TlsError> {
+fn server(provider: &Arc<CryptoProvider>, files: &TlsFiles, shown: Shown) -> Result<ServerConfig, TlsError> {
     let clients: Arc<dyn ClientCertVerifier> = match &files.client_ca_file {
         None => WebPkiClientVerifier::no_client_auth(),
         Some(path) => {
@@ -137,20 +148,13 @@ fn server(
             builder.build().map_err(TlsError::Clients)?
         }
     };
-    ServerConfig::builder_with_provider(provider.clone())
+    let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .map_err(TlsError::Pair)?
-        .with_client_cert_verifier(clients)
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Pair)
+        .map_err(TlsError::Pair)?;
+    Ok(builder.with_client_cert_verifier(clients).with_cert_resolver(Arc::new(shown)))
 }
 
-fn client(
-    provider: &Arc<CryptoProvider>,
-    files: &TlsFiles,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ClientConfig, TlsError> {
+fn client(provider: &Arc<CryptoProvider>, files: &TlsFiles, own: Pair) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let (known, _) = roots.add_parsable_certificates(native.certs);
@@ -171,7 +175,7 @@ fn client(
         // The chain is verified as ever; only whose certificate it is follows RFC 5922.
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_client_auth_cert(chain, key)
+        .with_client_auth_cert(own.chain, own.key)
         .map_err(TlsError::Pair)
 }
 

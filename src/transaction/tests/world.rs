@@ -34,6 +34,7 @@ pub fn flow(transport: Transport) -> Flow {
         local: "192.0.2.1".parse().unwrap(),
         peer: "192.0.2.2:5060".parse().unwrap(),
         connection: transport.is_reliable().then_some(ConnectionId(1)),
+        domain: None,
     }
 }
 

@@ -281,6 +281,7 @@ impl World {
             local: listener.bind.ip(),
             peer: peer.address,
             connection: (peer.tcp && !self.closed.contains(&peer.name)).then_some(ConnectionId(at as u64)),
+            domain: None,
         }
     }
 
