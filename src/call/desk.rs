@@ -163,6 +163,8 @@ pub trait Provision: std::fmt::Debug {
     fn emergency_gateways(&self, organization: Option<OrganizationSid>) -> [Vec<Arc<Gateway>>; 2];
     /// The media servers of an organization, in no order.
     fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>>;
+    /// A gateway, whether it is used or not.
+    fn gateway(&self, gateway: GatewaySid) -> Option<Arc<Gateway>>;
     /// An organization.
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>>;
     /// Whether the account has this number.

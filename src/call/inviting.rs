@@ -198,6 +198,7 @@ impl Call {
             headers,
             flow: to.flow,
             again: to.cseq > 1,
+            gateway: to.gateway,
             ahead,
         }
     }

@@ -59,7 +59,7 @@ impl Call {
             }
             Target::Media(number) => {
                 let gateway = gateway.ok_or(Reason::NoMedia)?;
-                trusted = gateway.trusted;
+                (trusted, rules) = (gateway.trusted, gateway.header_rules.clone());
                 transport = gateway.transport;
                 probe::gateway_uri(gateway, Some(number))
             }

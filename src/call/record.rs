@@ -12,7 +12,7 @@ use crate::call::instructions::NounCallback;
 use crate::call::outcome::{CallStatus, DialOutcome, Terminal};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::ids::CallSid;
+use crate::ids::{CallSid, GatewaySid};
 use crate::routing::model::Hook;
 use crate::time::Instant;
 
@@ -138,6 +138,8 @@ pub struct InvitedLeg {
     pub flow: Flow,
     /// The same leg was invited before.
     pub again: bool,
+    /// The gateway it goes through: what it is trusted with, and its header rules, hold in its dialogs.
+    pub gateway: Option<GatewaySid>,
     /// How many legs may be invited beside it before its Dial, or its transfer, is over: other nouns,
     /// addresses, gateways. Room for their records is kept from here on.
     pub ahead: u16,

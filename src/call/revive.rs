@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::call::auth::Auth;
 use crate::call::desk::{Desk, Owner, Role};
 use crate::call::mint::{Branch, Tag};
 use crate::call::record::{CSEQ_STEP, InvitedLeg};
 use crate::call::recover::{Recovered, RecoveredLeg, Talk};
+use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Leg, LegState, Pair, Side};
 use crate::call::target;
-use crate::dialog::Dialog;
 use crate::flow::{Domain, Flow};
 use crate::sip::{Message, Uri};
 use crate::transaction::client::Request;
@@ -52,6 +53,8 @@ impl Call {
         let cseq = scanned.as_ref().map_or(1, |invite| invite.cseq().number);
         let flow = settled(desk, &invited.flow);
         let flow = host(&invited.request_uri).map_or(flow, |host| desk.meant_for(&flow, host));
+        // What it may be told is what its gateway may be told now; one that is gone is trusted with nothing.
+        let gateway = invited.gateway.and_then(|sid| desk.provision.as_ref()?.gateway(sid));
         let raw = |value: Option<&[u8]>| Arc::from(value.unwrap_or_default());
         let leg = Leg {
             call_id: raw(scanned.as_ref().map(Message::call_id)),
@@ -62,10 +65,22 @@ impl Call {
             branch: scanned.as_ref().and_then(|invite| Branch::parse(invite.top_via().branch()?)),
             request_uri: invited.request_uri.clone(),
             told: from.told.clone(),
+            trusted: gateway.as_ref().is_some_and(|gateway| gateway.trusted),
+            rules: gateway.as_ref().map(|gateway| gateway.header_rules.clone()).unwrap_or_default(),
+            auth: gateway
+                .as_ref()
+                .and_then(|gateway| gateway.credentials.clone())
+                .map(|credentials| Box::new(Auth::new(credentials))),
+            gateway: invited.gateway.filter(|_| from.ended.is_none()),
             ..Leg::blank(invited.leg, tag, flow)
         };
         self.legs.push(leg);
         let at = self.legs.len() - 1;
+        self.gateway_news(desk, at, GatewayNews::Recovered);
+        // Nobody is asked about a call for help: it is of no number.
+        if self.facts.number.is_none() {
+            self.emergency = self.emergency.take().or(gateway);
+        }
         let Some((ended, code)) = from.ended else {
             return self.legs[at].client = self.revive_client(desk, at, invited, false);
         };

@@ -20,6 +20,8 @@ const MOST_OUT: Duration = Duration::from_secs(300);
 pub enum GatewayNews {
     /// A call leaves through it.
     Tried,
+    /// A call of an earlier life of the node leads through it still.
+    Recovered,
     /// It answered one.
     Answered,
     /// It refused one, or was silent.

@@ -355,7 +355,7 @@ impl Shard {
                         }
                     }
                 }
-                Output::Named { domain, host } => streams.named(domain, &host),
+                Output::Named { domain, host } => streams.named(domain, host),
                 Output::Ask(ask) => effects.ask(*ask),
                 Output::Abort(ask) => effects.abort(ask),
                 Output::Record(record) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::desk::Provision;
 use crate::call::facts::CallFacts;
-use crate::ids::{AccountSid, OrganizationSid};
+use crate::ids::{AccountSid, GatewaySid, OrganizationSid};
 use crate::routing::Directory;
 use crate::routing::model::{DEFAULT_GROUP, Gateway, Organization};
 
@@ -25,6 +25,10 @@ impl Provision for Live {
 
     fn media_gateways(&self, organization: OrganizationSid) -> Vec<Arc<Gateway>> {
         self.0.media_gateways(organization)
+    }
+
+    fn gateway(&self, gateway: GatewaySid) -> Option<Arc<Gateway>> {
+        self.0.gateway(gateway).cloned()
     }
 
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>> {

@@ -77,6 +77,7 @@ mod tests {
             headers: empty,
             flow,
             again: false,
+            gateway: None,
             ahead: 0,
         };
         record(seq, Change::Invited(Box::new(leg)))

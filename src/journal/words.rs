@@ -10,7 +10,7 @@ use crate::call::record::{
     CallerSide, Change, DialLeft, DialogState, Event, InvitedLeg, LegEvent, LegFacts, Record,
 };
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
-use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
+use crate::ids::{AccountSid, ApplicationSid, CallSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, VoiceProfile};
 
@@ -20,6 +20,7 @@ fields! {
     OrganizationSid { 0 }
     NumberSid { 0 }
     TrunkSid { 0 }
+    GatewaySid { 0 }
     ApplicationSid { 0 }
     ListenerId { 0 }
     ConnectionId { 0 }
@@ -33,7 +34,7 @@ fields! {
         to, sip_to, caller_name, forwarded_from, sip_call_id, sip_source, sip_headers, started, generation,
     }
     CallerSide { response_headers, flow }
-    InvitedLeg { leg, parties, request_uri, headers, flow, again, ahead }
+    InvitedLeg { leg, parties, request_uri, headers, flow, again, gateway, ahead }
     DialogState {
         call_id, local_tag, remote_tag, local, remote, target, routes, flow, local_cseq, remote_cseq,
         session_interval,

@@ -163,6 +163,7 @@ impl Gateways {
                 drop(of.failures.get_or_create(&label));
                 of.active.get_or_create(&label).inc();
             }
+            GatewayNews::Recovered => drop(of.active.get_or_create(&label).inc()),
             GatewayNews::Answered => drop(of.answers.get_or_create(&label).inc()),
             GatewayNews::Failed => drop(of.failures.get_or_create(&label).inc()),
             GatewayNews::Over => drop(of.active.get_or_create(&label).dec()),
@@ -187,6 +188,7 @@ impl Gateways {
         let mut of = self.counts.entry(gateway).or_default();
         match news {
             GatewayNews::Tried => (of.calls, of.active) = (of.calls + 1, of.active + 1),
+            GatewayNews::Recovered => of.active += 1,
             GatewayNews::Answered => of.answers += 1,
             GatewayNews::Failed => of.failures += 1,
             GatewayNews::Over => of.active = of.active.saturating_sub(1),

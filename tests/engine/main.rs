@@ -179,6 +179,9 @@ dialogues! {
     restart_bye_unwritten
     restart_cancelled_leg
     restart_emergency
+    restart_gateway
+    restart_gateway_digest
+    restart_gateway_untrusted
     restart_in_transfer
     restart_over_tcp
     restart_ringing

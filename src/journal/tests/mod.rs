@@ -32,7 +32,7 @@ use crate::call::record::{
 };
 use crate::call::recover::Recovered;
 use crate::flow::{ConnectionId, Flow, ListenerId, Transport};
-use crate::ids::{AccountSid, ApplicationSid, CallSid, NumberSid, OrganizationSid, TrunkSid};
+use crate::ids::{AccountSid, ApplicationSid, CallSid, GatewaySid, NumberSid, OrganizationSid, TrunkSid};
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, VoiceProfile};
 use crate::time::Instant;
@@ -173,6 +173,7 @@ fn call(call: u128, told: bool) -> Vec<Record> {
         headers: b"Via: y\r\n".as_slice().into(),
         flow: flow(),
         again: false,
+        gateway: Some(GatewaySid(3)),
         ahead: 0,
     };
     let response: Arc<[u8]> = vec![b'v'; 600].into();

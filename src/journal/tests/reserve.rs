@@ -48,6 +48,7 @@ impl Long {
                 headers: long("Via: ", 420).as_bytes().into(),
                 flow: flow(),
                 again,
+                gateway: Some(GatewaySid(u128::MAX)),
                 ahead: u16::try_from(ahead).unwrap(),
             }))
         };
