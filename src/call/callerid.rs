@@ -1,5 +1,6 @@
 //! Whose number a target is shown, and the URIs of `<Number>` and `<Client>`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::call::desk::Provision;
@@ -69,25 +70,39 @@ fn is_number(text: &str) -> bool {
 }
 
 fn spell(number: &str, format: CallerIdFormat, country: &str, national: &str) -> Arc<str> {
-    let Some(digits) = number.strip_prefix('+').or_else(|| full_length(number, country)) else {
-        return number.into();
+    let full = match number.strip_prefix('+') {
+        Some(digits) => Some(Cow::Borrowed(digits)),
+        None => full_length(number, country, national),
     };
+    let Some(digits) = full else { return number.into() };
     match format {
         CallerIdFormat::PlusE164 => format!("+{digits}").into(),
-        CallerIdFormat::E164 => digits.into(),
+        CallerIdFormat::E164 => (*digits).into(),
         CallerIdFormat::National => match digits.strip_prefix(country) {
             // The North American plan dials ten digits with or without its prefix; others need theirs.
             Some(rest) if country == "1" => rest.into(),
             Some(rest) => format!("{national}{rest}").into(),
-            None => digits.into(),
+            None => (*digits).into(),
         },
     }
 }
 
-/// A number without `+` that is in E.164 already, as far as that can be told.
-fn full_length<'n>(number: &'n str, country: &str) -> Option<&'n str> {
-    let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    (is_digits && number.starts_with(country) && number.len() > 10).then_some(number)
+/// A number without `+` in E.164, as far as that can be told: it is already, or it is as the country's
+/// people dial it. What is shorter is somebody's extension.
+fn full_length<'n>(number: &'n str, country: &str, national: &str) -> Option<Cow<'n, str>> {
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    if country == "1" && number.len() == 10 {
+        // Neither an area nor an exchange of the North American plan begins with 0 or 1.
+        return (number.as_bytes()[0] > b'1').then(|| format!("1{number}").into());
+    }
+    if number.starts_with(country) && number.len() > 10 {
+        return Some(number.into());
+    }
+    let significant = number.strip_prefix(national).filter(|_| country != "1" && !national.is_empty())?;
+    (significant.len() >= 7 && !significant.starts_with('0'))
+        .then(|| format!("{country}{significant}").into())
 }
 
 #[cfg(test)]
@@ -98,9 +113,17 @@ mod tests {
     fn caller_ids_are_spelled_as_the_gateway_wants() {
         let spell = |number, format| spell(number, format, "1", "1").to_string();
         assert_eq!(spell("+16508251255", CallerIdFormat::E164), "16508251255");
+        assert_eq!(spell("+16508251255", CallerIdFormat::PlusE164), "+16508251255");
         assert_eq!(spell("16508251255", CallerIdFormat::PlusE164), "+16508251255");
         assert_eq!(spell("+16508251255", CallerIdFormat::National), "6508251255");
         assert_eq!(spell("1234", CallerIdFormat::PlusE164), "1234");
+        assert_eq!(spell("5551234567", CallerIdFormat::PlusE164), "+15551234567");
+        assert_eq!(spell("0551234567", CallerIdFormat::PlusE164), "0551234567");
+        let german = |number, format| super::spell(number, format, "49", "0").to_string();
+        assert_eq!(german("0301234567", CallerIdFormat::PlusE164), "+49301234567");
+        assert_eq!(german("0301234567", CallerIdFormat::National), "0301234567");
+        assert_eq!(german("00441234567", CallerIdFormat::PlusE164), "00441234567");
+        assert_eq!(german("030123", CallerIdFormat::PlusE164), "030123");
         assert_eq!(super::spell("+4930123456", CallerIdFormat::National, "49", "0").to_string(), "030123456");
     }
 
