@@ -100,6 +100,7 @@ impl Leg {
             refusal: None,
             told: None,
             gateway: None,
+            extensions: Vec::new(),
             rang: false,
             auth: None,
             said: 0,

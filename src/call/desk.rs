@@ -21,6 +21,7 @@ use crate::call::standing::{GatewayNews, Standings};
 use crate::call::trace::TraceItem;
 use crate::flow::{ConnectionId, Domain, Flow, Transport};
 use crate::ids::{AccountSid, CallSid, GatewaySid, OrganizationSid, VirtualShard};
+use crate::reason::Reason;
 use crate::routing::model::{Gateway, Organization};
 use crate::sip::Message;
 use crate::time::Instant;
@@ -151,6 +152,8 @@ pub enum Effect {
     Message(CallSid, MessageStep),
     /// To be counted.
     Count(Counter),
+    /// Something an account should hear of, and the number it is about.
+    Remark(AccountSid, Reason, Arc<str>),
     /// Something about a gateway.
     Gateway(GatewaySid, GatewayNews),
 }
@@ -322,6 +325,11 @@ impl Desk {
             self.effects.push_back(Effect::Named(domain, host));
         }
         Flow { domain, ..*flow }
+    }
+
+    /// Tells an account why calls to a number of its own come to nothing.
+    pub fn remark(&mut self, account: AccountSid, reason: Reason, number: Arc<str>) {
+        self.effects.push_back(Effect::Remark(account, reason, number));
     }
 
     /// Sends bytes.

@@ -1,5 +1,6 @@
 //! How a Dial ends: its timeout, its failure, its answer's end; its action hears of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::ask::Purpose;
@@ -12,6 +13,12 @@ use crate::call::record::Change;
 use crate::call::state::{Call, Phase, Run, Side};
 use crate::call::trace::TraceItem;
 use crate::reason::Reason;
+use crate::sip::{Message, Name};
+
+/// The headers that an action hears of.
+const EXTENSIONS: usize = 32;
+/// Their names and values, in bytes.
+const EXTENSIONS_BYTES: usize = 4 << 10;
 
 impl Call {
     /// The Dial's timeout.
@@ -108,6 +115,23 @@ impl Call {
             ring_duration: run.rang.map_or(Duration::ZERO, |rang| rang_until.since(rang)),
             sip_code: leg.and(sip_code),
             sip_call_id: leg.map(|leg| String::from_utf8_lossy(&leg.call_id).into_owned()),
+            sip_headers: leg.map(|leg| leg.extensions.clone()).unwrap_or_default(),
         }
     }
+}
+
+/// The `X-` headers of a leg's final response, as its Dial's action hears of them: the first 32, of
+/// 4 KiB altogether.
+pub(super) fn extensions(response: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
+    let is_extension = |name: &[u8]| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
+    let text = |bytes: &[u8]| -> Arc<str> { String::from_utf8_lossy(bytes).into() };
+    let mut room = EXTENSIONS_BYTES;
+    let headers = response.headers().filter(|header| header.name == Name::Other && is_extension(header.text));
+    let told = headers.map(|header| (text(header.text), text(&header.unfolded())));
+    let fits = |(name, value): &(Arc<str>, Arc<str>)| {
+        let left = room.checked_sub(name.len() + value.len());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    told.take(EXTENSIONS).take_while(fits).collect()
 }

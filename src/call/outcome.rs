@@ -1,5 +1,6 @@
 //! How calls and dials stand and end, in the words applications read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::CallSid;
@@ -130,4 +131,7 @@ pub struct DialOutcome {
     pub sip_code: Option<u16>,
     /// `DialSipCallId`: the leg's Call-ID.
     pub sip_call_id: Option<String>,
+    /// `DialSipHeader_…`: the `X-` headers of the leg's final response, name as written, value unfolded.
+    /// For the action alone: the journal does not keep them.
+    pub sip_headers: Vec<(Arc<str>, Arc<str>)>,
 }

@@ -261,6 +261,8 @@ pub(super) struct Leg {
     pub offered: Option<Arc<[u8]>>,
     /// Since when it is connected; left as it is at its end.
     pub answered: Option<Instant>,
+    /// The `X-` headers of its final response.
+    pub extensions: Vec<(Arc<str>, Arc<str>)>,
     /// The session interval its INVITE asked for, and the shortest it takes, in seconds.
     pub session: Option<u32>,
     pub least_session: u32,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::call::capabilities;
 use crate::call::compose;
 use crate::call::desk::{Desk, Owner, Role};
+use crate::call::dialled;
 use crate::call::dialling::ELSEWHERE;
 use crate::call::mint::Tag;
 use crate::call::program::Failure;
@@ -111,6 +112,7 @@ impl Call {
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.listen(pair, Side::B, response);
+        self.legs[leg].extensions = dialled::extensions(response);
         self.wins(desk, leg);
         // Whatever was said about its early dialog, it is one now.
         self.pairs[pair].alive = [true; 2];
@@ -263,6 +265,7 @@ impl Call {
             return;
         }
         self.legs[leg].ended = code;
+        self.legs[leg].extensions = dialled::extensions(response);
         if self.follow(desk, leg, code, response) {
             let failure = Failure { status: code, reason: Reason::TargetRefused };
             return self.leg_failed(desk, leg, failure, true);

@@ -67,6 +67,12 @@ impl Notices {
         }
     }
 
+    /// A call to a number of the account about which nobody is to be asked.
+    pub fn unasked(&self, account: AccountSid, reason: Reason, dialled: &str) {
+        let text = format!("{dialled}: {}", reason.sentence());
+        self.tell(row(account, None, reason.code(), number(reason), &text));
+    }
+
     /// A receiver of callbacks that wants no more of them.
     pub fn disabled(&self, account: AccountSid, url: &str) {
         let text = "the receiver answered 410: it is told nothing until its row is written again or \
@@ -148,7 +154,8 @@ impl Pace {
             return false;
         }
         let seen = self.seen.entry(row.account_id).or_default();
-        seen.len() < MOST && seen.insert((row.reason.clone(), row.url.clone()))
+        let about = if row.url.is_empty() { &row.text } else { &row.url };
+        seen.len() < MOST && seen.insert((row.reason.clone(), about.clone()))
     }
 }
 
@@ -215,6 +222,9 @@ mod tests {
         };
         assert!(pace.lets(now, &of(1, "a")) && !pace.lets(now, &of(1, "a")));
         assert!(pace.lets(now, &of(2, "a")));
+        let about = |text| row(AccountSid(3), None, "number_without_application", 11_001, text);
+        assert!(pace.lets(now, &about("1: x")) && !pace.lets(now, &about("1: x")));
+        assert!(pace.lets(now, &about("2: x")));
         let more = (0..100).filter(|n| pace.lets(now, &of(1, &n.to_string()))).count();
         assert_eq!(more, MOST - 1);
         assert!(pace.lets(now + WINDOW, &of(1, "a")));

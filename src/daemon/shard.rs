@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::effects::Effects;
 use super::narrate::Narrator;
+use super::notices::Notices;
 use crate::call::record::{Change, Record};
 use crate::engine::door::{Answer, AskId, Counter, Input, Output, Recovered, SendToken, Standings};
 use crate::engine::{Engine, Footprint};
@@ -100,6 +101,8 @@ pub struct ShardParts {
     pub calls: Arc<Calls>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What accounts are told.
+    pub notices: Notices,
 }
 
 /// A running shard.
@@ -332,7 +335,8 @@ impl Shard {
     }
 
     fn poll(&mut self, now: Instant, from: Option<Flow>) {
-        let ShardParts { engine, ports, streams, edge, effects, calls, metrics, index, .. } = &mut self.parts;
+        let ShardParts { engine, ports, streams, edge, effects, calls, metrics, notices, index, .. } =
+            &mut self.parts;
         loop {
             match engine.poll() {
                 Output::Send { flow, bytes, token } => {
@@ -369,6 +373,7 @@ impl Shard {
                     let name = self.directory.load().gateway(gateway).map(|gateway| gateway.name.clone());
                     metrics.gateways.note(gateway, name.as_deref(), news, now);
                 }
+                Output::Remark { account, reason, number } => notices.unasked(account, reason, &number),
                 Output::Count(counter) => {
                     metrics.count(counter);
                     self.narrator.counted(counter, from.map(|flow| flow.peer), now);

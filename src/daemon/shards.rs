@@ -275,5 +275,6 @@ fn shard(
         directory: heritage.directory,
         calls: heritage.calls,
         metrics: heritage.metrics,
+        notices: heritage.notices,
     }))
 }

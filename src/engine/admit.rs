@@ -166,6 +166,11 @@ impl Engine {
         };
         match decide(&directory, &inbound) {
             Decision::Refused(reason) => Err(reason.into()),
+            Decision::Unasked { number, account } => {
+                let reason = Reason::NumberWithoutApplication;
+                self.desk.remark(account.sid, reason, number.text().into());
+                Err(reason.into())
+            }
             Decision::Emergency { gateway, dialled } => {
                 let found = self.emergency(flow, trunk, directory.generation(), &dialled);
                 let permit = self.limits.admit_always(found.trunk, None);

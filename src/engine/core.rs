@@ -164,6 +164,7 @@ impl Engine {
             Some(Effect::Trace(call, at, item)) => Output::Trace { call, at, item },
             Some(Effect::Message(sid, step)) => Output::Message { sid, step },
             Some(Effect::Gateway(gateway, news)) => Output::Gateway { gateway, news },
+            Some(Effect::Remark(account, reason, number)) => Output::Remark { account, reason, number },
             Some(Effect::Count(counter)) => Output::Count(counter),
             None => Output::Wait(desk.timers.next()),
         }

@@ -14,7 +14,8 @@ pub use crate::call::recover::Recovered;
 pub use crate::call::standing::{GatewayNews, Standing, Standings};
 use crate::call::trace::TraceItem;
 use crate::flow::{Domain, Flow};
-use crate::ids::{CallSid, GatewaySid};
+use crate::ids::{AccountSid, CallSid, GatewaySid};
+use crate::reason::Reason;
 use crate::routing::Directory;
 use crate::routing::model::Hook;
 use crate::sip::Fault;
@@ -110,6 +111,15 @@ pub enum Output<'e> {
         domain: Domain,
         /// As a URI writes it.
         host: Arc<str>,
+    },
+    /// Something an account should hear of that no call of its own tells.
+    Remark {
+        /// Who should.
+        account: AccountSid,
+        /// What is wrong.
+        reason: Reason,
+        /// The number that it is about.
+        number: Arc<str>,
     },
     /// Ask this. Leaves only after every record polled before it is written.
     Ask(Box<Ask>),

@@ -40,7 +40,6 @@ fields! {
         session_interval,
     }
     DialLeft { time_limit, action, rang_for }
-    DialOutcome { status, leg, duration, ring_duration, sip_code, sip_call_id }
     Terminal { status, sip_code, reason, source, duration }
     Event { sequence, status }
     NounCallback { hook, events }
@@ -48,6 +47,25 @@ fields! {
     LegEvent { leg, status, sip_code, duration }
     Record { call, seq, at, change, event }
     Outcome { call, leg, sequence, attempt, took, http_status, error, fate }
+}
+
+/// The headers in it are for its action, which is asked at once or never.
+impl Wire for DialOutcome {
+    fn put(&self, out: &mut Out<'_>) {
+        self.status.put(out);
+        self.leg.put(out);
+        self.duration.put(out);
+        self.ring_duration.put(out);
+        self.sip_code.put(out);
+        self.sip_call_id.put(out);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Self> {
+        let (status, leg, duration) = (Wire::get(from)?, Wire::get(from)?, Wire::get(from)?);
+        let (ring_duration, sip_code) = (Wire::get(from)?, Wire::get(from)?);
+        let sip_call_id = Wire::get(from)?;
+        Some(Self { status, leg, duration, ring_duration, sip_code, sip_call_id, sip_headers: Vec::new() })
+    }
 }
 
 /// Whom its peer must prove to be is no part of it: who connects anew after a restart knows the name.

@@ -58,6 +58,9 @@ impl<'a> Params<'a> {
         if let Some(code) = outcome.sip_code {
             self.push("DialSipResponseCode", code.to_string());
         }
+        for (name, value) in &outcome.sip_headers {
+            self.push(format!("DialSipHeader_{name}"), &**value);
+        }
     }
 }
 

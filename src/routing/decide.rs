@@ -46,8 +46,27 @@ pub enum Decision<'d> {
         /// What was dialled; `sos` and its like for a service URN.
         dialled: Text,
     },
+    /// The number is there, and nobody is to be asked about it.
+    Unasked {
+        /// The row.
+        number: NumberView<'d>,
+        /// Its owner, who should hear of it.
+        account: &'d Arc<Account>,
+    },
     /// Nothing more happens.
     Refused(Reason),
+}
+
+impl Decision<'_> {
+    /// Why nothing comes of it, where nothing does.
+    #[must_use]
+    pub const fn refused(&self) -> Option<Reason> {
+        match self {
+            Self::Refused(reason) => Some(*reason),
+            Self::Unasked { .. } => Some(Reason::NumberWithoutApplication),
+            Self::Application(_) | Self::Emergency { .. } => None,
+        }
+    }
 }
 
 /// The number that was found and what goes with it.
@@ -358,7 +377,7 @@ fn conclude<'d>(directory: &'d Directory, number: NumberView<'d>, dialled: Text,
     };
     let application = if answers { named } else { default() };
     if !answers && application.is_none() {
-        return Decision::Refused(Reason::NumberWithoutApplication);
+        return Decision::Unasked { number, account };
     }
     let refer_application = own.refer_application.and_then(|sid| directory.application(sid));
     Decision::Application(Chosen {

@@ -107,6 +107,7 @@ pub fn explain(directory: &Directory, inbound: &Inbound<'_>) -> Explanation {
         Decision::Emergency { gateway, .. } => {
             Outcome::Emergency { gateway: gateway.sid, name: gateway.name.to_string() }
         }
+        Decision::Unasked { .. } => Outcome::Refused(Reason::NumberWithoutApplication),
         Decision::Refused(reason) => Outcome::Refused(reason),
     };
     teller.told

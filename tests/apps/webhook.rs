@@ -146,6 +146,7 @@ async fn the_action_hears_how_the_dial_ended() {
         ring_duration: Duration::from_millis(2_100),
         sip_code: Some(486),
         sip_call_id: Some("b@h".into()),
+        sip_headers: vec![("X-Why".into(), "all lines busy".into())],
     };
     let purpose = Purpose::Action(hook(server.url("/done")), Box::new(outcome));
     document(&ask(&webhook(), &question(facts(1, VoiceProfile::default()), purpose)).await);
@@ -157,6 +158,7 @@ async fn the_action_hears_how_the_dial_ended() {
         ("DialRingDuration", "3"),
         ("DialSipResponseCode", "486"),
         ("DialSipCallId", "b@h"),
+        ("DialSipHeader_X-Why", "all lines busy"),
     ] {
         assert_eq!(seen.param(name).as_deref(), Some(value), "{name}");
     }

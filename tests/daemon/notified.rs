@@ -70,3 +70,24 @@ fn what_is_wrong_with_a_document_reaches_the_fallback_the_trace_and_the_account(
     let trace = node.ask(&format!("GET /admin/v1/calls/{call}/trace"), "text/plain", "").body;
     assert!(trace.contains("webhook_not_rcml") && trace.contains("Shout"), "{trace}");
 }
+
+#[test]
+fn an_account_hears_of_calls_to_a_number_that_asks_nobody() {
+    let node = Node::start(&["udp://127.0.0.1:0"], &[]);
+    let receiver = Receiver::start(&[(NUMBER, target())]);
+    node.provision(NUMBER, receiver.at);
+    node.number("7001", &[("isSIP", "true")]);
+    node.number("7002", &[("isSIP", "true")]);
+    for number in ["7001", "7001", "7002"] {
+        let refused = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], number, PATIENCE);
+        assert!(matches!(&refused, Err(PhoneError::Refused(404, _))), "{number}: {refused:?}");
+    }
+    node.until("both numbers are listed, once each", |node| {
+        let all = notified(node, "");
+        let of = |number: &str| {
+            let told = all.iter().filter(|one| one["reason_code"] == "number_without_application");
+            told.filter(|one| one["message_text"].as_str().unwrap().starts_with(number)).count()
+        };
+        of("7001: ") == 1 && of("7002: ") == 1
+    });
+}

@@ -47,6 +47,7 @@ dialogues! {
     cancel_of_reinvite
     cancel_while_asking
     capabilities
+    dial_action_headers
     dial_durations
     dial_timeout
     digest_inside

@@ -39,6 +39,7 @@ fn what_is_dialled_reaches_its_number() {
                         (chosen.number.text().to_owned(), organization.to_owned())
                     }
                     Decision::Refused(reason) => (reason.status().to_string(), to.to_owned()),
+                    Decision::Unasked { .. } => ("unasked".to_owned(), to.to_owned()),
                     Decision::Emergency { .. } => ("emergency".to_owned(), to.to_owned()),
                 };
                 let expected = match expected {

@@ -14,10 +14,7 @@ use callgate::time::Instant;
 use crate::world;
 
 fn refused(decision: &Decision<'_>) -> Option<Reason> {
-    match decision {
-        Decision::Refused(reason) => Some(*reason),
-        _ => None,
-    }
+    decision.refused()
 }
 
 fn text_of(decision: &Decision<'_>) -> Option<String> {

@@ -295,6 +295,7 @@ impl World {
                 | Output::Message { .. }
                 | Output::Trace { .. }
                 | Output::Named { .. }
+                | Output::Remark { .. }
                 | Output::Gateway { .. } => {}
                 Output::Wait(until) => {
                     self.waits[shard] = until.map(Instant::as_nanos);

@@ -22,4 +22,5 @@ mod router;
 mod secure;
 mod sipp;
 mod telephones;
+mod watched;
 mod zone;

@@ -163,6 +163,7 @@ fn call(call: u128, told: bool) -> Vec<Record> {
         ring_duration: Duration::from_millis(1500),
         sip_code: Some(200),
         sip_call_id: Some("b1@us".into()),
+        sip_headers: Vec::new(),
     };
     let leg = CallSid(call + 1);
     let caller = CallerSide { response_headers: b"Via: x\r\n".as_slice().into(), flow: flow() };

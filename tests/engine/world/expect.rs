@@ -136,6 +136,10 @@ impl World {
                 if let Some(status) = option(words, "status") {
                     assert_eq!(outcome.status.as_str(), status);
                 }
+                if let Some(header) = option(words, "header") {
+                    let told = outcome.sip_headers.iter().map(|(name, value)| format!("{name}:{value}"));
+                    assert_eq!(told.collect::<Vec<_>>().join(","), header);
+                }
                 if let Some(code) = option(words, "code") {
                     assert_eq!(outcome.sip_code, Some(code.parse().expect("a number")));
                 }

@@ -234,7 +234,11 @@ impl World {
                 Output::Abort(_) => self.aborts += 1,
                 Output::Record(record) => self.check_record(*record),
                 Output::Message { step, .. } => self.steps.push_back(step),
-                Output::Trace { .. } | Output::Count(_) | Output::Named { .. } | Output::Gateway { .. } => {}
+                Output::Trace { .. }
+                | Output::Count(_)
+                | Output::Named { .. }
+                | Output::Gateway { .. }
+                | Output::Remark { .. } => {}
                 Output::Wait(moment) => {
                     self.wait = moment;
                     return;

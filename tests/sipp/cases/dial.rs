@@ -57,6 +57,46 @@ fn a_number_leaves_through_the_gateway() {
     stage.told(&["ringing", "in-progress", "completed"]);
 }
 
+/// Set by the command line, without SQL: the account's calls leave by the group it names, and by none of
+/// it while that drains.
+#[test]
+fn a_number_leaves_through_the_group_of_its_account() {
+    let stage = Stage::new();
+    stage.number("1", "<Dial><Number>+131313</Number></Dial>");
+    let set = |words: &[&str]| {
+        let said = stage.router.callgate(words);
+        // Waits until what was written is live.
+        stage.router.sql("DELETE FROM gateways WHERE FALSE");
+        said
+    };
+    let port = format!("port={}", stage.henry.port());
+    set(&["gateways", "add", "premium", "host=127.0.0.1", &port, "group_name=premium"]);
+    let listed = stage.router.callgate(&["accounts", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let account =
+        listed["accounts"].as_array().expect("accounts").iter().find(|one| one["is_default"] == true);
+    let account = account.expect("a default account")["sid"].as_str().expect("a sid").to_owned();
+    set(&["accounts", "set", &account, "gateway_group=premium"]);
+    let leaves = |id: &str| {
+        stage.invites("1", id);
+        let invite = stage.henry.request("INVITE");
+        assert!(invite.0.starts_with("INVITE sip:+131313@127.0.0.1"), "{}", invite.0);
+        refuses(&stage.henry, &invite, "486 Busy Here");
+        assert_eq!(stage.bob_is_refused(id).status(), 486);
+    };
+    leaves("group");
+    assert!(set(&["gateways", "drain", "premium"]).contains("draining"));
+    let refused = stage.refused("1", "drained");
+    assert_eq!((refused.status(), refused.header("X-Callgate-Reason")), (500, "no_gateway"));
+    set(&["gateways", "resume", "premium"]);
+    leaves("resumed");
+    set(&["accounts", "set", &account, "gateway_group="]);
+    stage.invites("1", "default");
+    let invite = stage.george.request("INVITE");
+    refuses(&stage.george, &invite, "486 Busy Here");
+    assert_eq!(stage.bob_is_refused("default").status(), 486);
+}
+
 /// The caller is never answered for a target that is not: it hears the target's code.
 #[test]
 fn what_a_gateway_says_the_caller_hears() {
