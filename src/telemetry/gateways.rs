@@ -21,7 +21,8 @@ use crate::time::Instant;
 pub struct Gateways {
     standings: ArcSwap<Standings>,
     counts: DashMap<GatewaySid, GatewayCounts, foldhash::fast::RandomState>,
-    seen: DashMap<GatewaySid, Seen, foldhash::fast::RandomState>,
+    /// As operators call each, and what is known of it. Rows are few: those that are gone stay.
+    seen: DashMap<GatewaySid, (Arc<str>, Seen), foldhash::fast::RandomState>,
     families: Families,
 }
 
@@ -134,13 +135,14 @@ impl Gateways {
     /// What is known of a gateway beside its calls.
     #[must_use]
     pub fn seen(&self, gateway: GatewaySid) -> Seen {
-        self.seen.get(&gateway).map(|seen| *seen).unwrap_or_default()
+        self.seen.get(&gateway).map(|known| known.1).unwrap_or_default()
     }
 
     /// An engine has news of a gateway. `name`: what operators call it, where it is still there.
     pub fn note(&self, gateway: GatewaySid, name: Option<&str>, news: GatewayNews, now: Instant) {
+        let name = self.see(gateway, name, news, now);
+        let name = name.as_deref();
         let label = name.map(|name| GatewayLabel { gateway: name.to_owned() });
-        self.see(gateway, name.is_some(), news, now);
         match news {
             GatewayNews::Up | GatewayNews::Down | GatewayNews::Out(_) | GatewayNews::Unchecked => {
                 self.standings.rcu(|known| {
@@ -175,13 +177,27 @@ impl Gateways {
         }
     }
 
-    /// Keeps what is known of a gateway, as long as there is one.
-    fn see(&self, gateway: GatewaySid, is_there: bool, news: GatewayNews, now: Instant) {
-        if is_there {
-            self.seen.entry(gateway).or_default().take(news, (now, SystemTime::now()));
-        } else {
-            self.seen.remove(&gateway);
+    /// Keeps what is known of a gateway; gives its name, or the last one it had.
+    fn see(
+        &self,
+        gateway: GatewaySid,
+        name: Option<&str>,
+        news: GatewayNews,
+        now: Instant,
+    ) -> Option<Arc<str>> {
+        let Some(name) = name else {
+            let mut known = self.seen.get_mut(&gateway)?;
+            known.1.take(news, (now, SystemTime::now()));
+            return Some(Arc::clone(&known.0));
+        };
+        let mut known = self.seen.entry(gateway).or_insert_with(|| (name.into(), Seen::default()));
+        if *known.0 != *name {
+            // Under its former name it is neither up nor down.
+            self.families.up.remove(&GatewayLabel { gateway: known.0.to_string() });
+            known.0 = name.into();
         }
+        known.1.take(news, (now, SystemTime::now()));
+        Some(Arc::clone(&known.0))
     }
 
     fn count(&self, gateway: GatewaySid, news: GatewayNews) {
@@ -231,5 +247,25 @@ mod tests {
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
         assert!(text.contains("gateway_up{gateway=\"out\"} 0"), "{text}");
         assert!(text.contains("gateway_active{gateway=\"out\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn one_that_is_gone_or_renamed_is_no_longer_down_and_its_calls_end() {
+        let mut registry = Registry::default();
+        let gateways = Gateways::new(&mut registry);
+        let (gateway, now) = (GatewaySid(7), Instant::ZERO);
+        for (name, news) in [
+            (Some("out"), GatewayNews::Down),
+            (Some("outer"), GatewayNews::Tried),
+            (Some("outer"), GatewayNews::Down),
+            (None, GatewayNews::Unchecked),
+            (None, GatewayNews::Over),
+        ] {
+            gateways.note(gateway, name, news, now);
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        assert!(!text.contains("gateway_up{"), "{text}");
+        assert!(text.contains("gateway_active{gateway=\"outer\"} 0"), "{text}");
     }
 }
