@@ -10,6 +10,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 
+use super::hosts::Hosts;
 use super::outbox::{Outbox, Refused};
 use crate::engine::door::SendToken;
 use crate::flow::{ConnectionId, Domain, Flow, ListenerId, Transport};
@@ -175,16 +176,12 @@ pub struct ConnectionLimits {
 /// Who is at the other end: two domains at one address are two.
 type PeerKey = (Transport, ListenerId, SocketAddr, Option<Domain>);
 
-/// Names of TLS targets kept; beyond it all are forgotten, and come again with the next call.
-const MOST_HOSTS: usize = 65_536;
-
 /// The connections of all shards.
 #[derive(Debug)]
 pub struct Connections {
     by_id: Map<ConnectionId, Arc<Connection>>,
     by_peer: Map<PeerKey, ConnectionId>,
-    /// The names of the domains that flows have.
-    hosts: Map<Domain, Arc<str>>,
+    hosts: Hosts,
     /// Accepted connections by source.
     sources: Map<IpAddr, usize>,
     next: AtomicU64,
@@ -211,7 +208,7 @@ impl Connections {
         Self {
             by_id: Map::default(),
             by_peer: Map::default(),
-            hosts: Map::default(),
+            hosts: Hosts::default(),
             sources: Map::default(),
             next: AtomicU64::new(1),
             open: AtomicUsize::new(0),
@@ -228,13 +225,7 @@ impl Connections {
 
     /// `host` is the name of `domain`.
     pub(super) fn named(&self, domain: Domain, host: Arc<str>) {
-        if self.hosts.contains_key(&domain) {
-            return;
-        }
-        if self.hosts.len() >= MOST_HOSTS {
-            self.hosts.clear();
-        }
-        self.hosts.insert(domain, host);
+        self.hosts.keep(domain, host);
     }
 
     /// An accepted connection, given its own id; `None` at a limit.
@@ -309,7 +300,7 @@ impl Connections {
     /// name any more, so nothing could prove it.
     fn begin(&self, flow: &Flow) -> Option<Arc<Connection>> {
         let host = match flow.domain {
-            Some(domain) => Some(self.hosts.get(&domain)?.clone()),
+            Some(domain) => Some(self.hosts.of(domain)?),
             None => None,
         };
         self.add(*flow, host, false)

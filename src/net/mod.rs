@@ -8,12 +8,14 @@
 //! - `stream`: one connection's life. `outbox`: what waits to be written.
 //! - `tls`: what encrypts a stream, and whose certificate is believed.
 //! - `edge`: who has been refused too often, and is dropped unread.
+//! - `hosts`: the names of those who must prove them.
 //! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
 mod config;
 mod connections;
 mod edge;
+mod hosts;
 mod keepalive;
 mod listener;
 mod outbox;
@@ -24,11 +26,11 @@ mod tls;
 mod udp;
 
 pub use address::{BadListener, ListenerSpec};
-pub use config::{FollowWord, ListenerTable, Planned, SipConfig, SourceWord};
+pub use config::{CertificateTable, FollowWord, ListenerTable, Planned, SipConfig, SourceWord};
 pub use connections::{Arrival, ConnectionLimits, Connections, Delivery, Owner};
 pub use edge::{Ban, Cause, Edge, EdgeConfig, Known};
 pub use keepalive::is_keepalive;
 pub use listener::{BindError, Bound, ShardSockets, bind_all};
 pub use stream::{Dirty, StreamLimits, Streams};
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{OwnFiles, Tls, TlsError, TlsFiles};
 pub use udp::{MAX_DATAGRAM, UdpPort};
