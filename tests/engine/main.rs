@@ -185,6 +185,7 @@ dialogues! {
     restart_gateway_untrusted
     restart_in_transfer
     restart_over_tcp
+    restart_over_tls
     restart_ringing
     restart_silent_peer
     restart_transferred

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use callgate::flow::Domain;
+
 use crate::script::{option, options};
 
 /// A message as lines; enough to read what the engine wrote.
@@ -70,7 +72,10 @@ struct Dialog {
 pub struct Peer {
     pub name: String,
     pub address: SocketAddr,
+    /// Over a stream; with TLS; and whom it must prove to be then.
     pub tcp: bool,
+    pub tls: bool,
+    pub domain: Option<Domain>,
     pub inbox: VecDeque<Text>,
     received: Vec<Text>,
     dialog: Dialog,
@@ -85,6 +90,8 @@ impl Peer {
             name: name.to_owned(),
             address,
             tcp,
+            tls: false,
+            domain: None,
             inbox: VecDeque::new(),
             received: Vec::new(),
             dialog: Dialog::default(),
@@ -99,14 +106,28 @@ impl Peer {
         &self.dialog.call_id
     }
 
+    /// The one of UDP, TCP and TLS that it speaks.
+    pub fn transport<T>(&self, [udp, tcp, tls]: [T; 3]) -> T {
+        match (self.tls, self.tcp) {
+            (true, _) => tls,
+            (_, true) => tcp,
+            _ => udp,
+        }
+    }
+
     fn contact(&self) -> String {
-        format!("<sip:{}@{}{}>", self.name, self.address, if self.tcp { ";transport=tcp" } else { "" })
+        format!(
+            "<sip:{}@{}{}>",
+            self.name,
+            self.address,
+            self.transport(["", ";transport=tcp", ";transport=tls"])
+        )
     }
 
     fn via(&mut self, branch: Option<&str>) -> String {
         self.serial += 1;
         let branch = branch.map_or_else(|| format!("z9hG4bK{}{}", self.name, self.serial), ToOwned::to_owned);
-        let transport = if self.tcp { "TCP" } else { "UDP" };
+        let transport = self.transport(["UDP", "TCP", "TLS"]);
         format!("Via: SIP/2.0/{transport} {};branch={branch};rport\r\n", self.address)
     }
 

@@ -72,6 +72,14 @@ impl World {
         for unwanted in options(words, "lacks") {
             assert!(!text.whole.contains(unwanted), "`{unwanted}` in\n{}", text.whole);
         }
+        if let Some(host) = option(words, "proves") {
+            let domain = peer.domain.expect("whom it must prove to be");
+            assert_eq!(
+                self.names.get(&domain).map(AsRef::as_ref),
+                Some(host),
+                "whom {name} must prove to be"
+            );
+        }
         if let Some(body) = option(words, "body") {
             assert_eq!(text.body, body, "the body");
         }

@@ -16,7 +16,7 @@ use callgate::call::record::{Change, Record};
 use callgate::call::recover::Recovered;
 use callgate::engine::Engine;
 use callgate::engine::door::{Answer, Ask, Input, Output, SendToken};
-use callgate::flow::{ConnectionId, Flow, ListenerId, Transport};
+use callgate::flow::{ConnectionId, Domain, Flow, ListenerId, Transport};
 use callgate::ids::{AccountSid, NumberSid, OrganizationSid};
 use callgate::reason::Reason;
 use callgate::routing::limits::Limits;
@@ -58,6 +58,7 @@ pub struct World {
     terminals: u32,
     to_tags: BTreeMap<String, String>,
     steps: VecDeque<MessageStep>,
+    names: BTreeMap<Domain, Arc<str>>,
 }
 
 /// Plays `text` to its end.
@@ -117,6 +118,7 @@ impl World {
             terminals: 0,
             to_tags: BTreeMap::new(),
             steps: VecDeque::new(),
+            names: BTreeMap::new(),
         };
         for (name, address) in [
             ("trunk", "192.0.2.10:5060"),
@@ -144,8 +146,10 @@ impl World {
         match first {
             "set" => self.set(rest),
             "peer" => {
-                let tcp = rest.iter().any(|word| word == "tcp");
-                let peer = Peer::new(&rest[0], rest[1].parse().expect("an address"), tcp);
+                let is = |kind: &str| rest.iter().any(|word| word == kind);
+                let address = rest[1].parse().expect("an address");
+                let mut peer = Peer::new(&rest[0], address, is("tcp") || is("tls"));
+                peer.tls = is("tls");
                 self.peers.insert(rest[0].clone(), peer);
             }
             "wait" => self.pass(duration(&rest[0])),
@@ -234,11 +238,8 @@ impl World {
                 Output::Abort(_) => self.aborts += 1,
                 Output::Record(record) => self.check_record(*record),
                 Output::Message { step, .. } => self.steps.push_back(step),
-                Output::Trace { .. }
-                | Output::Count(_)
-                | Output::Named { .. }
-                | Output::Gateway { .. }
-                | Output::Remark { .. } => {}
+                Output::Trace { .. } | Output::Count(_) | Output::Gateway { .. } | Output::Remark { .. } => {}
+                Output::Named { domain, host } => drop(self.names.insert(domain, host)),
                 Output::Wait(moment) => {
                     self.wait = moment;
                     return;
@@ -248,14 +249,18 @@ impl World {
     }
 
     fn sent(&mut self, flow: Flow, text: Text, token: SendToken) {
-        let tcp = flow.transport == Transport::Tcp;
+        let is = |peer: &Peer| {
+            peer.tcp == flow.transport.is_reliable() && peer.tls == (flow.transport == Transport::Tls)
+        };
         let by_connection = flow.connection.map(|connection| connection.0);
         let peer = self.peers.values_mut().enumerate().find(|(at, peer)| {
-            by_connection
-                .map_or(peer.address == flow.peer && peer.tcp == tcp, |connection| connection == *at as u64)
+            by_connection.map_or(peer.address == flow.peer && is(peer), |connection| connection == *at as u64)
         });
         let Some((_, peer)) = peer else { panic!("sent to nobody, {flow:?}:\n{}", text.whole) };
         peer.note(&text);
+        if peer.tls && flow.connection.is_none() {
+            peer.domain = flow.domain;
+        }
         if text.is_request()
             && text.method() == "OPTIONS"
             && let Some(words) = self.checks.get(&peer.name)
@@ -274,7 +279,7 @@ impl World {
     fn flow(&self, name: &str) -> Flow {
         let (at, (_, peer)) =
             self.peers.iter().enumerate().find(|(_, (known, _))| *known == name).expect("a peer");
-        let transport = if peer.tcp { Transport::Tcp } else { Transport::Udp };
+        let transport = peer.transport([Transport::Udp, Transport::Tcp, Transport::Tls]);
         let fits = |listener: &&Listener| {
             listener.transport == transport && listener.bind.is_ipv4() == peer.address.is_ipv4()
         };
@@ -285,7 +290,7 @@ impl World {
             local: listener.bind.ip(),
             peer: peer.address,
             connection: (peer.tcp && !self.closed.contains(&peer.name)).then_some(ConnectionId(at as u64)),
-            domain: None,
+            domain: peer.domain,
         }
     }
 
@@ -304,6 +309,7 @@ impl World {
         self.seen_records = self.seen_records.min(self.records.len());
         self.closed.extend(self.peers.values().filter(|peer| peer.tcp).map(|peer| peer.name.clone()));
         self.asks.clear();
+        self.names.clear();
         self.now += option(words, "down").map_or(Duration::from_secs(1), duration);
         let directory = Arc::new(self.directory());
         let mut engine = Engine::new(Arc::new(self.config.clone()), [8; 32]).sharing(Limits::default());

@@ -72,6 +72,12 @@ impl World {
                         listener.advertise = Some((value.into(), 5060));
                     }
                 }
+                "tls" => {
+                    let like = self.config.listeners[0].clone();
+                    let id = ListenerId(u16::try_from(self.config.listeners.len()).expect("few"));
+                    let (transport, name) = (Transport::Tls, "tls".into());
+                    self.config.listeners.push(Listener { id, transport, name, ..like });
+                }
                 "listener" => {
                     let id = ListenerId(u16::try_from(self.config.listeners.len()).expect("few"));
                     let bind = value.parse().expect("an address");

@@ -15,6 +15,7 @@ use crate::script::{duration, option};
 pub(super) fn destination(word: &str) -> Destination {
     let (transport, address) = match word.split_once('/') {
         Some(("tcp", address)) => (Transport::Tcp, address),
+        Some(("tls", address)) => (Transport::Tls, address),
         _ => (Transport::Udp, word),
     };
     let address = match address.parse::<IpAddr>() {
