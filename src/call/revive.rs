@@ -11,6 +11,7 @@ use crate::call::standing::GatewayNews;
 use crate::call::state::{Call, Leg, LegState, Pair, Side};
 use crate::call::target;
 use crate::flow::{Domain, Flow};
+use crate::routing::model::Gateway;
 use crate::sip::{Message, Uri};
 use crate::transaction::client::Request;
 use crate::transaction::key::RequestParts;
@@ -65,16 +66,10 @@ impl Call {
             branch: scanned.as_ref().and_then(|invite| Branch::parse(invite.top_via().branch()?)),
             request_uri: invited.request_uri.clone(),
             told: from.told.clone(),
-            trusted: gateway.as_ref().is_some_and(|gateway| gateway.trusted),
-            rules: gateway.as_ref().map(|gateway| gateway.header_rules.clone()).unwrap_or_default(),
-            auth: gateway
-                .as_ref()
-                .and_then(|gateway| gateway.credentials.clone())
-                .map(|credentials| Box::new(Auth::new(credentials))),
             gateway: invited.gateway.filter(|_| from.ended.is_none()),
             ..Leg::blank(invited.leg, tag, flow)
         };
-        self.legs.push(leg);
+        self.legs.push(through(leg, gateway.as_deref()));
         let at = self.legs.len() - 1;
         self.gateway_news(desk, at, GatewayNews::Recovered);
         // Nobody is asked about a call for help: it is of no number.
@@ -168,6 +163,13 @@ impl Call {
         }
         pair
     }
+}
+
+/// A leg as its gateway's row lets it be.
+fn through(leg: Leg, gateway: Option<&Gateway>) -> Leg {
+    let Some(gateway) = gateway else { return leg };
+    let auth = gateway.credentials.clone().map(|credentials| Box::new(Auth::new(credentials)));
+    Leg { trusted: gateway.trusted, rules: gateway.header_rules.clone(), auth, ..leg }
 }
 
 /// The host of a URI that a request is meant for.
