@@ -20,6 +20,11 @@ use crate::ids::CallSid;
 /// Lines that may wait for the writing thread; more are dropped and counted.
 const QUEUE: usize = 8_192;
 
+/// How long lines gather, and how much is written at once: a wake-up and a write for each line would
+/// cost a call more than its lines say.
+const GATHER: Duration = Duration::from_millis(10);
+const CHUNK: usize = 64 << 10;
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -93,7 +98,7 @@ impl Log {
         let (queue, lines) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_lines(&lines))
+            .spawn(move || write_lines(&lines, io::stderr()))
             .map_err(LogError::Thread)?;
         let writer = Queue { lines: queue.clone(), dropped };
         let layer = tracing_subscriber::fmt::layer().with_writer(writer);
@@ -145,20 +150,35 @@ enum Line {
     End(SyncSender<()>),
 }
 
-fn write_lines(lines: &Receiver<Line>) {
-    let mut out = io::stderr();
-    while let Ok(line) = lines.recv() {
-        match line {
-            // Where standard error is closed there is nobody left to tell.
-            Line::Text(bytes) => drop(out.write_all(&bytes)),
-            Line::End(done) => {
-                // Whoever asked may have stopped waiting.
-                if done.send(()).is_ok() {
-                    return;
+fn write_lines(lines: &Receiver<Line>, mut out: impl Write) {
+    let mut gathered = Vec::with_capacity(CHUNK);
+    while let Ok(first) = lines.recv() {
+        if matches!(first, Line::Text(_)) {
+            std::thread::sleep(GATHER);
+        }
+        for line in std::iter::once(first).chain(lines.try_iter()) {
+            match line {
+                Line::Text(bytes) => gathered.extend_from_slice(&bytes),
+                Line::End(done) => {
+                    write_out(&mut out, &mut gathered);
+                    // Whoever asked may have stopped waiting.
+                    if done.send(()).is_ok() {
+                        return;
+                    }
                 }
             }
+            if gathered.len() >= CHUNK {
+                write_out(&mut out, &mut gathered);
+            }
         }
+        write_out(&mut out, &mut gathered);
     }
+}
+
+/// Where standard error is closed there is nobody left to tell.
+fn write_out(out: &mut impl Write, gathered: &mut Vec<u8>) {
+    drop(out.write_all(gathered));
+    gathered.clear();
 }
 
 #[derive(Clone)]
@@ -224,5 +244,24 @@ mod tests {
         }
         assert_eq!(queue.dropped.get(), 2);
         assert!(matches!(receiver.try_recv(), Ok(Line::Text(bytes)) if bytes == b"a line\n"));
+    }
+
+    #[test]
+    fn lines_that_gather_are_written_in_order_before_the_end_is_told() {
+        let (lines, receiver) = sync_channel(QUEUE);
+        let (done, finished) = sync_channel(1);
+        // More than one chunk.
+        let count = CHUNK / 9;
+        for number in 0..count {
+            lines.send(Line::Text(format!("line {number}\n").into_bytes())).unwrap();
+            if number == count - 1 {
+                lines.send(Line::End(done.clone())).unwrap();
+            }
+        }
+        let mut out = Vec::new();
+        write_lines(&receiver, &mut out);
+        finished.try_recv().unwrap();
+        let wanted: String = (0..count).map(|number| format!("line {number}\n")).collect();
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }
