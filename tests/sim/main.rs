@@ -7,7 +7,7 @@
 //!
 //! `world`: time, events, the engines. `links`: datagrams and streams. `people`, `phone`, `proxy`,
 //! `application`: who lives there. `operator`, `strays`, `dirty`: what comes from outside. `restart`: the
-//! router dies and comes back. `evidence`,
+//! router dies and comes back. `nouns`: what a wide world dials. `states`: hang-ups at any moment. `evidence`,
 //! `transcript`, `truths`: what was seen, and what must hold of it. `tamper`, `sabotage`: that each
 //! truth can fail.
 
@@ -24,6 +24,7 @@ mod proxy;
 mod restart;
 mod rng;
 mod sabotage;
+mod states;
 mod strays;
 mod tamper;
 mod text;

@@ -50,7 +50,8 @@ impl World {
         if self.options.plain {
             return;
         }
-        for _ in 0..self.rng.below(4) {
+        let hangups = self.rng.below(4);
+        for _ in 0..hangups.max(self.options.hangups) {
             let at = self.rng.between(1, 30_000) * MS;
             self.at(at, Event::Operate(Intent::Hangup));
         }

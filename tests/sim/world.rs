@@ -61,6 +61,8 @@ pub struct Options {
     /// Trunks and targets of every kind: trusted or not, with one early dialog, redirecting, challenging,
     /// behind names with several addresses. What is lost, and over how many shards, is drawn, too.
     pub wide: bool,
+    /// How often somebody hangs up from outside; 0: by chance.
+    pub hangups: u64,
 }
 
 impl Default for Options {
@@ -80,6 +82,7 @@ impl Default for Options {
             kills: 0,
             torn: false,
             wide: false,
+            hangups: 0,
         }
     }
 }
