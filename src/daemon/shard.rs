@@ -54,6 +54,9 @@ pub enum Command {
     Stop,
 }
 
+/// The shard that checks the gateways meets a new directory after so long, also where nothing wakes it.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What a shard has under way.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
@@ -395,13 +398,15 @@ impl Shard {
 
     /// Until something happens.
     async fn sleep(&mut self) {
-        let ShardParts { ports, arrivals, commands, effects, clock, .. } = &mut self.parts;
+        let ShardParts { ports, arrivals, commands, effects, clock, index, .. } = &mut self.parts;
         let readable = poll_fn(|context| {
             // Every socket is asked, so that each of them wakes this task.
             let ready = ports.iter().filter(|port| port.poll_ready(context).is_ready()).count();
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
         });
-        let timer = self.wait.map(|at| clock.timer(at));
+        let look = (*index == 0).then(|| clock.now() + LOOK);
+        let next = self.wait.into_iter().chain(look).min();
+        let timer = next.map(|at| clock.timer(at));
         let woken = tokio::select! {
             biased;
             () = readable => Woken::Sockets,

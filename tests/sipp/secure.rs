@@ -87,9 +87,24 @@ fn server(port: u16, certificate: &(String, String), words: &[&str]) -> Pipe {
     let at = format!("127.0.0.1:{port}");
     let common = ["s_server", "-accept", &at, "-cert", &certificate.0, "-key", &certificate.1];
     let pipe = Pipe::openssl(&[&common[..], words].concat());
-    // It takes one connection after another: a look would be one.
-    std::thread::sleep(Duration::from_millis(400));
+    // It takes one connection after another: to connect would be one.
+    let until = Instant::now() + Duration::from_secs(10);
+    while !listens(port) {
+        assert!(Instant::now() < until, "openssl s_server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     pipe
+}
+
+/// Whether some socket listens on the port, as the kernel tells it (state 0A).
+fn listens(port: u16) -> bool {
+    let own = format!(":{port:04X}");
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    tables.iter().flat_map(|table| table.lines()).any(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        fields.len() > 3 && fields[1].ends_with(&own) && fields[3] == "0A"
+    })
 }
 
 fn request(method: &str, router: &Router, call_id: &str, extra: &str) -> String {
