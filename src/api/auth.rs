@@ -2,9 +2,9 @@
 //! or `X-Auth-Token`.
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderValue;
 use axum::http::header::{AUTHORIZATION, HeaderName};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -50,6 +50,13 @@ impl FromRequestParts<Api> for Admin {
         }
         Err(ApiError::forbidden("only the super-admin account may use /admin/v1"))
     }
+}
+
+/// The secret that a request came with: an auth token, or one that was given for a while.
+pub(super) fn presented(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(header) = text(AUTHORIZATION) else { return Some(text(X_AUTH_TOKEN)?.trim().to_owned()) };
+    bearer(header).map(ToOwned::to_owned).or_else(|| Some(basic(header)?.1))
 }
 
 /// The token of `Bearer` credentials (RFC 6750).

@@ -70,12 +70,17 @@ async fn accounts_come_with_a_token(api: Api) {
     };
     api.post(&sales, &sales.numbers(), &[("PhoneNumber", "+14155550002")]).await.expect(200);
     let element = format!("/restcomm/2012-04-24/Accounts/{sid}.json");
-    api.get(&sales, &element).await.expect(200);
+    // Afterwards only who holds it reads it, and in no list.
+    assert_eq!(api.get(&sales, &element).await.expect(200).json()["auth_token"], token);
+    assert_eq!(api.get(&api.admin, &element).await.expect(200).json()["auth_token"], json!(null));
+    let unnamed = api.post(&api.admin, &element, &[("FriendlyName", "Sale")]).await.expect(200).json();
+    assert_eq!(unnamed["auth_token"], json!(null));
     let renewed = api.post(&sales, &element, &[("RenewAuthToken", "true")]).await.expect(200).json();
     assert_ne!(renewed["auth_token"], token);
     api.get(&sales, &element).await.expect(401);
     let list = api.get(&api.admin, path).await.expect(200).json();
     assert_eq!(list.as_array().unwrap().len(), 2);
+    assert!(list.as_array().unwrap().iter().all(|account| account["auth_token"].is_null()), "{list}");
     api.post(&api.admin, path, &[]).await.expect(400);
     // The list below an account is that account's, for those who may act for it.
     let of = |sid: &str| format!("/restcomm/2012-04-24/Accounts/{sid}/Accounts.json");

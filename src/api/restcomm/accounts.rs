@@ -1,8 +1,10 @@
 //! `Accounts`, as far as routing needs them.
 
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
+use crate::api::auth;
 use crate::api::body::Form;
 use crate::api::error::ApiError;
 use crate::api::reply;
@@ -12,7 +14,7 @@ use crate::ids::AccountSid;
 use crate::store::{AccountRow, Page as Rows};
 
 use super::params::Params;
-use super::tenant::{ACCOUNT, PrintedAccount, apply_account, print_account};
+use super::tenant::{ACCOUNT, apply_account, print_account};
 use super::{Base, Owner, refuse, show};
 
 /// The most accounts of one list, which has no pages.
@@ -26,9 +28,8 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), &[]);
     let listed = api.service.accounts(&who, Rows::first(MOST)).await.map_err(refuse)?;
-    let printed: Result<Vec<_>, ApiError> =
-        listed.rows.into_iter().map(|row| print(&api, row, &base)).collect();
-    let mut response = show("Accounts", &printed?);
+    let printed: Vec<_> = listed.rows.into_iter().map(|row| print_account(row, None, &base)).collect();
+    let mut response = show("Accounts", &printed);
     reply::warn(&mut response, &params.warnings);
     Ok(response)
 }
@@ -41,9 +42,8 @@ pub(super) async fn list_under(
     Base(base): Base,
 ) -> Result<Response, ApiError> {
     let listed = api.service.accounts_of(&who, account, Rows::first(MOST)).await.map_err(refuse)?;
-    let printed: Result<Vec<_>, ApiError> =
-        listed.rows.into_iter().map(|row| print(&api, row, &base)).collect();
-    Ok(show("Accounts", &printed?))
+    let printed: Vec<_> = listed.rows.into_iter().map(|row| print_account(row, None, &base)).collect();
+    Ok(show("Accounts", &printed))
 }
 
 /// A sub-account of the asker's own account; of the default account for the operator.
@@ -80,9 +80,11 @@ pub(super) async fn read(
     who: Principal,
     Owner(account): Owner,
     Base(base): Base,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let row = api.service.account_for(&who, account).await.map_err(refuse)?;
-    Ok(show("Account", &print(&api, row, &base)?))
+    let token = own_token(&api, &row, &headers)?;
+    Ok(show("Account", &print_account(row, token, &base)))
 }
 
 pub(super) async fn update(
@@ -90,15 +92,19 @@ pub(super) async fn update(
     who: Principal,
     Owner(account): Owner,
     Base(base): Base,
+    headers: HeaderMap,
     Form(body): Form,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(&body, ACCOUNT);
     let edit = |row: &mut AccountRow| apply_account(&params, row);
     let mut written = api.service.update_account(&who, account, edit).await.map_err(refuse)?;
-    if params.flag("RenewAuthToken")?.unwrap_or(false) {
+    let token = if params.flag("RenewAuthToken")?.unwrap_or(false) {
         written = api.service.renew_token(&who, account).await.map_err(refuse)?;
-    }
-    answer(&api, written, params.warnings, &base)
+        api.service.token_of(&written.value).map_err(refuse)?
+    } else {
+        own_token(&api, &written.value, &headers)?
+    };
+    Ok(answer(written, token, params.warnings, &base))
 }
 
 /// The parameter of [`migrate`].
@@ -135,22 +141,24 @@ async fn make(
     }
     let edit = |row: &mut AccountRow| apply_account(&params, row);
     let written = api.service.create_account(who, parent, edit).await.map_err(refuse)?;
-    answer(api, written, params.warnings, base)
+    let token = api.service.token_of(&written.value).map_err(refuse)?;
+    Ok(answer(written, token, params.warnings, base))
 }
 
 fn answer(
-    api: &Api,
     written: Written<AccountRow>,
+    token: Option<String>,
     warnings: Vec<String>,
     base: &str,
-) -> Result<Response, ApiError> {
+) -> Response {
     let Written { value, generation, warnings: remarks } = written;
-    let printed = print(api, value, base)?;
-    let written = Written { value: printed, generation, warnings: remarks };
-    Ok(reply::written(written, warnings, |printed| show("Account", &printed)))
+    let written = Written { value: print_account(value, token, base), generation, warnings: remarks };
+    reply::written(written, warnings, |printed| show("Account", &printed))
 }
 
-fn print(api: &Api, row: AccountRow, base: &str) -> Result<PrintedAccount, ApiError> {
-    let token = api.service.token_of(&row).map_err(refuse)?;
-    Ok(print_account(row, token, base))
+/// A token is told when it is made. After that only who shows it reads it, as published clients do with
+/// their own account: a parent, or who holds a token for an hour, must not learn what signs webhooks.
+fn own_token(api: &Api, row: &AccountRow, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let token = api.service.token_of(row).map_err(refuse)?;
+    Ok(token.filter(|token| auth::presented(headers).is_some_and(|shown| shown == *token)))
 }

@@ -159,7 +159,7 @@ pub(crate) struct PrintedOrganization {
     uri: String,
 }
 
-/// An account. The auth token is shown to whoever may act for the account.
+/// An account. The auth token is shown when it is made, and to whoever holds it.
 #[derive(Debug, Serialize)]
 pub(crate) struct PrintedAccount {
     sid: String,
@@ -201,7 +201,7 @@ pub(crate) fn print_organization(row: OrganizationRow, base: &str) -> PrintedOrg
     }
 }
 
-/// Prints an account; `token` is its auth token, opened.
+/// Prints an account; `token` is its auth token, opened, where it is shown.
 pub(crate) fn print_account(row: AccountRow, token: Option<String>, base: &str) -> PrintedAccount {
     PrintedAccount {
         sid: row.id.to_string(),
