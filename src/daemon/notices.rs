@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::call::facts::CallFacts;
+use crate::call::messages::MessageStep;
 use crate::ids::{AccountSid, CallSid, NotificationSid};
 use crate::outbound::without_secrets;
 use crate::reason::Reason;
 use crate::routing::model::Method;
 use crate::store::calls::NotificationRow;
 use crate::store::{Store, random_id};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Calls, Metrics};
 use crate::webhook::Try;
 
 /// Notifications that may wait for the store (DESIGN: queues).
@@ -71,6 +72,16 @@ impl Notices {
     pub fn unasked(&self, account: AccountSid, reason: Reason, dialled: &str) {
         let text = format!("{dialled}: {}", reason.sentence());
         self.tell(row(account, None, reason.code(), number(reason), &text));
+    }
+
+    /// A MESSAGE that was answered by what its document says.
+    pub fn answered(&self, calls: &Calls, sid: CallSid, step: &MessageStep) {
+        if let MessageStep::Answered(_, Some(reason)) = step
+            && is_of_document(*reason)
+            && let Some(message) = calls.messages.get(sid)
+        {
+            self.ended(&message.facts, *reason);
+        }
     }
 
     /// A receiver of callbacks that wants no more of them.

@@ -371,7 +371,10 @@ impl Shard {
                     effects.record(*record);
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
-                Output::Message { sid, step } => self.narrator.message(calls, metrics, (sid, now), &step),
+                Output::Message { sid, step } => {
+                    self.narrator.message(calls, metrics, (sid, now), &step);
+                    notices.answered(calls, sid, &step);
+                }
                 Output::Gateway { gateway, news } => {
                     let name = self.directory.load().gateway(gateway).map(|gateway| gateway.name.clone());
                     metrics.gateways.note(gateway, name.as_deref(), news, now);

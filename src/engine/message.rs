@@ -33,7 +33,7 @@ use crate::transaction::key::RequestParts;
 use crate::transaction::step::Tell;
 use crate::transaction::table::TransactionId;
 
-/// Documents in a row that only redirect to another.
+/// Documents in a row that only redirect to another; the next one is the fallback's, where there is one.
 const REDIRECTS: u8 = 10;
 /// MESSAGEs that one MESSAGE may cause: a document must not turn one into a flood.
 const REPLIES: usize = 10;
@@ -200,7 +200,7 @@ impl Engine {
     /// What the application said, or that it said nothing in time.
     pub(super) fn message_answered(&mut self, mut asking: Asking, answer: Option<Answer>) {
         let request = asking.request.message();
-        let (code, reason, verbs) = match answer {
+        let (mut code, mut reason, verbs) = match answer {
             Some(Answer::Document(document)) => (202, None, document.verbs),
             Some(Answer::NoDocument { reason, http_status }) => {
                 (if http_status == Some(404) { 404 } else { 500 }, Some(reason), Vec::new())
@@ -208,12 +208,20 @@ impl Engine {
             _ => (500, Some(Reason::WebhookTimeout), Vec::new()),
         };
         if let Some(Verb::Redirect(hook)) = verbs.iter().find(|verb| !matches!(verb, Verb::Message(_)))
-            && asking.redirects < REDIRECTS
             && let Some(text) = text_of(&request)
         {
-            asking.redirects += 1;
-            self.reply(&asking, &verbs);
-            return self.ask_about(asking, text, Some(hook.clone()));
+            let next = match asking.redirects {
+                0..REDIRECTS => Some(hook.clone()),
+                // Nobody has taken the text so far.
+                REDIRECTS => asking.facts.profile.sms_fallback.clone(),
+                _ => None,
+            };
+            if next.is_some() {
+                asking.redirects += 1;
+                self.reply(&asking, &verbs);
+                return self.ask_about(asking, text, next);
+            }
+            (code, reason) = (500, Some(Reason::WebhookRedirects));
         }
         if let Some(reason) = reason {
             self.desk.count(Counter::Refused(reason));

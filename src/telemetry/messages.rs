@@ -92,11 +92,17 @@ impl Messages {
         latest.iter().filter_map(|sid| self.by_sid.get(sid).map(|view| view.clone())).collect()
     }
 
+    /// The one with this sid, while it is remembered.
+    #[must_use]
+    pub fn get(&self, sid: CallSid) -> Option<MessageView> {
+        self.by_sid.get(&sid).map(|view| view.clone())
+    }
+
     /// The one with this SmsSid or Call-ID; of several with one Call-ID the newest.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<MessageView> {
         if let Some(sid) = id.strip_prefix("SM").and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
-            return self.by_sid.get(&CallSid(sid)).map(|view| view.clone());
+            return self.get(CallSid(sid));
         }
         self.list(MOST).into_iter().find(|view| *view.facts.sip_call_id == *id)
     }

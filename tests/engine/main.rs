@@ -114,6 +114,8 @@ dialogues! {
     merged_invite
     merged_late
     message
+    message_redirects
+    message_redirects_nowhere
     message_refused
     message_replies
     message_tcp

@@ -49,6 +49,7 @@ impl World {
                 }
                 "callback" => self.callback = on(value),
                 "sms" => self.profile.sms = Some(hook(value)),
+                "sms-fallback" => self.profile.sms_fallback = Some(hook(value)),
                 "refer" => self.profile.refer = on(value).then(|| hook("https://app.example/refer")),
                 "fallback" => self.profile.fallback_target = Some(value.into()),
                 "registrar" => self.organization.registrar = Some(value.into()),
