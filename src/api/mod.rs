@@ -28,6 +28,7 @@ mod state;
 mod tls;
 mod wazo;
 
+pub use admin::number_fields;
 pub use config::{HttpConfig, InventoryConfig, KazooConfig};
 pub use error::ApiError;
 pub use handles::{

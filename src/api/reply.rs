@@ -76,10 +76,11 @@ impl From<ServiceError> for ApiError {
         match &error {
             ServiceError::Field { .. } => Self::bad(error.to_string()),
             ServiceError::NotFound { .. } => Self::not_found(error.to_string()),
-            ServiceError::Taken { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            ServiceError::Taken { .. } | ServiceError::Full { .. } => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
             ServiceError::Unobtainable(_) => Self::coded(StatusCode::BAD_REQUEST, 21452, error.to_string()),
             ServiceError::TooMany(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()),
-            ServiceError::Full { .. } => Self::coded(StatusCode::BAD_REQUEST, 21452, error.to_string()),
             ServiceError::Forbidden(_) => Self::forbidden(error.to_string()),
             ServiceError::Unauthorized => Self::unauthorized(),
             ServiceError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

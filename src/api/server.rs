@@ -203,6 +203,10 @@ where
     Ok((permit, stream, peer))
 }
 
+/// How much of a head is read before it is found too long. One more read of as much may come along, so that heads
+/// end at 64 KiB.
+const HEAD: usize = 32 * 1024;
+
 async fn run<S>(stream: S, peer: Peer, router: Router, patience: Duration, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -216,7 +220,7 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
-        .max_buf_size(64 * 1024)
+        .max_buf_size(HEAD)
         .serve_connection(io, service);
     tokio::pin!(connection);
     let outcome = tokio::select! {

@@ -1,12 +1,13 @@
 //! Words from the command line.
 //!
-//! - `args`: the words. `run`: from them to the exit code.
+//! - `args`, `args_rows`: the words. `run`: from them to the exit code.
 //! - `commands`: those that speak to the daemon. `client`: HTTP over its socket. `generations`: who changed what, and the way back.
 //! - `stock`, `csv`: many numbers in and out, streamed.
 //! - `local`: those that need no daemon. `backup`: the store in one file, and back. `demo/`: the demo's application and telephones.
 //! - `print`: answers as people read them. `exit`: exit codes of sysexits.
 
 mod args;
+mod args_rows;
 mod backup;
 mod client;
 mod commands;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
+use crate::api::number_fields;
+
 use super::args::{Export, Import};
 use super::client::{ClientError, Connection, Reply};
 use super::commands::{CommandError, Printed, object, with_query};
@@ -25,25 +27,10 @@ const TELL: Duration = Duration::from_secs(1);
 /// Refused lines that are told at once; a report file has them all.
 const TOLD: u64 = 20;
 
-/// The columns of an export: what an import takes again.
-const COLUMNS: [&str; 16] = [
-    "number",
-    "account_sid",
-    "is_sip",
-    "state",
-    "friendly_name",
-    "voice_url",
-    "voice_method",
-    "voice_fallback_url",
-    "voice_fallback_method",
-    "voice_application_sid",
-    "status_callback",
-    "status_callback_method",
-    "fallback_target",
-    "caller_id_name",
-    "shared",
-    "sid",
-];
+/// The columns of an export: what an import takes again, and the sid.
+fn columns() -> Vec<&'static str> {
+    number_fields().iter().copied().chain(["sid"]).collect()
+}
 
 type Result<T> = std::result::Result<T, CommandError>;
 
@@ -232,14 +219,15 @@ pub(crate) fn export(socket: &Path, args: &Export) -> Result<Printed> {
     query.extend(args.number.as_deref().map(|number| ("number", number)));
     query.extend(args.account.as_deref().map(|account| ("account", account)));
     query.extend(args.state.as_deref().map(|state| ("state", state)));
-    writeln!(out, "{}", COLUMNS.join(",")).map_err(file)?;
+    let columns = columns();
+    writeln!(out, "{}", columns.join(",")).map_err(file)?;
     let (mut after, mut written) = (String::new(), 0u64);
     loop {
         let mut query = query.clone();
         query.push(("after", &after));
         let reply = connection.request(Method::GET, &with_query("/admin/v1/numbers", &query), None)?;
         for row in reply.body["numbers"].as_array().into_iter().flatten() {
-            let cells: Vec<String> = COLUMNS.iter().map(|column| csv::cell(&row[*column])).collect();
+            let cells: Vec<String> = columns.iter().map(|column| csv::cell(&row[*column])).collect();
             writeln!(out, "{}", cells.join(",")).map_err(file)?;
             written += 1;
         }

@@ -179,6 +179,8 @@ async fn a_head_without_end_is_refused() {
     let api = Api::new(crate::servers::Server::Sqlite).await;
     for (head, status) in [
         (format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "a".repeat(300_000)), "431"),
+        (format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "a".repeat(100_000)), "431"),
+        (format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "a".repeat(20_000)), "200"),
         (format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(2_000)), "431"),
         ("GET /\u{1}\u{2} HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), "400"),
         ("NONSENSE\r\n\r\n".to_owned(), "400"),

@@ -86,9 +86,20 @@ async fn caps_hold_when_numbers_are_handed_over(api: Api) {
     }
     let to = capped.sid.clone();
     let body = json!({ "account_sid": to });
-    api.json(Method::PATCH, "/admin/v1/numbers?number=%2B165055501", body).await.expect(400);
+    api.json(Method::PATCH, "/admin/v1/numbers?number=%2B165055501", body).await.expect(409);
     api.post(&api.admin, &api.admin.number(&sids[0]), &[("AccountSid", &to)]).await.expect(200);
     api.post(&api.admin, &api.admin.number(&sids[1]), &[("AccountSid", &to)]).await.expect(403);
+    // In Kazoo's words it is a restriction of the service.
+    let path = format!("/v2/accounts/{}/phone_numbers/+16505550179", &to[2..]);
+    let token = api.admin.credentials.0.clone().unwrap().1;
+    let body = ("application/json", json!({ "data": {} }).to_string());
+    let mut asked = request(&Credentials::default(), Method::PUT, &path, Some(body));
+    asked.headers_mut().insert("x-auth-token", token.parse().unwrap());
+    let refused = over_tcp(api.address, asked).await.expect(402).json();
+    assert_eq!(
+        (&refused["error"], &refused["data"]["error"]),
+        (&json!("402"), &json!("service_restriction"))
+    );
     let rows = json!({ "rows": [{ "number": "+16505550172", "account_sid": to }], "existing": "update" });
     let answer = api.json(Method::POST, "/admin/v1/numbers/bulk", rows).await;
     assert_ne!(answer.status, 200, "{:?}", answer.json());

@@ -79,7 +79,7 @@ async fn accounts_come_and_go(api: Api) {
     let number = |text: &str| json!({"number": text, "account_sid": made["sid"]});
     post(&api, "/admin/v1/numbers", number("+16505550100")).await.expect(201);
     assert!(
-        message(post(&api, "/admin/v1/numbers", number("+16505550101")).await, 400).contains("max_numbers")
+        message(post(&api, "/admin/v1/numbers", number("+16505550101")).await, 409).contains("max_numbers")
     );
     assert!(message(api.delete(&api.admin, &path).await, 409).contains("set status=closed first"));
     patch(&api, &path, json!({"status": "closed"})).await.expect(200);

@@ -39,7 +39,7 @@ use axum::routing::{get, post};
 use super::body::texts_only;
 use super::gate;
 use super::state::Api;
-use crate::store::{AccountRow, ApplicationRow, GatewayRow, OrganizationRow, TrunkRow};
+use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
 
 pub(super) use audit::FILTERS as AUDIT_FILTERS;
 pub(super) use calls::FILTERS as CALL_FILTERS;
@@ -53,6 +53,12 @@ pub(super) use sweep::WHERE as SWEEP_WHERE;
 
 /// The most rows of one answer.
 const MOST: u64 = 1_000;
+
+/// The names of all that one may write of a number, in the order they are told.
+#[must_use]
+pub fn number_fields() -> &'static [&'static str] {
+    NumberRow::KNOWN
+}
 
 /// The routes under `/admin/v1`.
 pub(super) fn routes(api: &Api) -> Router<Api> {

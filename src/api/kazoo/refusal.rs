@@ -149,6 +149,10 @@ impl From<ServiceError> for Refusal {
                 json!({ "message": format!("{field} `{value}` is taken: {fix}") }),
             ),
             ServiceError::Unobtainable(problem) => Self::of_number(400, "invalid", "invalid", Some(&problem)),
+            // As theirs says that a plan or limit does not allow it; `service_restriction` in their document.
+            ServiceError::Full { .. } => {
+                Self::of_number(402, "service_restriction", &error.to_string(), None)
+            }
             ServiceError::Forbidden("Provided Account is not active") => {
                 Self::plain(423, "locked", "account disabled")
             }

@@ -22,7 +22,7 @@ pub(super) const OPEN_DIALECT: Dialect =
 const WRITTEN: &[&str] = &["X-Callgate-Generation"];
 
 /// How a change of one number may be refused.
-const NUMBER_REFUSALS: &[u16] = &[409, 423];
+const NUMBER_REFUSALS: &[u16] = &[402, 409, 423];
 
 /// Below `/v2`, with a token.
 pub(super) const KAZOO: &[Operation] = &[

@@ -309,10 +309,17 @@ fn header(name: &str) -> Value {
 const STATUSES: &[(u16, &str)] = &[
     (400, "What was sent cannot be used; the message names the field and the fix"),
     (401, "Credentials are missing or wrong"),
-    (403, "The asker may not"),
+    (402, "The account has all it may have (max_numbers, max_patterns)"),
+    (
+        403,
+        "The asker may not, or, in Restcomm's dialect, the account has all it may have (DID_QUOTA_EXCEEDED)",
+    ),
     (404, "There is no such thing, or not for the asker"),
     (408, "The body came too slowly"),
-    (409, "Something is in the way, which the message names"),
+    (
+        409,
+        "Something is in the way, which the message names: another row, or the account's max_numbers or max_patterns",
+    ),
     (412, "The row was changed since it was read"),
     (413, "The body is larger than http.max-body-bytes"),
     (415, "The body is of another type than the one described"),
