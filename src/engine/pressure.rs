@@ -191,7 +191,7 @@ mod tests {
         fn offer(&mut self, seconds: u32, offers: &[(Option<TrunkSid>, u32)]) -> Vec<(u32, u32)> {
             let mut served = vec![(0, 0); offers.len()];
             for tick in 0..seconds * 1_000 {
-                self.now = self.now + Duration::from_millis(1);
+                self.now += Duration::from_millis(1);
                 self.backlog = (self.backlog - self.capacity / 1_000.0).max(0.0);
                 let wait = Duration::from_secs_f64(self.backlog / self.capacity);
                 self.pressure.waited(self.now, wait);
