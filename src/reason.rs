@@ -59,6 +59,8 @@ reasons! {
     TargetUnreachable = "target_unreachable", 500, "The target's address could not be reached: transport error or no connection.";
     TargetUnresolved = "target_unresolved", 500, "The target's host name has no address.";
     TargetInvalid = "target_invalid", 500, "The document names a target that is no SIP URI.";
+    TargetNotAllowed = "target_not_allowed", 403, "The account may not dial this target: see its dial_domains, dial_prefixes and dial_countries.";
+    DialLimit = "dial_limit", 403, "The account dials more targets than its dial_per_minute allows.";
     NoGateway = "no_gateway", 500, "The document dials a Number and there is no gateway in its group that takes calls: add one, or resume one that drains.";
     NoRegistrar = "no_registrar", 500, "The document dials a Client and the organization has no registrar: set one.";
     CallerIdRefused = "caller_id_refused", 500, "callerId is neither the caller's number nor one of the account's.";

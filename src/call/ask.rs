@@ -6,7 +6,7 @@ use crate::call::facts::CallFacts;
 use crate::call::instructions::Document;
 use crate::call::outcome::{CallStatus, DialOutcome};
 use crate::flow::Destination;
-use crate::ids::CallSid;
+use crate::ids::{AccountSid, CallSid};
 use crate::reason::Reason;
 use crate::routing::model::Hook;
 use crate::time::Instant;
@@ -125,6 +125,15 @@ pub enum Counter {
     Refused(Reason),
     /// A new INVITE was refused because this node has more to do than it can.
     Shed,
+    /// A target of a document was not dialled, as its account may not.
+    DialRefused {
+        /// Whose.
+        account: AccountSid,
+        /// In which call.
+        call: CallSid,
+        /// Why.
+        reason: Reason,
+    },
     /// A call ended.
     Ended(Reason),
     /// A panic inside one call was caught.

@@ -22,7 +22,7 @@ use crate::call::trace::TraceItem;
 use crate::flow::{ConnectionId, Domain, Flow, Transport};
 use crate::ids::{AccountSid, CallSid, GatewaySid, OrganizationSid, VirtualShard};
 use crate::reason::Reason;
-use crate::routing::model::{Gateway, Organization};
+use crate::routing::model::{DialPolicy, Gateway, Organization};
 use crate::sip::Message;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
@@ -172,6 +172,10 @@ pub trait Provision: std::fmt::Debug {
     fn organization(&self, organization: OrganizationSid) -> Option<Arc<Organization>>;
     /// Whether the account has this number.
     fn owns(&self, account: AccountSid, number: &str) -> bool;
+    /// What an account may dial; `None`: it is not there any more, or nothing is known of it.
+    fn dial_policy(&self, account: AccountSid) -> Option<&DialPolicy>;
+    /// Whether an account may dial one more target in this minute: taken where it may.
+    fn may_dial_once_more(&self, now: Instant, account: AccountSid) -> bool;
     /// The number that stands for an account.
     fn main_number(&self, account: AccountSid) -> Option<Arc<str>>;
 }

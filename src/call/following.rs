@@ -24,6 +24,8 @@ impl Call {
     pub(super) fn follow(&mut self, desk: &mut Desk, leg: usize, code: u16, response: &Message<'_>) -> bool {
         let Some(fork) = self.fork_that(|fork| fork.leg == Some(leg)) else { return false };
         let known = desk.provision.as_ref().map(|now| now.gateways(&self.facts, None));
+        let policy = desk.provision.as_ref().and_then(|now| now.dial_policy(self.facts.account));
+        let allows = |host: &[u8]| policy.is_none_or(|policy| policy.allows_host(host));
         let Some(run) = self.run_mut() else { return false };
         let of = &mut run.forks[fork];
         let refused = match (code, of.plan.follow) {
@@ -37,7 +39,7 @@ impl Call {
         }
         let found = match refused {
             Some(_) => Vec::new(),
-            None => contacts(of, leg, response, &known.unwrap_or_default()),
+            None => contacts(of, leg, response, &known.unwrap_or_default(), allows),
         };
         let note = match (refused, found.len()) {
             (Some(why), _) => format!("{code} not followed: {why}"),
@@ -63,6 +65,7 @@ fn contacts(
     leg: usize,
     response: &Message<'_>,
     gateways: &[Arc<Gateway>],
+    allows: impl Fn(&[u8]) -> bool,
 ) -> Vec<(Plan, Host)> {
     let mut offered: Vec<NameAddr<'_>> = response.contacts().take(64).collect();
     offered.sort_by_key(|contact| std::cmp::Reverse(preference(contact)));
@@ -73,6 +76,10 @@ fn contacts(
         }
         let Some(uri) = Uri::parse(contact.uri).filter(|uri| is_sound(&of.plan, uri)) else { continue };
         let Some((plan, host)) = planned(&of.plan, &uri, gateways) else { continue };
+        // Where its account may not call itself no redirection leads; gateways are the operator's.
+        if plan.gateway.is_none() && !allows(uri.host) {
+            continue;
+        }
         let key = party(&uri);
         // RFC 3261 8.1.3.4: no address a second time.
         if of.tried.contains(&key) {

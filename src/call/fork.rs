@@ -23,7 +23,8 @@ impl Call {
         let mut hosts = Vec::with_capacity(dial.nouns.len());
         let mut run = Run::new(dial);
         for noun in &run.dial.nouns {
-            let gateways = self.gateways_of(desk, noun);
+            let allowed = self.may_dial(desk, &noun.target);
+            let gateways = allowed.and_then(|()| self.gateways_of(desk, noun));
             let first = gateways
                 .as_ref()
                 .map_err(|reason| *reason)
@@ -45,6 +46,7 @@ impl Call {
                     hosts.push(host);
                 }
                 Err(reason) => {
+                    self.tell_refused_dial(desk, reason);
                     note(&mut run.best, Failure { status: reason.status().max(400), reason }, None)
                 }
             }

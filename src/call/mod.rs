@@ -6,7 +6,7 @@
 //!
 //! - `state`: what a call remembers, `blank`: in the beginning. `events`: what happens to it. `caller`, `target_side`: its two
 //!   sides, with `acks`: a 2xx and its ACK. `dialling`: documents carried out, with `program` (which
-//!   verb is next), `planning` (a noun made ready), `fork` (nouns rung together), `running` (which of two Dials rings), `inviting` (each leg's INVITE), `dialled` (how a
+//!   verb is next), `planning` (a noun made ready), `fork` (nouns rung together), `running` (which of two Dials rings), `inviting` (each leg's INVITE), `dial_policy` (what it may not), `dialled` (how a
 //!   Dial ends), `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
@@ -34,6 +34,7 @@ pub mod compose;
 pub mod config;
 mod dead;
 pub mod desk;
+mod dial_policy;
 mod dialled;
 mod dialling;
 mod digest;

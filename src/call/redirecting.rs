@@ -41,14 +41,18 @@ impl Call {
         for (dial, preference) in dials.zip((1..=10_u16).rev()) {
             for noun in &dial.nouns {
                 let planned = self
-                    .gateways_of(desk, noun)
+                    .may_dial(desk, &noun.target)
+                    .and_then(|()| self.gateways_of(desk, noun))
                     .and_then(|gateways| self.plan(desk, noun, &dial, gateways.first().map(AsRef::as_ref)));
                 match planned {
                     Ok((plan, _)) => {
                         let uri = String::from_utf8_lossy(&plan.request_uri);
                         contacts.push((contact(&uri, &plan.headers), preference * 100));
                     }
-                    Err(reason) => failure = Failure { status: 500, reason },
+                    Err(reason) => {
+                        self.tell_refused_dial(desk, reason);
+                        failure = Failure { status: reason.status().max(400), reason };
+                    }
                 }
             }
         }

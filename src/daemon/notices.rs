@@ -84,6 +84,11 @@ impl Notices {
         }
     }
 
+    /// A target of a document that its account may not dial.
+    pub fn refused(&self, account: AccountSid, call: CallSid, reason: Reason) {
+        self.tell(row(account, Some(call), reason.code(), number(reason), reason.sentence()));
+    }
+
     /// A receiver of callbacks that wants no more of them.
     pub fn disabled(&self, account: AccountSid, url: &str) {
         let text = "the receiver answered 410: it is told nothing until its row is written again or \
@@ -201,6 +206,7 @@ const fn number(reason: Reason) -> u32 {
         Reason::WebhookStatus | Reason::WebhookRedirects => 11_206,
         Reason::WebhookNotFound => 21_402,
         Reason::WebhookUrlInvalid => 11_100,
+        Reason::TargetNotAllowed | Reason::DialLimit => 13_227,
         Reason::WebhookEmpty | Reason::WebhookNotXml | Reason::WebhookTooLarge => 12_100,
         _ => 11_001,
     }

@@ -382,6 +382,9 @@ impl Shard {
                 Output::Remark { account, reason, number } => notices.unasked(account, reason, &number),
                 Output::Count(counter) => {
                     metrics.count(counter);
+                    if let Counter::DialRefused { account, call, reason } = counter {
+                        notices.refused(account, call, reason);
+                    }
                     self.narrator.counted(counter, from.map(|flow| flow.peer), now);
                     // Until there is a directory nobody is a stranger.
                     if let (Some(flow), Counter::Proved) = (from, counter) {

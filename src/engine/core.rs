@@ -257,7 +257,7 @@ impl Engine {
     }
 
     fn set_directory(&mut self, directory: Arc<Directory>) {
-        self.desk.provision = Some(Arc::new(super::provision::Live(directory.clone())));
+        self.desk.provision = Some(Arc::new(super::provision::Live(directory.clone(), self.limits.clone())));
         self.directory = Some(directory);
         self.watch_gateways();
     }

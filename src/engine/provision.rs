@@ -6,11 +6,13 @@ use crate::call::desk::Provision;
 use crate::call::facts::CallFacts;
 use crate::ids::{AccountSid, GatewaySid, OrganizationSid};
 use crate::routing::Directory;
-use crate::routing::model::{DEFAULT_GROUP, Gateway, Organization};
+use crate::routing::limits::Limits;
+use crate::routing::model::{DEFAULT_GROUP, DialPolicy, Gateway, Organization};
+use crate::time::Instant;
 
 /// One generation.
 #[derive(Debug)]
-pub(super) struct Live(pub Arc<Directory>);
+pub(super) struct Live(pub Arc<Directory>, pub Limits);
 
 impl Provision for Live {
     fn gateways(&self, call: &CallFacts, group: Option<&str>) -> Vec<Arc<Gateway>> {
@@ -37,6 +39,14 @@ impl Provision for Live {
 
     fn owns(&self, account: AccountSid, number: &str) -> bool {
         self.0.owns(account, number)
+    }
+
+    fn dial_policy(&self, account: AccountSid) -> Option<&DialPolicy> {
+        self.0.account(account).map(|account| &account.dialling)
+    }
+
+    fn may_dial_once_more(&self, now: Instant, account: AccountSid) -> bool {
+        self.0.account(account).is_none_or(|account| self.1.dial(now, account))
     }
 
     fn main_number(&self, account: AccountSid) -> Option<Arc<str>> {

@@ -13,6 +13,7 @@ use crate::reason::Reason;
 use crate::time::Instant;
 
 const SECOND: u64 = 1_000_000_000;
+const MINUTE: u64 = 60 * SECOND;
 
 /// The counters of all trunks and accounts; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ struct Gauge {
     calls: AtomicU32,
     /// When the rate's bucket is empty again, in nanoseconds on the engine's scale.
     full_until: AtomicU64,
+    /// The same of the targets dialled, an account's.
+    dialled_until: AtomicU64,
 }
 
 impl Limits {
@@ -57,6 +60,14 @@ impl Limits {
     pub fn admit_always(&self, trunk: Option<TrunkSid>, account: Option<AccountSid>) -> Permit {
         let hold = |owner| Held::of(self.gauge(owner));
         Permit { trunk: trunk.map(Owner::Trunk).map(hold), account: account.map(Owner::Account).map(hold) }
+    }
+
+    /// Takes one target of the account's minute; whether there was one.
+    #[must_use]
+    pub fn dial(&self, now: Instant, account: &Account) -> bool {
+        let gauge = |rate| (rate, self.gauge(Owner::Account(account.sid)));
+        let limited = account.dialling.per_minute.map(gauge);
+        limited.is_none_or(|(rate, gauge)| fill(&gauge.dialled_until, now, rate, MINUTE))
     }
 
     /// Calls at once on a trunk now.
@@ -139,16 +150,21 @@ impl Gauge {
 
     /// A bucket of one second: `rate` calls at once when idle, then one each `1/rate` second.
     fn take(&self, now: Instant, rate: u32) -> bool {
-        let now = now.as_nanos();
-        if rate == 0 {
-            return false;
-        }
-        let next = |full_until: u64| {
-            let filled = full_until.max(now) + share(rate);
-            (filled <= now + SECOND).then_some(filled)
-        };
-        self.full_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+        fill(&self.full_until, now, rate, SECOND)
     }
+}
+
+/// Puts one more into a bucket that holds `rate` and is empty again after `whole`; whether it fits.
+fn fill(bucket: &AtomicU64, now: Instant, rate: u32, whole: u64) -> bool {
+    let now = now.as_nanos();
+    if rate == 0 {
+        return false;
+    }
+    let next = |full_until: u64| {
+        let filled = full_until.max(now) + whole / u64::from(rate);
+        (filled <= now + whole).then_some(filled)
+    };
+    bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
 }
 
 /// What one call takes of the second.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 use crate::routing::model::{
-    Account, Application, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk, TrunkDigest,
-    VoiceProfile,
+    Account, Application, DialPolicy, Gateway, Hook, Method, Number, NumberProfile, Organization, Trunk,
+    TrunkDigest, VoiceProfile,
 };
 use crate::routing::pattern::is_pattern;
 use crate::store::error::BadRow;
@@ -60,6 +60,12 @@ pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow
         max_calls: row.max_calls,
         max_calls_per_second: row.max_calls_per_second,
         gateway_group: some(row.gateway_group.as_deref()),
+        dialling: DialPolicy {
+            domains: row.dial_domains.clone(),
+            prefixes: row.dial_prefixes.clone(),
+            countries: row.dial_countries.clone(),
+            per_minute: row.dial_per_minute,
+        },
     })
 }
 

@@ -69,7 +69,8 @@ impl Resource for AccountRow {
 columns! { AccountRow:
     sid = id, is_default;
     friendly_name, status, organization_sid = organization_id, parent_sid = parent_id, role,
-    default_application_sid = default_application_id, gateway_group, allow_additions, max_calls,
+    default_application_sid = default_application_id, gateway_group, dial_domains, dial_prefixes,
+    dial_countries, dial_per_minute, allow_additions, max_calls,
     max_calls_per_second, max_numbers, max_patterns, max_requests_per_second, webhook_secret,
     former_webhook_secret;
     created = created_at, updated = updated_at;

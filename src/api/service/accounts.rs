@@ -1,5 +1,6 @@
 //! Accounts: who owns numbers and answers for them.
 
+use crate::e164::country_code;
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::routing::model::Status;
 use crate::store::{
@@ -47,6 +48,7 @@ impl Operated for AccountRow {
     async fn check(&self, before: Option<&Self>, who: &Principal, service: &Service) -> Result<Vec<String>> {
         service.check_organization(Some(self.organization_id)).await?;
         service.check_place(self).await?;
+        check_dialling(self)?;
         service.check_account(who, before.unwrap_or(self), self).await?;
         service.remarks_on_group(self).await
     }
@@ -272,11 +274,47 @@ impl Service {
         if own && after.status != before.status {
             return Err(ServiceError::Forbidden("an account does not change its own status"));
         }
-        if own && !who.is_super_admin() && caps(after) != caps(before) {
+        if own && !who.is_super_admin() && (caps(after) != caps(before) || dials(after) != dials(before)) {
             return Err(ServiceError::Forbidden("an account does not change its own limits"));
         }
         self.check_application("default_application_sid", after.default_application_id, after).await
     }
+}
+
+/// What its documents may dial.
+fn dials(row: &AccountRow) -> ([&Vec<String>; 3], Option<u32>) {
+    ([&row.dial_domains, &row.dial_prefixes, &row.dial_countries], row.dial_per_minute)
+}
+
+/// What could never match is a mistake.
+fn check_dialling(row: &AccountRow) -> Result<()> {
+    let digits = |text: &String| {
+        let bare = text.strip_prefix('+').unwrap_or(text);
+        !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let country = |text: &&String| {
+        let bare = text.strip_prefix('+').unwrap_or(text);
+        !digits(text) || country_code(bare.as_bytes()) != Some(bare.len())
+    };
+    let host = |text: &&String| {
+        let bare = text.strip_prefix("*.").unwrap_or(text);
+        bare.is_empty()
+            || bare.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'*' | b'@' | b'/'))
+    };
+    if let Some(wrong) = row.dial_prefixes.iter().find(|text| !digits(text)) {
+        return Err(ServiceError::field("dial_prefixes", format!("has `{wrong}`: use E.164, as +4420")));
+    }
+    if let Some(wrong) = row.dial_countries.iter().find(country) {
+        return Err(ServiceError::field(
+            "dial_countries",
+            format!("has `{wrong}`: use calling codes, as 44"),
+        ));
+    }
+    if let Some(wrong) = row.dial_domains.iter().find(host) {
+        let fix = format!("has `{wrong}`: use example.com, *.example.com or 192.0.2.1");
+        return Err(ServiceError::field("dial_domains", fix));
+    }
+    Ok(())
 }
 
 /// What bounds an account.

@@ -3,8 +3,9 @@
 //! No type here knows SQL, JSON or HTTP; `store`, `api` and `webhook` own their forms and convert.
 //!
 //! - Here: organizations, accounts, applications and numbers, all of them at once and what changed.
-//! - `peers`: trunks and gateways. `digest`: what a trunk proves itself by.
+//! - `peers`: trunks and gateways. `digest`: what a trunk proves itself by. `dialling`: what an account may dial.
 
+mod dialling;
 mod digest;
 mod peers;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 
 pub use super::peer_policy::{Follow, ForwardedAs, HeaderAction, HeaderRule, HeaderRules, Way};
+pub use dialling::DialPolicy;
 pub use digest::{DigestAlgorithm, TrunkDigest};
 pub use peers::{
     CallerFrom, CallerIdFormat, Credentials, DEFAULT_GROUP, DialledFrom, Gateway, Nat, NumberProfile,
@@ -106,6 +108,8 @@ pub struct Account {
     pub max_calls_per_second: Option<u32>,
     /// The group of gateways of its `<Number>`s that name none; `None`: [`DEFAULT_GROUP`].
     pub gateway_group: Option<Arc<str>>,
+    /// Where its documents may lead.
+    pub dialling: DialPolicy,
 }
 
 impl Account {
@@ -122,6 +126,7 @@ impl Account {
             max_calls: None,
             max_calls_per_second: None,
             gateway_group: None,
+            dialling: DialPolicy::default(),
         }
     }
 }

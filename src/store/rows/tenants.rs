@@ -80,10 +80,18 @@ table! {
         18 is_default: bool,
         /// The group of gateways of its Numbers that name none; NULL: `default`.
         19 gateway_group: Option<String>,
+        /// Hosts that its `<Sip>` targets may be at; empty: any.
+        20 dial_domains: Vec<String>,
+        /// What its `<Number>`s may begin with, in E.164.
+        21 dial_prefixes: Vec<String>,
+        /// Country codes of its `<Number>`s; empty like the prefixes: any number.
+        22 dial_countries: Vec<String>,
+        /// Targets a minute; NULL: no limit.
+        23 dial_per_minute: Option<u32>,
         /// When it was made.
-        20 created_at: Timestamp,
+        24 created_at: Timestamp,
         /// When it was last changed.
-        21 updated_at: Timestamp,
+        25 updated_at: Timestamp,
     }
 }
 
@@ -190,6 +198,10 @@ impl AccountRow {
             allow_additions: false,
             is_default: false,
             gateway_group: None,
+            dial_domains: Vec::new(),
+            dial_prefixes: Vec::new(),
+            dial_countries: Vec::new(),
+            dial_per_minute: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }

@@ -104,6 +104,7 @@ group! {
         answered: counter, "Calls that were answered by a target and connected.";
         refused: by_reason, "New INVITEs refused, by the reason code of the refusal.";
         ended: by_reason, "Calls that ended after admission, by reason code.";
+        dials_refused: counter, "Targets of documents that were not dialled because their account may not.";
         recovered: counter, "Calls found in the journal after a restart and recovered or ended properly.";
         panics: counter, "Panics caught inside one call, each of which ended that call only.";
         setup_seconds: seconds, "Seconds from an INVITE's arrival to the first INVITE toward a target.";

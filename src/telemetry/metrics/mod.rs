@@ -100,6 +100,7 @@ impl Metrics {
             Counted::Withheld => self.edge.withheld.inc(),
             Counted::Retransmission => self.sip.retransmissions.inc(),
             Counted::Refused(reason) => self.calls.refused.inc(reason),
+            Counted::DialRefused { .. } => self.calls.dials_refused.inc(),
             Counted::Shed => self.calls.refused.inc(crate::reason::Reason::Overloaded),
             Counted::Ended(reason) => self.calls.ended.inc(reason),
             Counted::Panic => self.calls.panics.inc(),

@@ -37,6 +37,7 @@ pub struct World {
     gateways: Vec<Arc<Gateway>>,
     /// The account's group of gateways, and its main number.
     group: Option<Arc<str>>,
+    dialling: DialPolicy,
     main: Option<Arc<str>>,
     profile: VoiceProfile,
     callback: bool,
@@ -95,6 +96,7 @@ impl World {
             organization: organization(),
             gateways: Vec::new(),
             group: None,
+            dialling: DialPolicy::default(),
             main: None,
             profile: VoiceProfile {
                 voice: Some(hook("https://app.example/voice")),

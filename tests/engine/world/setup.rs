@@ -56,6 +56,9 @@ impl World {
                 "skip-media" => self.organization.skip_media_verbs = on(value),
                 "gateway" => self.gateways.push(Arc::new(gateway(value, self.gateways.len()))),
                 "watch" => self.config.check_interval = duration(value),
+                "dial-prefix" => self.dialling.prefixes.push(value.into()),
+                "dial-domain" => self.dialling.domains.push(value.into()),
+                "dial-minute" => self.dialling.per_minute = Some(value.parse().expect("a number")),
                 "group" => self.group = Some(value.into()),
                 "main" => self.main = Some(value.into()),
                 // Of the gateway named last.
@@ -95,8 +98,11 @@ impl World {
     }
 
     pub(super) fn directory(&self) -> Directory {
-        let account =
-            Account { gateway_group: self.group.clone(), ..Account::of(OrganizationSid(1), AccountSid(1)) };
+        let account = Account {
+            gateway_group: self.group.clone(),
+            dialling: self.dialling.clone(),
+            ..Account::of(OrganizationSid(1), AccountSid(1))
+        };
         let frame = Frame {
             organizations: vec![Arc::new(self.organization.clone())],
             accounts: vec![Arc::new(account)],

@@ -56,6 +56,10 @@ CREATE TABLE accounts (
     max_numbers BIGINT CONSTRAINT accounts_max_numbers_is_not_negative CHECK (max_numbers >= 0),
     max_patterns BIGINT CONSTRAINT accounts_max_patterns_is_not_negative CHECK (max_patterns >= 0),
     gateway_group TEXT CONSTRAINT accounts_gateway_group_is_not_empty CHECK (gateway_group <> ''),
+    dial_domains TEXT NOT NULL DEFAULT '',
+    dial_prefixes TEXT NOT NULL DEFAULT '',
+    dial_countries TEXT NOT NULL DEFAULT '',
+    dial_per_minute BIGINT CONSTRAINT accounts_dial_per_minute_is_not_negative CHECK (dial_per_minute >= 0),
     max_requests_per_second BIGINT CONSTRAINT accounts_max_requests_per_second_is_not_negative CHECK (max_requests_per_second >= 0),
     allow_additions BOOLEAN NOT NULL DEFAULT FALSE
                 CONSTRAINT accounts_allow_additions_is_true_or_false CHECK (allow_additions IN (TRUE, FALSE)),
