@@ -50,6 +50,7 @@ dialogues! {
     dial_action_headers
     dial_durations
     dial_timeout
+    dial_policy
     digest_inside
     digest_invite
     digest_loser
