@@ -163,18 +163,23 @@ impl Call {
         if self.holds_answer(leg, tag) || self.joined_again(desk, leg, response) {
             return;
         }
-        // A leg that a transfer brought to the caller's side is this call's, too.
-        let talks = |&(pair, side): &(usize, Side)| {
+        let cseq = response.cseq().number;
+        // A leg that a transfer brought to the caller's side is this call's, too, and one it replaced was.
+        let of_tag = |&(pair, side): &(usize, Side)| {
             let pair: &Pair = &self.pairs[pair];
-            pair.leg_at(side) == Some(leg) && *pair.dialog(side).remote_tag == *tag
+            pair.confirmed && pair.leg_at(side) == Some(leg) && *pair.dialog(side).remote_tag == *tag
         };
-        let sides = self.winner.map(|pair| [(pair, Side::B), (pair, Side::A)]);
-        match sides.into_iter().flatten().find(talks) {
+        let places = (0..self.pairs.len()).flat_map(|pair| [(pair, Side::B), (pair, Side::A)]);
+        let places: Vec<(usize, Side)> = places.filter(of_tag).collect();
+        let acked = places.iter().find(|(pair, side)| self.has_acked(*pair, *side, cseq));
+        let talks = || places.iter().find(|(pair, _)| self.winner == Some(*pair));
+        match acked.or_else(talks).copied() {
             // It was acknowledged before a restart.
             Some((pair, side)) if self.acked && self.pairs[pair].ack[side as usize].is_none() => {
-                self.ensure_ack(desk, pair, side, response.cseq().number);
+                self.ensure_ack(desk, pair, side, cseq);
             }
-            Some((pair, side)) => self.repeat_ack(desk, pair, side, response.cseq().number),
+            Some((pair, side)) => self.repeat_ack(desk, pair, side, cseq),
+            None if !places.is_empty() => {}
             None => self.lost(desk, leg, response),
         }
     }

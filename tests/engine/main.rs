@@ -171,6 +171,7 @@ dialogues! {
     refer_offer_refused
     refer_origin
     refer_refused
+    refer_replaced_repeats
     refer_target_leaves
     refer_two_successes
     refusals

@@ -35,13 +35,17 @@ pub struct Try {
 
 /// The tries of each noun that is no transfer's, in order.
 pub fn tries(e: &Evidence) -> BTreeMap<&str, Vec<Try>> {
+    tries_of(e, |dialled| !dialled.transfer)
+}
+
+fn tries_of(e: &Evidence, wanted: impl Fn(&Dialled) -> bool) -> BTreeMap<&str, Vec<Try>> {
     let mut all: BTreeMap<&str, Vec<Try>> = BTreeMap::new();
     for (place, (at, what)) in e.log.iter().enumerate() {
         let What::Record(_, record) = what else { continue };
         match &record.change {
             Change::Invited(leg) => {
                 let uri = String::from_utf8_lossy(&leg.request_uri).into_owned();
-                let Some(dialled) = e.dialled(&uri).filter(|dialled| !dialled.transfer) else { continue };
+                let Some(dialled) = e.dialled(&uri).filter(|dialled| wanted(dialled)) else { continue };
                 let lines = String::from_utf8_lossy(&leg.headers).into_owned();
                 let branch = lines.split("branch=").nth(1).unwrap_or_default();
                 let branch = branch.split([';', '\r']).next().unwrap_or_default().to_owned();
@@ -137,7 +141,9 @@ impl Known<'_> {
 /// come last. None is tried twice.
 pub fn addresses_are_tried_in_order(e: &Evidence) -> Result<(), String> {
     let (all, words) = (tries(e), words(e));
-    let known = Known { tries: all.values().flatten().collect(), words: &words };
+    // A transfer's targets live and die like others.
+    let every = tries_of(e, |_| true);
+    let known = Known { tries: every.values().flatten().collect(), words: &words };
     let place = |dialled: &Dialled, to: SocketAddr| dialled.hops.iter().position(|hop| *hop == to);
     for dialled in e.dials.iter().filter(|dialled| !dialled.hops.is_empty()) {
         let Some(tries) = all.get(&*dialled.user) else { continue };

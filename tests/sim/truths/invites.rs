@@ -120,7 +120,7 @@ pub fn no_second_leg(e: &Evidence) -> Result<(), String> {
                 .map(|(_, text)| text.branch())
                 .collect();
             // Who makes no offer in a transfer is made one; a redirection leads to ten addresses at most.
-            let more = if dialled.follow == Follow::No || dialled.transfer { 0 } else { 9 };
+            let more = if dialled.follow == Follow::No { 0 } else { 9 };
             if legs.len() > dialled.addresses * if dialled.transfer { 2 } else { 1 } + more {
                 return Err(format!("{} INVITEs for {}", legs.len(), dialled.user));
             }
