@@ -26,9 +26,10 @@ pub(crate) enum Rows {
     List,
     /// Add one: NAME and fields as key=value
     Add {
-        /// Its name
+        /// Its name; an organization's is its domain
         name: String,
-        /// Fields, as `sources=192.0.2.0/24`
+        /// Fields, as a trunk's `sources=192.0.2.0/24` or a gateway's `host=192.0.2.1`; a wrong one is answered with
+        /// the names of all
         #[arg(value_name = "KEY=VALUE")]
         fields: Vec<String>,
     },
@@ -41,7 +42,7 @@ pub(crate) enum Rows {
     Set {
         /// Its sid or name
         id: String,
-        /// Fields, as `max_calls=30`
+        /// Fields, as `max_calls=30`; `show` has all
         #[arg(value_name = "KEY=VALUE", required = true)]
         fields: Vec<String>,
     },

@@ -70,6 +70,9 @@ pub enum Obstacle {
         "generation {0} emptied a table, or one statement of it touched very many rows: which, the change log does not say"
     )]
     Unknown(u64),
+    /// What belongs to nobody else would belong to nobody.
+    #[error("generation {0} had no default account or organization: name a later one")]
+    NoDefault(u64),
     /// A row is not what the change log left.
     #[error("{table} {sid}, changed in generation {generation}: {why}")]
     Row {
@@ -105,11 +108,15 @@ impl Store {
         if let Some(obstacle) = refusal(&mut tx, wanted, reach).await? {
             return Ok(Err(obstacle));
         }
+        let owners = owners(&mut tx).await?;
         if let Err(obstacle) = undo_all(&mut tx, (low, high)).await? {
             return Ok(Err(obstacle));
         }
         if let Some(row) = left_over(&mut tx, low, high).await? {
             return Ok(Err(row));
+        }
+        if self::owners(&mut tx).await? < owners {
+            return Ok(Err(Obstacle::NoDefault(low)));
         }
         let (counts, examples) = note(&mut tx, actor, high).await?;
         let [added, changed, removed] = counts;
@@ -139,6 +146,13 @@ async fn refusal(tx: &mut Tx, wanted: Rollback, reach: Reach) -> Result<Option<O
     let counted = tx.rows(ENTRIES, &[wanted.to.bind(), (MOST * 20).bind()]).await?;
     let entries = counted.first().map_or(0, |row| number(row, 0));
     Ok((entries > MOST).then_some(Obstacle::TooMany(entries)))
+}
+
+/// How many there are of the default account and the default organization.
+async fn owners(tx: &mut Tx) -> Result<u64> {
+    const OWNERS: &str = "SELECT (SELECT count(*) FROM accounts WHERE is_default) \
+        + (SELECT count(*) FROM organizations WHERE is_default)";
+    Ok(tx.rows(OWNERS, &[]).await?.first().map_or(0, |row| number(row, 0)))
 }
 
 /// Undoes the entries behind the first and up to the second generation, the newest first.

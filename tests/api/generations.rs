@@ -16,6 +16,7 @@ crate::on_both_servers!(
     rows_that_need_one_another_come_back,
     main_numbers_and_moved_accounts_come_back,
     what_cannot_be_undone_is_named,
+    the_default_account_is_not_undone,
     secrets_neither_show_nor_come_back,
     by_hand_is_told_and_undone,
     the_command_line_lists_compares_and_goes_back,
@@ -276,6 +277,15 @@ async fn what_cannot_be_undone_is_named(api: Api) {
     assert_eq!(current(&api).await, generation);
     back(&api, 99_999_999, false).await.expect(404);
     api.json(Method::POST, "/admin/v1/generations/1/rollback?dryrun=true", json!({})).await.expect(400);
+}
+
+async fn the_default_account_is_not_undone(api: Api) {
+    let all = everything(&api).await;
+    let accounts = api.get(&api.admin, "/admin/v1/accounts?limit=1000").await.expect(200).json();
+    assert!(accounts["accounts"].as_array().unwrap().iter().any(|row| row["is_default"] == true));
+    let refused = back(&api, 0, false).await.expect(409).json();
+    assert_eq!(refused["message"], "generation 0 had no default account or organization: name a later one");
+    assert_eq!(everything(&api).await, all);
 }
 
 async fn secrets_neither_show_nor_come_back(api: Api) {

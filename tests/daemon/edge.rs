@@ -369,7 +369,7 @@ fn a_trunk_that_roams_proves_itself_by_digest() {
     let other = UdpSocket::bind("127.0.0.71:0").unwrap();
 
     let (asked, challenge) = invited(&phone, router, "first", 1, "");
-    assert!(challenge.starts_with("SIP/2.0 401 "), "{challenge}");
+    assert!(challenge.starts_with("SIP/2.0 401 Unauthorized\r\n"), "{challenge}");
     assert!(challenge.len() <= asked, "no amplification: {asked} {challenge}");
     assert!(challenge.find("algorithm=SHA-256") < challenge.find("algorithm=MD5"), "{challenge}");
     let right = proof(&challenge, "SHA-256", "s3cret", &uri);
