@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::config::{Config, ConfigError};
+use crate::routing::model::DigestAlgorithm;
 use crate::routing::{Builder, Directory, lint};
 use crate::store::{BadRow, Store, StoreError};
 
@@ -141,6 +142,15 @@ fn doubts(directory: &Directory, bad: &[BadRow]) -> Vec<String> {
     }
     if directory.trunks().all().is_empty() {
         doubts.push("there is no trunk, so that every source is unknown: `callgate trunks add`".into());
+    }
+    for trunk in directory.trunks().all() {
+        if trunk.digest.as_ref().is_some_and(|digest| digest.hash(DigestAlgorithm::Md5).is_none()) {
+            doubts.push(format!(
+                "trunk {0} has auth_username and no password, so that nobody proves to be it: \
+                 `callgate trunks set {0} auth_password=…`",
+                trunk.name
+            ));
+        }
     }
     doubts
 }

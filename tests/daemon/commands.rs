@@ -125,6 +125,19 @@ fn check_names_what_is_unwise() {
 }
 
 #[test]
+fn check_names_a_trunk_that_nobody_can_prove_to_be() {
+    let folder = folder();
+    assert!(run(&folder, &["migrate"]).status.success());
+    let check = || said(&run(&folder, &["check"]).stdout);
+    assert!(!check().contains("auth_password"), "{}", check());
+    let sql = "INSERT INTO trunks(name, auth_username) VALUES ('roaming', 'pbx')";
+    let done = Command::new("sqlite3").arg(folder.join("data/callgate.db")).arg(sql).status().unwrap();
+    assert!(done.success());
+    assert!(check().contains("`callgate trunks set roaming auth_password=…`"), "{}", check());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn make_install_brings_what_the_unit_names() {
     let folder = folder();
     let destination = folder.join("root");
