@@ -35,7 +35,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_printed_is_read_back(print in printed()) {
+    fn what_is_printed_is_read_back(print in printed(proptest::collection::vec(any::<u8>(), 0..60))) {
         let (bytes, user, display, tag, cseq, body) = print;
         let message = Message::scan(&bytes).expect("a printed message is sound");
         prop_assert_eq!(message.bytes(), &bytes[..]);
@@ -52,9 +52,13 @@ proptest! {
     }
 
     #[test]
-    fn an_independent_reader_agrees(print in printed()) {
-        let (bytes, ..) = print;
-        let Ok(body) = std::str::from_utf8(Message::scan(&bytes).unwrap().body()) else { return Ok(()) };
+    fn an_independent_reader_agrees(print in printed("[ -~\u{e4}\r\n]{0,30}".prop_map(String::into_bytes))) {
+        let (bytes, user, .., body) = print;
+        // A user part ends at a dot for rsip, and parameters begin at the semicolon after it: `sip:a.;b@h` is no URI to it.
+        if user.contains('.') && user.contains(';') {
+            return Ok(());
+        }
+        let body = std::str::from_utf8(&body).unwrap();
         let theirs = rsip::SipMessage::try_from(&bytes[..]).expect("rsip reads what is printed");
         let ours = Message::scan(&bytes).unwrap();
         prop_assert_eq!(theirs.headers().iter().count(), ours.headers().count());
@@ -69,14 +73,8 @@ proptest! {
 type Printed = (Vec<u8>, String, String, String, u32, Vec<u8>);
 
 /// A request from arbitrary parts.
-fn printed() -> impl Strategy<Value = Printed> {
-    let parts = (
-        "[ -~\u{e4}]{1,20}",
-        "[ -~\u{e4}\r\n]{0,20}",
-        "[a-zA-Z0-9.]{1,20}",
-        0_u32..1 << 31,
-        proptest::collection::vec(any::<u8>(), 0..60),
-    );
+fn printed(body: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Printed> {
+    let parts = ("[ -~\u{e4}]{1,20}", "[ -~\u{e4}\r\n]{0,20}", "[a-zA-Z0-9.]{1,20}", 0_u32..1 << 31, body);
     parts.prop_map(|(user, display, tag, cseq, body)| {
         let mut out = Vec::new();
         let mut uri = Vec::new();
