@@ -151,6 +151,7 @@ dialogues! {
     redirect_mode
     redirect_mode_emergency
     redirects_and_pauses
+    refer_before_ack
     refer_by_callee
     refer_byes_cross
     refer_call_ends

@@ -72,9 +72,6 @@ impl Call {
         let stays = by.other() as usize;
         pair.a_leg = if by == Side::A { Some(leg) } else { of.a_leg };
         pair.spoken[stays].clone_from(&of.spoken[stays]);
-        // Who stays knows its peer by what it heard first.
-        let heard = of.spoken[by as usize].as_deref().and_then(Described::of).map(Box::new);
-        pair.origins[stays] = of.origins[stays].clone().or(heard);
         pair.confirmed = true;
         self.pairs.push(pair);
         self.pairs.len() - 1
@@ -90,6 +87,10 @@ impl Call {
             if is_busy {
                 self.wait_to_offer(desk, &mut transfer);
             } else {
+                // Who stays knows its peer by what it heard first, if only in the ACK that was waited for.
+                let (of, stays) = (&self.pairs[old], by.other() as usize);
+                let heard = of.spoken[by as usize].as_deref().and_then(Described::of).map(Box::new);
+                self.pairs[made].origins[stays] = of.origins[stays].clone().or(heard);
                 // Both copies of the transferee's dialog count the re-INVITE.
                 let cseq = self.pairs[old].dialog_mut(by.other()).next_cseq();
                 self.pairs[made].dialog_mut(by.other()).local_cseq = cseq;

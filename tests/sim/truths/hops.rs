@@ -1,7 +1,7 @@
 //! The truths about targets with several addresses (RFC 3263 4.3): in which order they are tried, one at
 //! a time, and that a living one is not left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use callgate::call::record::Change;
@@ -128,7 +128,8 @@ impl Known<'_> {
         let refusals = datagrams.filter_map(|tried| {
             let refused = self.heard_before(tried, at).find(|(_, _, code)| *code == 503)?;
             let waited = tried.ended.is_some_and(|(_, ended, _)| ended == refused.1);
-            (waited && at < refused.1 + DEAD).then_some(*refused)
+            // What comes at the very moment may come behind the choice.
+            (waited && refused.1 < at && at < refused.1 + DEAD).then_some(*refused)
         });
         let Some(last) = refusals.max() else { return false };
         let of = self.tries.iter().filter(|tried| tried.to == to);
@@ -176,18 +177,38 @@ pub fn addresses_are_tried_in_order(e: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether legs of the call that began at different moments ended at the one of this place in the log: its
+/// Dial was over.
+fn dial_ends(e: &Evidence, place: usize) -> bool {
+    let (at, What::Record(_, ended)) = &e.log[place] else { return false };
+    let (mut begun, mut ends) = (BTreeMap::new(), BTreeSet::new());
+    for (when, what) in &e.log {
+        let What::Record(_, record) = what else { continue };
+        match &record.change {
+            Change::Invited(invited) => drop(begun.insert(invited.leg, *when)),
+            Change::LegEnded { leg, .. } if record.call == ended.call && when == at => {
+                ends.insert(begun.get(leg).copied());
+            }
+            _ => {}
+        }
+    }
+    ends.len() > 1
+}
+
 /// Who answers 503, or nothing in time, is left for the next address at once, as long as nobody rang.
 pub fn the_next_address_is_tried(e: &Evidence) -> Result<(), String> {
     let (all, words) = (tries(e), words(e));
     for dialled in e.dials.iter().filter(|dialled| !dialled.hops.is_empty()) {
         let tries = all.get(&*dialled.user).map_or(&[][..], Vec::as_slice);
         for (count, tried) in tries.iter().enumerate() {
-            let Some((_, ended, _)) = tried.ended.filter(|_| !tried.again) else { continue };
+            let Some((place, ended, _)) = tried.ended.filter(|_| !tried.again) else { continue };
             let of = words.get(&*tried.branch).map_or(&[][..], Vec::as_slice);
             let rang = of.iter().any(|(_, at, code)| (101..200).contains(code) && *at <= ended);
             let refused = of.iter().any(|(_, at, code)| *code == 503 && *at == ended);
             let silent = ended == tried.at + FIRST_RESPONSE && of.iter().all(|(_, at, _)| *at > ended);
-            let tried_all = tries.iter().map(|tried| tried.to).collect::<std::collections::BTreeSet<_>>();
+            // The Dial's time was over at that very moment, for those that began later, too.
+            let silent = silent && !dial_ends(e, place);
+            let tried_all = tries.iter().map(|tried| tried.to).collect::<BTreeSet<_>>();
             let more = dialled.hops.iter().any(|hop| !tried_all.contains(hop));
             let goes_on = tries.get(count + 1).is_some_and(|next| next.at == ended);
             if (refused || silent) && !rang && more && !goes_on {
