@@ -15,7 +15,7 @@ use crate::routing::model::{Delta, Number};
 use crate::store::bytes::{In, Out};
 use crate::store::load::FrameRows;
 
-const HEADER: &[u8] = b"callgate directory 4\n";
+const HEADER: &[u8] = b"callgate directory 5\n";
 const FRAME: u8 = b'F';
 const NUMBERS: u8 = b'N';
 const END: u8 = b'E';

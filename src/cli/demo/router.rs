@@ -68,24 +68,28 @@ impl Router {
         if Path::new(READY).exists() {
             std::fs::remove_file(READY).map_err(|error| DemoError::Io("an old ready file stays", error))?;
         }
+        match Self::launch(free_sip_port(5060), free_port(8080)) {
+            // Somebody was quicker with a port that was free a moment ago: now whatever the system gives.
+            Err(DemoError::NotStarted) => Self::launch(free_sip_port(0), 0),
+            other => other,
+        }
+    }
+
+    fn launch(sip: u16, http: u16) -> Result<Self, DemoError> {
         let program = std::env::current_exe().map_err(|error| DemoError::Io("where am I?", error))?;
-        let sip = format!("127.0.0.1:{}", free_sip_port());
+        let sip = format!("127.0.0.1:{sip}");
         let child = Command::new(program)
             .arg("serve")
             .env("CALLGATE__SIP__LISTEN", format!("[\"udp://{sip}\", \"tcp://{sip}\"]"))
-            .env("CALLGATE__HTTP__LISTEN", format!("127.0.0.1:{}", free_port(8080)))
+            .env("CALLGATE__HTTP__LISTEN", format!("127.0.0.1:{http}"))
             .env("CALLGATE__WEBHOOK__ALLOW_PRIVATE_ADDRESSES", "true")
             .env("CALLGATE__NODE__READY_FILE", READY)
             .env("CALLGATE__LOG__LEVEL", std::env::var("CALLGATE__LOG__LEVEL").unwrap_or("warn".into()))
             .spawn()
             .map_err(|error| DemoError::Io("callgate cannot be started", error))?;
-        let mut router = Self {
-            child,
-            sip: SocketAddr::from(([127, 0, 0, 1], 0)),
-            http: SocketAddr::from(([127, 0, 0, 1], 0)),
-            sid: String::new(),
-            token: String::new(),
-        };
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (sid, token) = Default::default();
+        let mut router = Self { child, sip: nowhere, http: nowhere, sid, token };
         router.wait_ready()?;
         (router.sid, router.token) = credentials()?;
         Ok(router)
@@ -154,14 +158,14 @@ fn credentials() -> Result<(String, String), DemoError> {
     }
 }
 
-/// 5060 where it is free, over both transports; else one the system gives.
-fn free_sip_port() -> u16 {
+/// The wanted port where it is free, over both transports; else one the system gives.
+fn free_sip_port(wanted: u16) -> u16 {
     let both = |port| {
         let udp = UdpSocket::bind(("127.0.0.1", port)).ok()?;
         let at = udp.local_addr().ok()?.port();
         TcpListener::bind(("127.0.0.1", at)).ok().map(|_| at)
     };
-    both(5060).or_else(|| (0..20).find_map(|_| both(0))).unwrap_or(5060)
+    both(wanted).or_else(|| (0..20).find_map(|_| both(0))).unwrap_or(wanted)
 }
 
 fn free_port(wanted: u16) -> u16 {
