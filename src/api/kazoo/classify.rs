@@ -86,14 +86,13 @@ pub(super) fn all() -> Value {
 pub(super) fn classify(given: &str) -> Value {
     let number = normalize(given);
     let found = COMPILED.iter().position(|regex| regex.is_match(&number));
-    let mut fields = found.map(|at| CLASSIFIERS[at].fields()).unwrap_or_default();
-    fields.insert("name".into(), found.map_or("unknown", |at| CLASSIFIERS[at].name).into());
+    // The last one takes everything but line breaks, and what has those is as unknown.
+    let class = &CLASSIFIERS[found.unwrap_or(CLASSIFIERS.len() - 1)];
+    let mut fields = class.fields();
+    fields.insert("name".into(), class.name.into());
     fields.insert("number".into(), given.into());
     fields.insert("e164".into(), number.clone().into());
-    fields.insert(
-        "formatted_number".into(),
-        formatted(given, found.and_then(|at| CLASSIFIERS[at].pretty_print)).into(),
-    );
+    fields.insert("formatted_number".into(), formatted(given, class.pretty_print).into());
     json!(fields)
 }
 
@@ -170,6 +169,7 @@ mod tests {
 
     #[test]
     fn a_classified_number_says_all_about_itself() {
+        assert_eq!(classify("1\n2")["regex"], r"^(.*)$", "a line break is no reason to say less");
         let found = classify("2125550123");
         assert_eq!(
             found,
