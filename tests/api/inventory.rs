@@ -173,6 +173,7 @@ async fn what_is_available_can_be_searched(api: Api) {
     assert_eq!(found("US/Local.json?Contains=555TAXI").await, ["+13055558294"]);
     assert_eq!(found("US/Local.json?Contains=5550*02").await, ["+13055550102"]);
     assert_eq!(found("US/Local.json?RangeSize=2&RangeIndex=1").await, ["+13055558294"]);
+    assert!(found("US/Local.json?RangeSize=999&RangeIndex=9223372036854775806").await.is_empty());
     assert_eq!(found("US/TollFree.json").await, ["+18005550104"]);
     assert_eq!(found("CA/Local.json").await, ["+14165550103"]);
     assert_eq!(found("GB/Local.json").await, ["+442071838750"]);
@@ -195,6 +196,7 @@ async fn what_is_available_can_be_searched(api: Api) {
         "US/Local.json?AreaCode=30",
         "US/Local.json?Contains=5-5",
         "US/Local.json?RangeSize=0",
+        "US/Local.json?Beta=x",
     ] {
         api.get(&tenant, &tenant.available(bad)).await.expect(400);
     }

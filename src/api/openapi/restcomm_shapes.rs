@@ -35,7 +35,7 @@ pub(super) fn parameter(name: &str) -> Value {
         "Status" => text(),
         "ErrorCode" => matching("^[0-9]{0,9}$"),
         "StartTime" | "StartTime>" | "StartTime<" | "EndTime" => {
-            json!({ "type": "string", "format": "date" })
+            json!({ "type": "string", "anyOf": [{ "format": "date" }, { "maxLength": 0 }] })
         }
         "AreaCode" => matching("^ *([0-9]{3})? *$"),
         "Contains" => matching("^[+]*[0-9A-Za-z*]*$"),

@@ -105,6 +105,8 @@ pub(super) async fn search(
             params.warnings.push(format!("{name} is not known of the inventory's numbers and was ignored"));
         }
     }
+    // None of them is beta.
+    params.flag("Beta")?;
     let wanted = Wanted {
         discovered: false,
         country: Some(country.clone()),
@@ -130,7 +132,8 @@ fn range(params: &Params) -> Result<Page, ApiError> {
         return Err(ApiError::bad(format!("RangeSize is {limit}: use 1 to {MOST}")));
     }
     let index = params.count("RangeIndex")?.unwrap_or(0);
-    Ok(Page { offset: index.saturating_mul(limit), limit })
+    // The stores count no further than that.
+    Ok(Page { offset: index.saturating_mul(limit).min(i64::MAX.unsigned_abs()), limit })
 }
 
 /// Three digits after North America's country code.
