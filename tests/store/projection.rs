@@ -101,7 +101,7 @@ fn entries(world: &World, call: CallSid) -> (Vec<Record>, Vec<Entry>) {
     ((0..).zip(changes).map(record).collect(), told)
 }
 
-/// Projects what is written, then stops as a process does.
+/// Projects what is written, then stops as a process does: at a moment when all of it is counted, too.
 async fn project(world: &World, journal: &Journal, metrics: &Arc<Metrics>) {
     let gauge = journal.gauge();
     let body = Box::new(|notice: &callgate::callback::Notice| format!("CallSid={}", notice.call()));
@@ -109,7 +109,8 @@ async fn project(world: &World, journal: &Journal, metrics: &Arc<Metrics>) {
     let projection = Projection::new(NODE, world.store.clone(), feed, gauge.clone(), metrics.clone(), body);
     let task = tokio::spawn(projection.run());
     let until = tokio::time::Instant::now() + Duration::from_secs(60);
-    while world.store.projected(NODE).await.unwrap().unwrap_or(0) < gauge.written() {
+    let counted = || metrics.store.projected.get() >= 3 * CALLS as u64;
+    while world.store.projected(NODE).await.unwrap().unwrap_or(0) < gauge.written() || !counted() {
         assert!(
             tokio::time::Instant::now() < until,
             "{:?} of {}",
