@@ -62,7 +62,6 @@ impl Call {
             next_relay: 0,
             transfer: None,
             settling: false,
-            joined: Vec::new(),
             connections: Vec::new(),
         }
     }

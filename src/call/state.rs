@@ -16,7 +16,7 @@ use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
 use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
-use crate::call::transfer::{Described, Joined, Transfer};
+use crate::call::transfer::{Described, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, GatewaySid, VirtualShard};
@@ -90,8 +90,6 @@ pub struct Call {
     pub(super) transfer: Option<Box<Transfer>>,
     /// A re-INVITE tells a target the transferee's last word.
     pub(super) settling: bool,
-    /// Legs that joined by transfer.
-    pub(super) joined: Vec<Joined>,
     /// The connections it would send something over.
     pub(super) connections: Vec<ConnectionId>,
 }

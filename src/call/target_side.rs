@@ -160,26 +160,27 @@ impl Call {
     /// A further 2xx of the INVITE that won: a repetition, or another fork that lost.
     fn another_success(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         let tag = response.to().tag().unwrap_or_default();
-        if self.holds_answer(leg, tag) || self.joined_again(desk, leg, response) {
+        if self.holds_answer(leg, tag) {
             return;
         }
         let cseq = response.cseq().number;
-        // A leg that a transfer brought to the caller's side is this call's, too, and one it replaced was.
-        let of_tag = |&(pair, side): &(usize, Side)| {
-            let pair: &Pair = &self.pairs[pair];
-            pair.confirmed && pair.leg_at(side) == Some(leg) && *pair.dialog(side).remote_tag == *tag
+        // A leg that a transfer brings, or brought, to either side is this call's, and one it replaced was.
+        let is_here = |&(pair, side): &(usize, Side)| {
+            let of = &self.pairs[pair];
+            of.confirmed && of.leg_at(side) == Some(leg) && *of.dialog(side).remote_tag == *tag
         };
-        let places = (0..self.pairs.len()).flat_map(|pair| [(pair, Side::B), (pair, Side::A)]);
-        let places: Vec<(usize, Side)> = places.filter(of_tag).collect();
-        let acked = places.iter().find(|(pair, side)| self.has_acked(*pair, *side, cseq));
-        let talks = || places.iter().find(|(pair, _)| self.winner == Some(*pair));
-        match acked.or_else(talks).copied() {
+        let sides = (0..self.pairs.len()).flat_map(|pair| [(pair, Side::B), (pair, Side::A)]);
+        let talks = |pair| self.winner == Some(pair);
+        let place =
+            sides.filter(is_here).max_by_key(|&(pair, side)| (self.has_acked(pair, side, cseq), talks(pair)));
+        match place {
             // It was acknowledged before a restart.
-            Some((pair, side)) if self.acked && self.pairs[pair].ack[side as usize].is_none() => {
+            Some((pair, side))
+                if talks(pair) && self.acked && self.pairs[pair].ack[side as usize].is_none() =>
+            {
                 self.ensure_ack(desk, pair, side, cseq);
             }
             Some((pair, side)) => self.repeat_ack(desk, pair, side, cseq),
-            None if !places.is_empty() => {}
             None => self.lost(desk, leg, response),
         }
     }

@@ -10,7 +10,7 @@ use crate::call::session::{self, Wish};
 use crate::call::state::{Call, Plan};
 use crate::flow::Flow;
 use crate::routing::model::{HeaderAction, Way};
-use crate::sip::{Message, Method, Name, Writer};
+use crate::sip::{Method, Name, Writer};
 
 impl Call {
     /// Writes the INVITE of a transfer's leg: without a body, or with the transferee's last description.
@@ -72,28 +72,6 @@ impl Call {
         };
         self.legs[leg].offered = Some(said);
         self.invite_again(desk, leg);
-        true
-    }
-
-    /// A further 2xx of a leg that a transfer brought, or is about to bring: a repetition gets its ACK
-    /// again, as soon as there is one; another fork's has lost. False: no transfer's.
-    pub(in crate::call) fn joined_again(
-        &mut self,
-        desk: &mut Desk,
-        leg: usize,
-        response: &Message<'_>,
-    ) -> bool {
-        let pending = self.transfer.as_ref().filter(|transfer| transfer.leg == Some(leg));
-        let pending = pending.and_then(|transfer| Some((transfer.made?, transfer.by)));
-        let joined = self.joined.iter().find(|joined| joined.leg == leg);
-        let Some((pair, side)) = pending.or(joined.map(|joined| (joined.pair, joined.side))) else {
-            return false;
-        };
-        let tag = response.to().tag().unwrap_or_default();
-        match *self.pairs[pair].dialog(side).remote_tag == *tag {
-            true => self.repeat_ack(desk, pair, side, response.cseq().number),
-            false => self.lost(desk, leg, response),
-        }
         true
     }
 }

@@ -15,7 +15,7 @@ use crate::dialog::Dialog;
 use crate::reason::Reason;
 use crate::sip::{Kept, Message, Method, Name};
 
-use super::{Described, Joined, Transfer};
+use super::{Described, Transfer};
 
 /// How often the transferee may be busy with another offer.
 const MOST_WAITS: u8 = 4;
@@ -215,7 +215,6 @@ impl Call {
         self.begin_session(desk, made, transfer.refreshed.or(of_transferee));
         self.pairs[old].alive[by.other() as usize] = false;
         self.stop_liveness(desk, old);
-        self.joined.push(Joined { leg, pair: made, side: by });
         self.take_place(desk, &mut transfer, made, leg);
         self.start_liveness(desk, made);
         self.notify_of(desk, &transfer, 200);

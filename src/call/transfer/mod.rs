@@ -91,14 +91,6 @@ impl Transfer {
     }
 }
 
-/// A leg that took a side of a call by transfer: repetitions of its 2xx get the ACK again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Joined {
-    leg: usize,
-    pair: usize,
-    side: Side,
-}
-
 impl Call {
     /// Nobody was reached, or the transferee does not want it.
     pub(in crate::call) fn transfer_failed(&mut self, desk: &mut Desk, code: u16) {
@@ -139,7 +131,6 @@ impl Call {
             self.ensure_ack(desk, made, transfer.by, self.legs[leg].cseq);
             self.pairs[made].alive[transfer.by.other() as usize] = false;
             self.bye(desk, made, transfer.by, b"", &[]);
-            self.joined.push(Joined { leg, pair: made, side: transfer.by });
             let sid = self.legs[leg].sid;
             self.record(desk, Change::LegEnded { leg: sid, sip_code: 487 }, None);
             self.leg_over(desk, leg, 487, Duration::ZERO);
