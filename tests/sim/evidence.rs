@@ -12,6 +12,7 @@ use callgate::ids::CallSid;
 use callgate::routing::model::Follow;
 
 use crate::operator::Act;
+use crate::phone::TIMEOUT;
 use crate::text::Text;
 use crate::world::ROUTER;
 
@@ -138,7 +139,6 @@ impl Evidence {
 
     /// Which INVITEs of the router had no response in time, when all is over.
     pub fn conclude(&mut self) {
-        const TIMER_B: u64 = 32_000_000_000;
         let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
         for (wire, text) in self.out().filter(|(_, text)| text.method() == "INVITE") {
             waiting.entry(text.branch().to_owned()).or_insert(wire.at);
@@ -148,7 +148,7 @@ impl Evidence {
             .filter_map(|(wire, text)| Some((text.branch().to_owned(), self.log[wire.first_delivery()?].0)))
             .collect();
         for (branch, at) in heard {
-            if waiting.get(&branch).is_some_and(|sent| at < sent + TIMER_B) {
+            if waiting.get(&branch).is_some_and(|sent| at < sent + TIMEOUT) {
                 waiting.remove(&branch);
             }
         }

@@ -38,13 +38,8 @@ impl Application {
                 _ => u8::try_from(self.rng.between(1, u64::from(TARGETS))).expect("a target"),
             })
             .collect();
-        hops.dedup();
-        hops = hops
-            .iter()
-            .enumerate()
-            .filter(|(at, hop)| !hops[..*at].contains(hop))
-            .map(|(_, hop)| *hop)
-            .collect();
+        let mut seen = std::collections::BTreeSet::new();
+        hops.retain(|hop| seen.insert(*hop));
         if self.plain && hops.iter().all(|hop| *hop > TARGETS) {
             hops.push(1);
         }

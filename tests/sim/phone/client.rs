@@ -1,7 +1,7 @@
 //! Client transactions, as a list with their next moments.
 
 use super::write::{Hop, follow_up};
-use super::{Hands, Phone, T1, T2};
+use super::{Hands, Phone, T1, T2, TIMEOUT};
 use crate::text::Text;
 
 pub struct Client {
@@ -31,7 +31,7 @@ impl Phone {
             to,
             next: (!to.tcp).then_some(hands.now + T1),
             interval: T1,
-            gives_up: Some(hands.now + 64 * T1),
+            gives_up: Some(hands.now + TIMEOUT),
             provisional: false,
             done: false,
             dialog,

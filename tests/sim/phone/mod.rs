@@ -34,6 +34,8 @@ use write::Dialog;
 
 pub const MS: u64 = 1_000_000;
 const T1: u64 = 500 * MS;
+/// 64*T1: Timers B, F, H and J.
+pub const TIMEOUT: u64 = 64 * T1;
 const T2: u64 = 4_000 * MS;
 
 /// One message on its way out.

@@ -3,7 +3,7 @@
 use super::plan::Todo;
 use super::server::Server;
 use super::write::{Dialog, Hop, list, request};
-use super::{Hands, MS, Phone, T1};
+use super::{Hands, MS, Phone, T1, TIMEOUT};
 use crate::text::Text;
 
 /// A caller's early dialog.
@@ -110,7 +110,7 @@ impl Phone {
             bytes: bytes.to_vec(),
             next: now + T1,
             interval: T1,
-            gives_up: now + 64 * T1,
+            gives_up: now + TIMEOUT,
         });
     }
 

@@ -1,7 +1,7 @@
 //! Server transactions: what was answered, and until when it is repeated.
 
 use super::write::{Dialog, Hop, list};
-use super::{Hands, MS, Phone, T1, T2};
+use super::{Hands, MS, Phone, T1, T2, TIMEOUT};
 use crate::phone::plan::Todo;
 use crate::text::Text;
 
@@ -50,7 +50,7 @@ impl Server {
         self.tag = tag.to_owned();
         self.interval = T1;
         self.next = (code < 300 || !self.from.tcp).then_some(now + T1);
-        self.gives_up = now + 64 * T1;
+        self.gives_up = now + TIMEOUT;
     }
 }
 

@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{heard, invite_of, served};
 use crate::evidence::{Evidence, Wire};
-use crate::phone::{bare, hop_of, list};
+use crate::phone::{TIMEOUT, bare, hop_of, list};
 use crate::text::Text;
 use crate::world::ROUTER;
-
-/// 64 times T1.
-const TIMER_F: u64 = 32_000_000_000;
 
 /// Whoever answered is hung up on, or hangs up, or is known to be gone.
 pub fn every_answered_dialog_ends(e: &Evidence) -> Result<(), String> {
@@ -168,7 +165,7 @@ pub fn a_request_is_answered(e: &Evidence) -> Result<(), String> {
             let first =
                 e.out().find(|(_, text)| text.branch() == out.branch()).map_or(0, |(wire, _)| wire.at);
             let in_time =
-                |wire: &Wire| wire.first_delivery().is_some_and(|place| e.log[place].0 < first + TIMER_F);
+                |wire: &Wire| wire.first_delivery().is_some_and(|place| e.log[place].0 < first + TIMEOUT);
             let answers = |text: &Text| {
                 let same = text.branch() == out.branch() && text.cseq().1 == out.method();
                 same && text.code().is_some_and(|code| code >= 200)

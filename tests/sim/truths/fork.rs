@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use callgate::call::record::Change;
 use callgate::ids::CallSid;
 
-use super::{heard, invite_of};
+use super::{branch_of, heard, invite_of};
 use crate::evidence::{Evidence, What};
+use crate::phone::TIMEOUT;
 use crate::text::Text;
 
 pub const WHY: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
@@ -34,10 +35,7 @@ fn calls(e: &Evidence) -> BTreeMap<CallSid, Call> {
         let call = calls.entry(record.call).or_default();
         match &record.change {
             Change::Invited(leg) if !e.transfers(&String::from_utf8_lossy(&leg.request_uri)) => {
-                let headers = String::from_utf8_lossy(&leg.headers).into_owned();
-                let branch = headers.split("branch=").nth(1).unwrap_or_default();
-                let branch = branch.split([';', '\r']).next().unwrap_or_default().to_owned();
-                call.legs.insert(leg.leg, Leg { branch, ended: None });
+                call.legs.insert(leg.leg, Leg { branch: branch_of(&leg.headers), ended: None });
             }
             // With 200: it was the winner's, and somebody took its place.
             Change::LegEnded { leg, sip_code } if *sip_code != 200 => {
@@ -145,7 +143,7 @@ fn heard_in_time(e: &Evidence, branch: &str) -> bool {
     heard(e)
         .filter(|(_, text, _)| text.branch() == branch)
         .filter_map(|(wire, ..)| wire.first_delivery())
-        .any(|place| e.log[place].0 < invite.at + 32_000_000_000)
+        .any(|place| e.log[place].0 < invite.at + TIMEOUT)
 }
 
 fn goes_out(invite: &Text) -> bool {

@@ -8,7 +8,7 @@ use callgate::call::record::Change;
 use callgate::flow::Transport;
 use callgate::ids::CallSid;
 
-use super::heard;
+use super::{branch_of, heard};
 use crate::evidence::{Dialled, Evidence, What};
 
 const SECOND: u64 = 1_000_000_000;
@@ -46,9 +46,7 @@ fn tries_of(e: &Evidence, wanted: impl Fn(&Dialled) -> bool) -> BTreeMap<&str, V
             Change::Invited(leg) => {
                 let uri = String::from_utf8_lossy(&leg.request_uri).into_owned();
                 let Some(dialled) = e.dialled(&uri).filter(|dialled| wanted(dialled)) else { continue };
-                let lines = String::from_utf8_lossy(&leg.headers).into_owned();
-                let branch = lines.split("branch=").nth(1).unwrap_or_default();
-                let branch = branch.split([';', '\r']).next().unwrap_or_default().to_owned();
+                let branch = branch_of(&leg.headers);
                 let tcp = leg.flow.transport == Transport::Tcp;
                 let (to, again, at, leg) = (leg.flow.peer, leg.again, *at, leg.leg);
                 let tried = Try { leg, branch, uri, to, tcp, at, place, again, ended: None };

@@ -6,6 +6,7 @@ use callgate::routing::model::Follow;
 
 use super::{Served, heard, invite_of, served};
 use crate::evidence::{Evidence, Wire};
+use crate::phone::TIMEOUT;
 use crate::world::ROUTER;
 
 pub fn every_invite_gets_one_final(e: &Evidence) -> Result<(), String> {
@@ -152,7 +153,7 @@ pub fn every_final_is_acknowledged(e: &Evidence) -> Result<(), String> {
     for (wire, text, code) in heard(e).filter(|(_, _, code)| *code >= 200) {
         let came = e.log[wire.first_delivery().expect("it arrived")].0;
         let cancel = e.out().find(|(_, out)| out.method() == "CANCEL" && out.branch() == text.branch());
-        if code >= 300 && cancel.is_some_and(|(cancel, _)| came >= cancel.at + 32_000_000_000) {
+        if code >= 300 && cancel.is_some_and(|(cancel, _)| came >= cancel.at + TIMEOUT) {
             continue;
         }
         let number = text.cseq().0;

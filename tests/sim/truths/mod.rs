@@ -166,6 +166,13 @@ fn heard(e: &Evidence) -> impl Iterator<Item = (&Wire, &Text, u16)> {
         .filter(|(_, text, _)| !e.given_up.contains(text.branch()))
 }
 
+/// The branch of the topmost Via among the headers of a leg that the journal keeps.
+fn branch_of(headers: &[u8]) -> String {
+    let headers = String::from_utf8_lossy(headers);
+    let rest = headers.split("branch=").nth(1).unwrap_or_default();
+    rest.split([';', '\r', ',']).next().unwrap_or_default().to_owned()
+}
+
 /// The INVITE of the router with this branch: its first sending.
 fn invite_of<'e>(e: &'e Evidence, branch: &str) -> Option<(&'e Wire, &'e Text)> {
     e.out().find(|(_, text)| text.method() == "INVITE" && text.branch() == branch)

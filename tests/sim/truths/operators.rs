@@ -135,9 +135,7 @@ pub fn another_document_takes_over(e: &Evidence) -> Result<(), String> {
             match change {
                 Change::Invited(leg) => {
                     rings.insert(leg.leg);
-                    let lines = String::from_utf8_lossy(&leg.headers).into_owned();
-                    let branch = lines.split("branch=").nth(1).unwrap_or_default();
-                    branches.insert(branch.split([';', '\r']).next().unwrap_or_default().to_owned());
+                    branches.insert(super::branch_of(&leg.headers));
                 }
                 Change::LegEnded { leg, .. } => drop(rings.remove(leg)),
                 _ => {}

@@ -9,6 +9,7 @@ use callgate::ids::CallSid;
 use super::dialogs::is_over;
 use crate::evidence::{Evidence, What};
 use crate::operator::Act;
+use crate::phone::TIMEOUT;
 
 /// One call that had no end when the router died, and what was written of it before and after.
 struct Cut<'e> {
@@ -89,9 +90,7 @@ pub fn whoever_rang_is_cancelled(e: &Evidence) -> Result<(), String> {
             }
         }
         for invited in ringing.values() {
-            let headers = String::from_utf8_lossy(&invited.headers).into_owned();
-            let branch = headers.split("branch=").nth(1).and_then(|rest| rest.split([';', '\r', ',']).next());
-            let branch = branch.unwrap_or_default();
+            let branch = super::branch_of(&invited.headers);
             let cancelled = e.out().any(|(wire, text)| {
                 text.method() == "CANCEL" && text.branch() == branch && wire.at >= cut.start
             });
@@ -106,13 +105,12 @@ pub fn whoever_rang_is_cancelled(e: &Evidence) -> Result<(), String> {
 /// Each side of a call that was taken over says BYE in the end, or hears it, or has lost its dialog. A BYE
 /// that waits for an ACK when the router dies again is lost with it, as its call has ended.
 pub fn both_sides_end(e: &Evidence) -> Result<(), String> {
-    const TIMER_H: u64 = 32_000_000_000;
     let kills = e.log.iter().filter(|(_, what)| matches!(what, What::Act(Act::Kill)));
     let kills: Vec<u64> = kills.map(|(at, _)| *at).collect();
     for cut in cut(e) {
         let ends = cut.after.iter().filter(|record| matches!(record.change, Change::Ended(_)));
         let end = ends.map(|record| record.at.as_nanos()).next();
-        if end.is_some_and(|end| kills.iter().any(|kill| (end..=end + TIMER_H).contains(kill))) {
+        if end.is_some_and(|end| kills.iter().any(|kill| (end..=end + TIMEOUT).contains(kill))) {
             continue;
         }
         for record in &cut.before {

@@ -6,17 +6,15 @@ use callgate::engine::door::{Purpose, Question};
 
 use super::served;
 use crate::evidence::{Evidence, What};
-
-/// Timer J: what is repeated 64*T1 after the answer is a new request (RFC 3261 17.2.2).
-const TIMER_J: u64 = 32_000_000_000;
+use crate::phone::TIMEOUT;
 
 /// A MESSAGE is asked about once however often it is repeated, answered once, and accepted only when its
-/// application has said something.
+/// application has said something. What comes after Timer J is a new request (RFC 3261 17.2.2).
 pub fn a_message_is_taken_once(e: &Evidence) -> Result<(), String> {
     for served in served(e, "MESSAGE").iter().filter(|served| served.opens()) {
         let id = served.request.call_id();
         let first = served.finals().map(|(wire, ..)| wire.at).min();
-        let in_time = |at: u64| first.is_none_or(|first| at < first + TIMER_J);
+        let in_time = |at: u64| first.is_none_or(|first| at < first + TIMEOUT);
         let mut asks = BTreeSet::new();
         let mut count = 0;
         for (_, what) in e.log.iter().filter(|(at, _)| in_time(*at)) {
