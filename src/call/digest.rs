@@ -1,17 +1,8 @@
 //! Digest, the client's side (RFC 3261 22, RFC 7616, RFC 8760): a challenge read, and its answer.
 
-use md5::{Digest as _, Md5};
-use sha2::Sha256;
-
 use crate::call::instructions::Credentials;
+use crate::routing::model::DigestAlgorithm as Algorithm;
 use crate::sip::{Writer, trim};
-
-/// How a digest is made. SHA-256 before MD5 where a target offers both (RFC 8760 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Algorithm {
-    Md5,
-    Sha256,
-}
 
 /// One challenge that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +38,7 @@ impl Challenge {
                 b"stale" => stale = value.eq_ignore_ascii_case(b"true"),
                 b"algorithm" => {
                     named = true;
-                    algorithm = match value.to_ascii_uppercase().as_slice() {
-                        b"MD5" => Algorithm::Md5,
-                        b"SHA-256" => Algorithm::Sha256,
-                        _ => return None,
-                    }
+                    algorithm = Algorithm::called(value)?;
                 }
                 _ => {}
             }
@@ -76,7 +63,7 @@ impl Challenge {
         cnonce: u64,
     ) {
         let (count, cnonce) = (format!("{count:08x}"), format!("{cnonce:016x}"));
-        let hash = |parts: &[&[u8]]| self.hash(parts);
+        let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
         let ha1 = hash(&[credentials.username.as_bytes(), &self.realm, credentials.password.as_bytes()]);
         let ha2 = hash(&[method, uri]);
         let response = match self.qop {
@@ -107,15 +94,6 @@ impl Challenge {
         if self.qop {
             writer.bytes(b", qop=auth, nc=").bytes(count.as_bytes());
             writer.bytes(b", cnonce=\"").bytes(cnonce.as_bytes()).bytes(b"\"");
-        }
-    }
-
-    /// The hash of the parts with colons between them, in hex.
-    fn hash(&self, parts: &[&[u8]]) -> String {
-        let text = parts.join(&b':');
-        match self.algorithm {
-            Algorithm::Md5 => hex(&Md5::digest(&text)),
-            Algorithm::Sha256 => hex(&Sha256::digest(&text)),
         }
     }
 }
@@ -150,12 +128,6 @@ fn escaped(text: &str) -> Vec<u8> {
     out
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +146,7 @@ mod tests {
 
     /// What OpenSSL makes of the same text: `printf %s "$1" | openssl dgst -md5`.
     fn md5(text: &str) -> String {
-        hex(&Md5::digest(text))
+        Algorithm::Md5.hash(&[text.as_bytes()])
     }
 
     #[test]
@@ -185,10 +157,17 @@ mod tests {
         let response = |algorithm: &str| {
             let text = format!("{shared}, algorithm={algorithm}");
             let challenge = Challenge::read(text.as_bytes()).expect("a challenge");
-            let ha1 = challenge.hash(&[b"Mufasa", b"http-auth@example.org", b"Circle of Life"]);
-            let ha2 = challenge.hash(&[b"GET", b"/dir/index.html"]);
+            let ha1 = challenge.algorithm.hash(&[b"Mufasa", b"http-auth@example.org", b"Circle of Life"]);
+            let ha2 = challenge.algorithm.hash(&[b"GET", b"/dir/index.html"]);
             let cnonce = b"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
-            challenge.hash(&[ha1.as_bytes(), &challenge.nonce, b"00000001", cnonce, b"auth", ha2.as_bytes()])
+            challenge.algorithm.hash(&[
+                ha1.as_bytes(),
+                &challenge.nonce,
+                b"00000001",
+                cnonce,
+                b"auth",
+                ha2.as_bytes(),
+            ])
         };
         assert_eq!(response("MD5"), "8ca523f5e9506fed4657c9700eebdbec");
         assert_eq!(response("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");

@@ -37,11 +37,7 @@ impl<'a> Proof<'a> {
         while let Some((name, value, left)) = parameter(rest) {
             rest = left;
             if name.eq_ignore_ascii_case(b"algorithm") {
-                algorithm = match value.to_ascii_uppercase().as_slice() {
-                    b"MD5" => DigestAlgorithm::Md5,
-                    b"SHA-256" => DigestAlgorithm::Sha256,
-                    _ => return None,
-                };
+                algorithm = DigestAlgorithm::called(value)?;
             }
             if let Some(at) = names.iter().position(|known| name.eq_ignore_ascii_case(known)) {
                 // A second one could say something else to another reader.

@@ -1,12 +1,12 @@
-//! What a trunk proves itself by where its address is not enough: digest (RFC 8760).
+//! The hashes of digest (RFC 8760), and what a trunk proves itself by where its address is not enough.
 
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-/// How a digest is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a digest is made; the better one is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DigestAlgorithm {
     /// `MD5`: what every telephone knows.
     Md5,
@@ -15,16 +15,31 @@ pub enum DigestAlgorithm {
 }
 
 impl DigestAlgorithm {
+    /// The one of this name, in any case; `None`: one that is not served.
+    #[must_use]
+    pub const fn called(name: &[u8]) -> Option<Self> {
+        match name {
+            name if name.eq_ignore_ascii_case(b"MD5") => Some(Self::Md5),
+            name if name.eq_ignore_ascii_case(b"SHA-256") => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+
     /// The hash of the parts with colons between them, in hex.
     #[must_use]
     pub fn hash(self, parts: &[&[u8]]) -> String {
         let text = parts.join(&b':');
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self {
             Self::Md5 => hex(&Md5::digest(&text)),
             Self::Sha256 => hex(&Sha256::digest(&text)),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Whom a trunk is challenged to be. The password itself is kept nowhere. `Debug` shows no hash.
