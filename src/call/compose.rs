@@ -70,7 +70,7 @@ pub(super) fn invite(
     parts.before.history(&mut writer, caller, parts.passage, &host);
     let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
     let asked = session::ask(&mut writer, caller, insert, parts.least_session);
-    parts.passage.added(&mut writer, parts.headers);
+    passage::added(&mut writer, parts.passage.to, parts.headers);
     writer.body(caller.body());
     asked
 }

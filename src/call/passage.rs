@@ -1,6 +1,8 @@
 //! What of a message is written for the other side: the header table, laid over with the trust between
 //! the two sides, what is to be kept private, and the rules of trunk and gateway.
 
+use std::sync::Arc;
+
 use crate::call::capabilities;
 use crate::call::headers::{self, Fate};
 use crate::call::history;
@@ -21,7 +23,7 @@ pub(super) struct Passage<'p> {
     /// The rules of the side it comes from.
     from: &'p HeaderRules,
     /// The rules of the side it goes to.
-    to: &'p HeaderRules,
+    pub(super) to: &'p HeaderRules,
 }
 
 /// One side of a call as far as its headers go.
@@ -91,17 +93,6 @@ impl<'p> Passage<'p> {
         }
     }
 
-    /// Writes the headers that a document's noun adds, as far as its gateway's rules let them.
-    pub fn added(&self, writer: &mut Writer<'_>, headers: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) {
-        for (name, value) in headers {
-            let text = name.as_bytes();
-            let is_ruled = self.to.of(Way::Out, Name::of(text), text);
-            if is_ruled.is_none_or(|action| *action == HeaderAction::Pass) {
-                writer.text(text).bytes(b": ").text(value.as_bytes()).end();
-            }
-        }
-    }
-
     /// Writes what the rules set: the reader's come before the sender's.
     fn set(&self, writer: &mut Writer<'_>) {
         let of_sender = self.from.written(Way::In).filter(|(name, _)| {
@@ -152,6 +143,17 @@ pub(super) fn response_headers(writer: &mut Writer<'_>, response: &Message<'_>, 
         }
     }
     passage.set(writer);
+}
+
+/// Writes the headers that a document's noun adds, as far as its gateway's rules let them.
+pub(super) fn added(writer: &mut Writer<'_>, rules: &HeaderRules, headers: &[(Arc<str>, Arc<str>)]) {
+    for (name, value) in headers {
+        let text = name.as_bytes();
+        let is_ruled = rules.of(Way::Out, Name::of(text), text);
+        if is_ruled.is_none_or(|action| *action == HeaderAction::Pass) {
+            writer.text(text).bytes(b": ").text(value.as_bytes()).end();
+        }
+    }
 }
 
 /// What a trunk's own rules set in an answer that no target stands behind.

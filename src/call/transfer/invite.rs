@@ -7,9 +7,8 @@ use crate::call::desk::Desk;
 use crate::call::passage;
 use crate::call::running::ringing;
 use crate::call::session::{self, Wish};
-use crate::call::state::{Call, Plan};
+use crate::call::state::Call;
 use crate::flow::Flow;
-use crate::routing::model::{HeaderAction, Way};
 use crate::sip::{Method, Name, Writer};
 
 impl Call {
@@ -37,7 +36,8 @@ impl Call {
         compose::contact(&mut writer, &desk.config, &flow, self.flow.local, by_sips);
         writer.bytes(&credentials).header(Name::Allow, &[compose::ALLOW]);
         session::wished(&mut writer, wish);
-        added(&mut writer, plan);
+        passage::added(&mut writer, &plan.rules, &plan.headers);
+        passage::own_headers(&mut writer, &plan.rules);
         match &to.offered {
             Some(body) => {
                 writer.header(Name::ContentType, &[b"application/sdp"]);
@@ -74,17 +74,6 @@ impl Call {
         self.invite_again(desk, leg);
         true
     }
-}
-
-/// The noun's headers, and what its gateway's rules set.
-fn added(writer: &mut Writer<'_>, plan: &Plan) {
-    for (name, value) in &plan.headers {
-        let ruled = plan.rules.of(Way::Out, Name::of(name.as_bytes()), name.as_bytes());
-        if ruled.is_none_or(|action| *action == HeaderAction::Pass) {
-            writer.text(name.as_bytes()).bytes(b": ").text(value.as_bytes()).end();
-        }
-    }
-    passage::own_headers(writer, &plan.rules);
 }
 
 /// `<sip:user@host>`, with our tag.
