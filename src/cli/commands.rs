@@ -400,7 +400,7 @@ pub(crate) fn items<'a>(body: &'a Value, name: &str) -> &'a [Value] {
     body[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-const fn bool_word(value: bool) -> &'static str {
+pub(super) const fn bool_word(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 

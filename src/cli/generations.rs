@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::Generations;
 use super::client::{Connection, Reply};
-use super::commands::{CommandError, Printed, get, items, with_query};
+use super::commands::{CommandError, Printed, bool_word, get, items, with_query};
 use super::print;
 
 type Result<T> = std::result::Result<T, CommandError>;
@@ -99,8 +99,7 @@ fn word(value: &Value) -> &str {
 fn rollback(socket: &Path, to: u64, dry_run: bool, yes: bool) -> Result<Printed> {
     let mut connection = Connection::open(socket)?;
     let path = |dry_run: bool| {
-        let dry_run = if dry_run { "true" } else { "false" };
-        with_query(&format!("/admin/v1/generations/{to}/rollback"), &[("dry_run", dry_run)])
+        with_query(&format!("/admin/v1/generations/{to}/rollback"), &[("dry_run", bool_word(dry_run))])
     };
     let seen = connection.request(Method::POST, &path(true), None)?;
     let told = told(&seen.body);

@@ -57,18 +57,6 @@ pub enum Decision<'d> {
     Refused(Reason),
 }
 
-impl Decision<'_> {
-    /// Why nothing comes of it, where nothing does.
-    #[must_use]
-    pub const fn refused(&self) -> Option<Reason> {
-        match self {
-            Self::Refused(reason) => Some(*reason),
-            Self::Unasked { .. } => Some(Reason::NumberWithoutApplication),
-            Self::Application(_) | Self::Emergency { .. } => None,
-        }
-    }
-}
-
 /// The number that was found and what goes with it.
 #[derive(Clone, Debug)]
 pub struct Chosen<'d> {

@@ -14,7 +14,11 @@ use callgate::time::Instant;
 use crate::world;
 
 fn refused(decision: &Decision<'_>) -> Option<Reason> {
-    decision.refused()
+    match decision {
+        Decision::Refused(reason) => Some(*reason),
+        Decision::Unasked { .. } => Some(Reason::NumberWithoutApplication),
+        Decision::Application(_) | Decision::Emergency { .. } => None,
+    }
 }
 
 fn text_of(decision: &Decision<'_>) -> Option<String> {

@@ -26,7 +26,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let limit = super::query::limit(&params)?;
-    let before = params.count("before")?.map(|before| before.min(i64::MAX as u64));
+    let before = params.count("before")?;
     let (reach, list) = api.service.store().generations(before, limit).await?;
     let next = list.last().filter(|last| list.len() as u64 == limit && last.first > 1).map(|last| last.first);
     let list: Vec<Value> = list.iter().map(print).collect();
@@ -55,7 +55,7 @@ pub(super) async fn diff(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes(), BETWEEN);
     let from = generation(&from)?;
-    let to = params.count("to")?.map(|to| to.min(i64::MAX as u64));
+    let to = params.count("to")?;
     let after = params.change("after").flatten().map(|text| place(&text)).transpose()?;
     let limit = super::query::limit(&params)?.max(1);
     let found = api.service.store().difference((from, to), after.as_ref(), limit).await?;

@@ -63,7 +63,7 @@ impl Operated for AccountRow {
         Ok(())
     }
 
-    fn removable(&self, _: &Principal) -> Result<()> {
+    fn removable(&self) -> Result<()> {
         let in_the_way = |fix| ServiceError::Taken { field: Self::KIND, value: self.id.to_string(), fix };
         if self.is_default {
             return Err(in_the_way("it is the default account, which owns what nobody else does"));

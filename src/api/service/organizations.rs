@@ -22,9 +22,8 @@ impl Operated for OrganizationRow {
     }
 
     async fn complete(&mut self, _: &Service) -> Result<()> {
-        self.domain = plain_domain(&self.domain);
         if self.friendly_name.is_empty() {
-            self.friendly_name.clone_from(&self.domain);
+            self.friendly_name = plain_domain(&self.domain);
         }
         Ok(())
     }
@@ -42,7 +41,7 @@ impl Operated for OrganizationRow {
         Ok(warnings)
     }
 
-    fn removable(&self, _: &Principal) -> Result<()> {
+    fn removable(&self) -> Result<()> {
         if !self.is_default {
             return Ok(());
         }

@@ -59,7 +59,7 @@ pub trait Operated: Named {
     ///
     /// # Errors
     /// [`ServiceError::Taken`], which says what.
-    fn removable(&self, _who: &Principal) -> Result<()> {
+    fn removable(&self) -> Result<()> {
         Ok(())
     }
 }
@@ -118,7 +118,7 @@ impl Service {
     /// [`ServiceError::NotFound`]; [`ServiceError::Taken`] while others need it.
     pub async fn delete_row<T: Operated>(&self, who: &Principal, id: &str) -> Result<Written<()>> {
         let row = self.row::<T>(id).await?;
-        row.removable(who)?;
+        row.removable()?;
         let generation = match self.store.delete::<T>(&who.actor(), row.id()).await {
             Err(StoreError::Constraint { name }) => {
                 return Err(ServiceError::Taken { field: T::KIND, value: id.to_owned(), fix: needed(&name) });
