@@ -129,7 +129,8 @@ impl Call {
 
     /// The Dial's time limit.
     pub(super) fn time_limit(&mut self, desk: &mut Desk) {
-        self.phase_timer = None;
+        // A transfer may have left two Dials: the other one's goes with it.
+        desk.stop(&mut self.phase_timer);
         if let (Some(pair), false) = (self.winner, self.over) {
             self.hang_up(desk, pair, Reason::TimeLimit, HangupSource::Router, None);
         }

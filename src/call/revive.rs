@@ -12,7 +12,7 @@ use crate::call::state::{Call, Leg, LegState, Pair, Side};
 use crate::call::target;
 use crate::flow::{Domain, Flow};
 use crate::routing::model::Gateway;
-use crate::sip::{Message, Uri};
+use crate::sip::Message;
 use crate::transaction::client::Request;
 use crate::transaction::key::RequestParts;
 use crate::transaction::table::TransactionId;
@@ -53,7 +53,7 @@ impl Call {
         desk.tags.insert(tag, self.key);
         let cseq = scanned.as_ref().map_or(1, |invite| invite.cseq().number);
         let flow = settled(desk, &invited.flow);
-        let flow = host(&invited.request_uri).map_or(flow, |host| desk.meant_for(&flow, host));
+        let flow = target::host_named(&invited.request_uri).map_or(flow, |host| desk.meant_for(&flow, host));
         // What it may be told is what its gateway may be told now; one that is gone is trusted with nothing.
         let gateway = invited.gateway.and_then(|sid| desk.provision.as_ref()?.gateway(sid));
         let raw = |value: Option<&[u8]>| Arc::from(value.unwrap_or_default());
@@ -152,11 +152,11 @@ impl Call {
             }
             let invited = (side == Side::B).then(|| &self.legs[leg]);
             let dialog = self.pairs[pair].dialog_mut(side);
-            let named = host(dialog.next_hop());
+            let named = target::host_named(dialog.next_hop());
             // Who names itself by its address is still whom its INVITE was meant for.
             let invited = invited.filter(|of| of.flow.peer.ip() == dialog.flow.peer.ip());
             let named = named.filter(|host| Domain::of(host).is_some());
-            let named = named.or_else(|| invited.and_then(|of| host(&of.request_uri)));
+            let named = named.or_else(|| invited.and_then(|of| target::host_named(&of.request_uri)));
             if let Some(host) = named {
                 dialog.flow = desk.meant_for(&dialog.flow, host);
             }
@@ -170,12 +170,6 @@ fn through(leg: Leg, gateway: Option<&Gateway>) -> Leg {
     let Some(gateway) = gateway else { return leg };
     let auth = gateway.credentials.clone().map(|credentials| Box::new(Auth::new(credentials)));
     Leg { trusted: gateway.trusted, rules: gateway.header_rules.clone(), auth, ..leg }
-}
-
-/// The host of a URI that a request is meant for.
-fn host(uri: &[u8]) -> Option<Arc<str>> {
-    let uri = Uri::parse(uri)?;
-    Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
 }
 
 /// A flow of an earlier process: without its connection, and through a listener there is.

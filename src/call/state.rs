@@ -16,12 +16,13 @@ use crate::call::program::{Failure, Program};
 use crate::call::record::LegFacts;
 use crate::call::reliable::{Reliable, Source};
 use crate::call::session::Session;
+use crate::call::target;
 use crate::call::transfer::{Described, Transfer};
 use crate::dialog::Dialog;
 use crate::flow::{ConnectionId, Destination, Flow, Transport};
 use crate::ids::{CallSid, GatewaySid, VirtualShard};
 use crate::routing::model::{Follow, ForwardedAs, Gateway, HeaderRules, Trunk};
-use crate::sip::{Kept, Uri};
+use crate::sip::Kept;
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transaction::table::TransactionId;
@@ -219,8 +220,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Whom its URI names.
     pub fn host(&self) -> Option<Arc<str>> {
-        let uri = Uri::parse(&self.request_uri).filter(Uri::is_sip)?;
-        Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
+        target::host_named(&self.request_uri)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The way to a peer: which flow a request takes, and what we are called there.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::call::config::{EngineConfig, Listener};
 use crate::dialog::Dialog;
@@ -110,6 +111,12 @@ pub(super) fn to_address(
 pub(super) fn same_peer(near: &Flow, flow: Flow) -> Flow {
     let same = near.peer.ip() == flow.peer.ip() && flow.transport == Transport::Tls;
     Flow { domain: near.domain.filter(|_| same), ..flow }
+}
+
+/// Whom a SIP URI names: what its peer has to prove to be. A service URN names nobody (RFC 5031).
+pub(super) fn host_named(uri: &[u8]) -> Option<Arc<str>> {
+    let uri = Uri::parse(uri).filter(Uri::is_sip)?;
+    Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
 }
 
 /// Whether a URI wants TLS and this flow has none: nothing may be sent there in clear (26.2.2).

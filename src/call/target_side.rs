@@ -112,8 +112,7 @@ impl Call {
             return self.legs[leg].state = LegState::Abandoned;
         };
         self.listen(pair, Side::B, response);
-        self.legs[leg].extensions = dialled::extensions(response);
-        self.wins(desk, leg);
+        self.wins(desk, leg, response);
         // Whatever was said about its early dialog, it is one now.
         self.pairs[pair].alive = [true; 2];
         self.confirm(desk, pair, response);
@@ -126,8 +125,9 @@ impl Call {
     }
 
     /// A leg of the Dial has won: the others are cancelled.
-    pub(super) fn wins(&mut self, desk: &mut Desk, leg: usize) {
+    pub(super) fn wins(&mut self, desk: &mut Desk, leg: usize, response: &Message<'_>) {
         self.legs[leg].state = LegState::Won;
+        self.legs[leg].extensions = dialled::extensions(response);
         self.gateway_news(desk, leg, GatewayNews::Answered);
         desk.stop(&mut self.legs[leg].timer_c);
         if let Some(run) = self.run_mut() {

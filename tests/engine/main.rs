@@ -174,6 +174,7 @@ dialogues! {
     refer_refused
     refer_replaced_repeats
     refer_target_leaves
+    refer_time_limits
     refer_two_successes
     refusals
     reinvite_from_both_sides
@@ -192,6 +193,7 @@ dialogues! {
     restart_over_tcp
     restart_over_tls
     restart_ringing
+    restart_service_over_tls
     restart_silent_peer
     restart_transferred
     restart_transferred_ack_lost

@@ -41,7 +41,7 @@ impl Call {
             // Its repetitions get the ACK again as long as its transaction lives.
             return self.legs[leg].state = LegState::Abandoned;
         };
-        self.wins(desk, leg);
+        self.wins(desk, leg, response);
         let made = self.make_pair(old, by, leg, dialog);
         let near = self.legs[leg].flow;
         let unresolved = target::aim(&desk.config, self.pairs[made].dialog_mut(by), &near);

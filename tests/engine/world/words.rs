@@ -148,6 +148,7 @@ pub(super) fn gateway(words: &str, others: usize) -> Gateway {
         match setting.split_once('=').unwrap_or((setting, "")) {
             ("group", name) => gateway.group = name.into(),
             ("media", _) => (gateway.media, gateway.emergency) = (true, false),
+            ("tls", _) => gateway.transport = Some(callgate::flow::Transport::Tls),
             ("draining", _) => gateway.draining = true,
             ("own", _) => gateway.own_caller_id = true,
             ("check", seconds) => gateway.options_interval = Some(seconds.parse().expect("seconds")),
