@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Mode, merge};
+use super::members::Members;
 use super::refusal::Refusal;
 use crate::api::state::Api;
 use crate::outbound::ProviderError;
@@ -36,7 +37,7 @@ pub(super) async fn settle(api: &Api, given: &mut Map<String, Value>) -> Result<
     let mut warnings = Vec::new();
     for name in FIELDS {
         let Some(Value::Object(address)) = given.get(name) else { continue };
-        check(name, address)?;
+        check(name, given)?;
         let asked: Map<String, Value> = ADDRESS
             .iter()
             .filter_map(|part| Some(((*part).to_owned(), address.get(*part)?.clone())))
@@ -54,38 +55,17 @@ pub(super) async fn settle(api: &Api, given: &mut Map<String, Value>) -> Result<
     Ok(warnings)
 }
 
-fn check(name: &str, address: &Map<String, Value>) -> Result<(), Refusal> {
-    let mut broken = Vec::new();
-    let mut say =
-        |field: &str, rule: &'static str, told: Value| broken.push((format!("{name}.{field}"), rule, told));
+fn check(name: &str, given: &Map<String, Value>) -> Result<(), Refusal> {
+    let mut address = Members::of(given).within(name);
     for field in NEEDED {
-        if address.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
-            say(field, "required", json!({ "message": "Field is required but missing" }));
-        }
+        address.needed(field);
     }
-    if let Some(region) = address.get("region").and_then(Value::as_str).filter(|region| !region.is_empty()) {
-        match region.chars().count() {
-            2 => {}
-            1 => say(
-                "region",
-                "minLength",
-                json!({ "message": "String must be at least 2 characters", "target": 2 }),
-            ),
-            _ => say(
-                "region",
-                "maxLength",
-                json!({ "message": "String must not be more than 2 characters", "target": 2 }),
-            ),
-        }
+    if address.text("region").is_some_and(|region| !region.is_empty()) {
+        address.sized("region", 2, 2);
     }
-    if address.get("caller_name").and_then(Value::as_str).is_some_and(|name| name.chars().count() < 3) {
-        say(
-            "caller_name",
-            "minLength",
-            json!({ "message": "String must be at least 3 characters", "target": 3 }),
-        );
-    }
-    if broken.is_empty() { Ok(()) } else { Err(Refusal::fields(broken)) }
+    address.sized("caller_name", 3, usize::MAX);
+    address.text("extended_address");
+    address.done()
 }
 
 /// What the provider says: the address as it knows it, several it could be, or none.

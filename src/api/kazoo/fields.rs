@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use super::document::truth;
+use super::members::Members;
 use super::refusal::Refusal;
 use crate::api::service::ServiceError;
 use crate::store::{NumberRow, NumberState, Word};
@@ -39,6 +40,7 @@ pub(super) enum Mode {
 
 /// The client's fields, checked.
 pub(super) fn checked(mut given: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    check(&given)?;
     given.retain(|name, _| {
         !OURS.contains(&name.as_str()) && !name.starts_with('_') && !name.starts_with("pvt_")
     });
@@ -46,62 +48,32 @@ pub(super) fn checked(mut given: Map<String, Value>) -> Result<Map<String, Value
         let sentence = format!("String must not be more than {MOST} characters");
         return Err(Refusal::field("data", "maxLength", &sentence));
     }
-    let mut broken = Vec::new();
-    if let Some(cnam) = given.get("cnam") {
-        check_cnam(cnam, &mut broken);
-    }
+    Ok(given)
+}
+
+fn check(given: &Map<String, Value>) -> Result<(), Refusal> {
+    let mut members = Members::of(given);
+    members.one_of("create_with_state", FIRST_STATES);
+    let mut cnam = members.within("cnam");
+    cnam.sized("display_name", 1, 15);
+    cnam.flag("inbound_lookup");
+    // What these hold is the client's own, as in Kazoo: it counts where it is of the type that is meant.
     for name in ["prepend", "failover", "ringback", "dash_e911", "e911"] {
-        if given.get(name).is_some_and(|value| !value.is_object() && !value.is_null()) {
-            broken.push((
-                name.to_owned(),
-                "type",
-                json!({ "message": "Value did not match type(s): object" }),
-            ));
-        }
+        members.object(name);
     }
-    if broken.is_empty() { Ok(given) } else { Err(Refusal::fields(broken)) }
+    members.and(cnam).done()
 }
 
-fn check_cnam(cnam: &Value, broken: &mut Vec<(String, &'static str, Value)>) {
-    let mut say = |field: &str, rule: &'static str, sentence: &str, target: Value| {
-        let mut told = json!({ "message": sentence });
-        if !target.is_null() {
-            told["target"] = target;
-        }
-        broken.push((field.to_owned(), rule, told));
-    };
-    if !cnam.is_object() && !cnam.is_null() {
-        return say("cnam", "type", "Value did not match type(s): object", Value::Null);
-    }
-    match cnam.get("display_name") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(name)) if name.is_empty() => {
-            say("cnam.display_name", "minLength", "String must be at least 1 characters", 1.into());
-        }
-        Some(Value::String(name)) if name.chars().count() > 15 => {
-            say("cnam.display_name", "maxLength", "String must not be more than 15 characters", 15.into());
-        }
-        Some(Value::String(_)) => {}
-        Some(_) => say("cnam.display_name", "type", "Value did not match type(s): string", Value::Null),
-    }
-    if cnam.get("inbound_lookup").is_some_and(|flag| truth(flag).is_none() && !flag.is_null()) {
-        say("cnam.inbound_lookup", "type", "Value did not match type(s): boolean", Value::Null);
-    }
-}
+/// What a number may begin as.
+pub(in crate::api) const FIRST_STATES: &[&str] = &["aging", "available", "in_service", "port_in", "reserved"];
 
-/// The state a number is to begin in. `reserved`, unless `create_with_state` names another that the asker
-/// may choose.
+/// The state a number is to begin in. `reserved`, unless `create_with_state`, which was [`checked`], names
+/// another that the asker may choose.
 pub(super) fn first_state(given: &Map<String, Value>, is_admin: bool) -> Result<NumberState, Refusal> {
     use NumberState::{Aging, Available, InService, PortIn, Reserved};
-    let Some(value) = given.get("create_with_state") else { return Ok(Reserved) };
+    let Some(word) = given.get("create_with_state").and_then(Value::as_str) else { return Ok(Reserved) };
     let may =
         if is_admin { &[Aging, Available, InService, PortIn, Reserved][..] } else { &[InService, Reserved] };
-    let all = ["aging", "available", "in_service", "port_in", "reserved"];
-    let word = value.as_str().unwrap_or_default();
-    if !all.contains(&word) {
-        let told = json!({ "message": "Value not found in enumerated list of values", "target": all });
-        return Err(Refusal::fields(vec![("create_with_state".to_owned(), "enum", told)]));
-    }
     match NumberState::of_word(word).filter(|state| may.contains(state)) {
         Some(state) => Ok(state),
         None => {
@@ -269,6 +241,10 @@ mod tests {
         assert_eq!(first_state(&with("in_service"), false), Ok(NumberState::InService));
         assert_eq!(first_state(&with("available"), true), Ok(NumberState::Available));
         assert_eq!(first_state(&with("available"), false).unwrap_err().status, 403);
-        assert_eq!(first_state(&with("deleted"), true).unwrap_err().status, 400);
+        assert_eq!(
+            checked(with("deleted")).unwrap_err().data["create_with_state"]["enum"]["target"][0],
+            "aging"
+        );
+        assert!(checked(object(json!({ "create_with_state": 3 }))).is_err());
     }
 }

@@ -160,7 +160,7 @@ pub(super) async fn locality(call: &Call<'_>) -> Result<Told, Refusal> {
     let Some(provider) = &call.api.handles.providers.locality else {
         return Err(Refusal::no_provider("could not get locality url: set providers.locality-url"));
     };
-    let high = call.asked.value("quality").is_some_and(|quality| quality == "high");
+    let high = call.asked.text("quality")?.is_some_and(|quality| quality == "high");
     let path = if high { "locality/metadata?quality=high" } else { "locality/metadata" };
     let key = |text: &str| format!("{path} {text}");
     let missing: Vec<&String> = texts.iter().filter(|text| provider.known(&key(text)).is_none()).collect();

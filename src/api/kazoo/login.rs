@@ -1,9 +1,10 @@
 //! Tokens for an hour of use: by a user's digest, or by an account's token as the key.
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::Told;
+use super::members::Members;
 use super::normalize::normalize;
 use super::refusal::Refusal;
 use super::request::Asked;
@@ -15,24 +16,20 @@ use crate::store::{AccountRow, Word};
 /// `PUT /v2/user_auth`.
 pub(super) async fn by_user(api: &Api, asked: &Asked) -> Result<Told, Refusal> {
     let data = asked.object()?;
-    let text =
-        |name: &str| data.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-    let credentials = text("credentials")
-        .ok_or_else(|| Refusal::field("credentials", "required", "Field is required but missing"))?;
-    let by = match text("method") {
-        None | Some("md5") => Hashed::Md5,
+    let mut members = Members::of(&data);
+    let credentials = members.needed("credentials").unwrap_or_default().trim();
+    let by = match members.one_of("method", &["md5", "sha", "sha1", ""]) {
         Some("sha" | "sha1") => Hashed::Sha1,
-        Some(_) => {
-            let told = json!({ "message": "Value not found in enumerated list of values", "target": ["md5", "sha"] });
-            return Err(Refusal::fields(vec![("method".to_owned(), "enum", told)]));
-        }
+        _ => Hashed::Md5,
     };
-    let claim = match (text("account_name"), text("account_realm"), text("phone_number")) {
+    let (name, realm) = (members.words("account_name"), members.words("account_realm"));
+    let claim = match (name, realm, members.words("phone_number")) {
         (Some(name), ..) => Claim::Name(name.to_owned()),
         (_, Some(realm), _) => Claim::Realm(realm.to_owned()),
         (_, _, Some(number)) => Claim::Number(vec![normalize(number), number.to_owned()]),
-        _ => return Err(Refusal::field("account_name", "required", "Field is required but missing")),
+        _ => Claim::Name(members.needed("account_name").unwrap_or_default().to_owned()),
     };
+    members.done()?;
     let (account, token) = api.service.log_in(&claim, credentials, by).await?;
     Ok(granted(&account, token))
 }
@@ -40,8 +37,9 @@ pub(super) async fn by_user(api: &Api, asked: &Asked) -> Result<Told, Refusal> {
 /// `PUT /v2/api_auth`.
 pub(super) async fn by_key(api: &Api, asked: &Asked) -> Result<Told, Refusal> {
     let data = asked.object()?;
-    let key = data.get("api_key").and_then(Value::as_str).filter(|key| !key.is_empty());
-    let key = key.ok_or_else(|| Refusal::field("api_key", "required", "Field is required but missing"))?;
+    let mut members = Members::of(&data);
+    let key = members.needed("api_key").unwrap_or_default();
+    members.done()?;
     match api.service.log_in_by_key(key).await {
         Ok((account, token)) => Ok(granted(&account, token)),
         // As documented: no 401, and the key is told back.

@@ -1,6 +1,6 @@
 //! The Kazoo dialect, `/v2`: thin over `service`.
 //!
-//! - `request`: methods, tokens and envelopes as clients send them. `place`: what a path names.
+//! - `request`: methods, tokens and envelopes as clients send them. `members`: what objects hold, by type. `place`: what a path names.
 //! - `answer`: the envelope of an answer. `refusal`: errors.
 //! - `serve`: one request, gate by gate. `numbers`, `collection`, `list`, `inventory`, `login`, `tree`: the operations.
 //! - `document`, `columns`, `fields`: a number as a document, and back. `filter`: which documents a list keeps.
@@ -17,6 +17,7 @@ mod filter;
 mod inventory;
 mod list;
 mod login;
+mod members;
 mod normalize;
 mod numbers;
 pub(super) mod place;
@@ -25,6 +26,7 @@ mod request;
 mod serve;
 mod tree;
 
+pub(super) use fields::FIRST_STATES;
 pub(super) use serve::serve;
 
 /// The members of a number's data that mean something beside the client's own.

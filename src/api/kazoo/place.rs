@@ -120,6 +120,12 @@ impl Read {
         }
     }
 
+    /// Whether an object without members is as good as no body: as documented for `activate`. Everything else
+    /// wants its data in the envelope.
+    pub(in crate::api) fn may_be_bare(&self) -> bool {
+        matches!(self.place, Place::Activate(_))
+    }
+
     /// Refuses a method that the path does not take.
     pub(super) fn takes(&self, method: &Method) -> Result<(), Refusal> {
         if self.methods().contains(method) { Ok(()) } else { Err(Refusal::wrong_method()) }

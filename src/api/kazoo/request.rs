@@ -8,6 +8,7 @@ use axum::http::{Method, Request, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::members::{Members, of_another_type};
 use super::refusal::Refusal;
 use crate::api::body;
 use crate::api::server::Peer;
@@ -95,8 +96,9 @@ impl Asked {
         }
     }
 
-    /// Reads the body, whatever it says its type is: curl's own is a form's.
-    pub(super) async fn read(&mut self, body: Body, api: &Api) -> Result<(), Refusal> {
+    /// Reads the body, whatever it says its type is: curl's own is a form's. `bare`: an object without members
+    /// is as good as no body.
+    pub(super) async fn read(&mut self, body: Body, api: &Api, bare: bool) -> Result<(), Refusal> {
         let bytes = body::read(body, api).await.map_err(|error| {
             let name = match error.status.as_u16() {
                 413 => "request_too_large",
@@ -105,14 +107,12 @@ impl Asked {
             };
             Refusal::new(error.status.as_u16(), name, json!({ "message": error.message }))
         })?;
-        if !bytes.trim_ascii().is_empty() {
-            self.open(&bytes)?;
-        }
+        let opened = if bytes.trim_ascii().is_empty() { Ok(()) } else { self.open(&bytes, bare) };
         self.tunnel();
-        Ok(())
+        opened
     }
 
-    fn open(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    fn open(&mut self, bytes: &[u8], bare: bool) -> Result<(), Refusal> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| {
             let told = json!({ "message": "Failed to parse request body", "cause": error.to_string() });
             Refusal::fields(vec![("json".to_owned(), "invalid", told)])
@@ -122,18 +122,17 @@ impl Asked {
             return Err(Refusal::fields(vec![("json".to_owned(), "invalid", told)]));
         }
         let Value::Object(members) = value else { return Err(no_data()) };
-        for (name, value) in members {
-            match snake(&name).as_str() {
-                "data" => self.data = Some(value),
-                "auth_token" => {
-                    let given = value.as_str().filter(|token| !token.is_empty()).map(str::to_owned);
-                    self.token = self.token.take().or(given);
-                }
-                other => drop(self.envelope.insert(other.to_owned(), value)),
-            }
+        if members.is_empty() && bare {
+            return Ok(());
         }
-        // An object without members, as documented for activate, is as good as no body.
-        if self.data.is_none() && !self.envelope.is_empty() { Err(no_data()) } else { Ok(()) }
+        self.envelope = members.into_iter().map(|(name, value)| (snake(&name), value)).collect();
+        self.data = self.envelope.remove("data").filter(|data| !data.is_null());
+        let mut beside = Members::of(&self.envelope);
+        let token = beside.words("auth_token").map(str::to_owned);
+        beside.text("verb");
+        let read = beside.done();
+        self.token = self.token.take().or(token);
+        if self.data.is_none() { Err(no_data()) } else { read }
     }
 
     /// `verb` in a POST names the method that is meant.
@@ -158,9 +157,18 @@ impl Asked {
     /// The data as an object; none is an empty one.
     pub(super) fn object(&self) -> Result<Map<String, Value>, Refusal> {
         match &self.data {
-            None | Some(Value::Null) => Ok(Map::new()),
+            None => Ok(Map::new()),
             Some(Value::Object(object)) => Ok(object.clone()),
             Some(_) => Err(Refusal::field("data", "type", "Value did not match type(s): object")),
+        }
+    }
+
+    /// A request value that is a text.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
+        match self.value(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Refusal::fields(vec![(name.to_owned(), "type", of_another_type("string"))])),
         }
     }
 
@@ -207,7 +215,7 @@ mod tests {
         let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
         let mut asked = Asked::head(&request)?;
         if !body.is_empty() {
-            asked.open(body.as_bytes())?;
+            asked.open(body.as_bytes(), uri.ends_with("/activate"))?;
         }
         asked.tunnel();
         Ok(asked)
@@ -247,10 +255,17 @@ mod tests {
 
     #[test]
     fn a_body_without_data_is_refused() {
-        let refusal = asked("PUT", "/v2/x", r#"{"foo":1}"#).unwrap_err();
-        assert_eq!(refusal.data["data"]["required"]["target"], "data");
-        for empty in ["{}", r#"{"data":{}}"#, r#"{"data":null}"#] {
-            assert!(asked("PUT", "/v2/x", empty).unwrap().object().unwrap().is_empty(), "{empty}");
+        for none in [r#"{"foo":1}"#, "{}", r#"{"data":null}"#, r#"{"auth_token":"x"}"#] {
+            let refusal = asked("PUT", "/v2/x", none).unwrap_err();
+            assert_eq!(refusal.data["data"]["required"]["target"], "data", "{none}");
+        }
+        for (uri, empty) in [("/v2/x", ""), ("/v2/x", r#"{"data":{}}"#), ("/v2/x/activate", "{}")] {
+            assert!(asked("PUT", uri, empty).unwrap().object().unwrap().is_empty(), "{empty}");
+        }
+        assert!(asked("PUT", "/v2/x/activate", r#"{"auth_token":"x"}"#).is_err());
+        for (member, told) in [("auth_token", "3"), ("verb", "[]")] {
+            let body = format!(r#"{{"data":{{}},"{member}":{told}}}"#);
+            assert!(asked("POST", "/v2/x", &body).unwrap_err().data[member]["type"].is_object(), "{body}");
         }
         assert!(asked("PUT", "/v2/x", "{").unwrap_err().data["json"]["invalid"]["cause"].is_string());
         assert!(asked("PUT", "/v2/x", "[1]").is_err());

@@ -47,8 +47,9 @@ pub(in crate::api) async fn serve(State(api): State<Api>, request: Request<Body>
 
 async fn pass(api: &Api, asked: &mut Asked, body: Body) -> Result<Told, Refusal> {
     // The method and the token may stand in the body; what is wrong with it is told behind those gates.
-    let body = asked.read(body, api).await;
     let read = place::read(&asked.path);
+    let bare = read.as_ref().is_some_and(Read::may_be_bare);
+    let body = asked.read(body, api, bare).await;
     let open = read.as_ref().is_some_and(Read::is_open);
     let login = read.as_ref().is_some_and(|read| matches!(read.place, Place::UserAuth | Place::ApiAuth));
     let who = match &asked.token {

@@ -6,7 +6,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::answer::Told;
-use super::document::{gregorian, truth};
+use super::document::gregorian;
+use super::members::Members;
 use super::refusal::Refusal;
 use super::serve::Call;
 use crate::ids::AccountSid;
@@ -25,11 +26,12 @@ pub(super) async fn account(call: &Call<'_>) -> Result<Told, Refusal> {
         return Ok(Told::new(document(call, &call.account).await?));
     }
     let object = call.asked.object()?;
-    let adds = object.get("pvt_wnm_allow_additions").and_then(truth);
+    let mut members = Members::of(&object);
+    let (adds, name) = (members.flag("pvt_wnm_allow_additions"), members.text("name"));
+    members.done()?;
     if adds.is_some_and(|adds| adds != call.account.allow_additions) && !call.who.is_super_admin() {
         return Err(Refusal::forbidden());
     }
-    let name = object.get("name").and_then(Value::as_str);
     let written = call
         .api
         .service

@@ -51,6 +51,7 @@ pub(super) const KAZOO: &[Operation] = &[
         .carries(WRITTEN)
         .refuses(NUMBER_REFUSALS),
     one(put("/accounts/{account}/phone_numbers/{number}/activate", "Put it in service").makes("KazooNumber"))
+        .json("any of KazooFields, KazooBare")
         .refuses(&[409, 423, 429, 502]),
     one(put("/accounts/{account}/phone_numbers/{number}/reserve", "Reserve it").makes("KazooNumber"))
         .refuses(&[409, 423, 502]),

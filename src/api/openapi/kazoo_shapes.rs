@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::shape::{
     count, flag, list, map, matching, maybe, object, open_object, text, within, words, words_or_empty,
 };
-use crate::api::kazoo::NUMBER;
+use crate::api::kazoo::{FIRST_STATES, NUMBER};
 use crate::routing::model::Method;
 use crate::store::{NumberState, Word};
 
@@ -48,6 +48,7 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("KazooClassified", enveloped(classifier(&["name", "number", "e164", "formatted_number"]))),
         ("KazooGranted", enveloped(granted())),
         ("KazooFields", sent(fields())),
+        ("KazooBare", json!({ "type": "object", "maxProperties": 0, "description": "As good as no body" })),
         ("KazooManyFields", sent(with(fields(), "numbers", texts()))),
         (
             "KazooTexts",
@@ -58,8 +59,8 @@ pub(super) fn shapes() -> Map<String, Value> {
             sent(json!({
                 "type": "object",
                 "properties": {
-                    "name": { "type": "string", "maxLength": 64 },
-                    "pvt_wnm_allow_additions": { "enum": [true, false, "true", "false"] },
+                    "name": { "type": ["string", "null"], "maxLength": 64 },
+                    "pvt_wnm_allow_additions": truth(),
                 },
             })),
         ),
@@ -215,11 +216,21 @@ fn user_auth() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "credentials": { "type": "string", "minLength": 1 }, "account_name": text(), "account_realm": text(),
-            "phone_number": text(), "method": words_or_empty(&["md5", "sha", "sha1"]),
+            "credentials": { "type": "string", "minLength": 1 }, "account_name": said(), "account_realm": said(),
+            "phone_number": said(), "method": maybe(words_or_empty(&["md5", "sha", "sha1"])),
         },
         "required": ["credentials"],
     })
+}
+
+/// A text; null is as if it were not said.
+fn said() -> Value {
+    json!({ "type": ["string", "null"] })
+}
+
+/// A boolean or a text of one; null is as if it were not said.
+fn truth() -> Value {
+    json!({ "enum": [true, false, "true", "false", null] })
 }
 
 /// What a client may say of a number; any other member is its own and comes back as it was.
@@ -232,13 +243,13 @@ fn fields() -> Value {
 fn field(name: &str) -> Value {
     let setting = || json!({ "type": ["object", "null"] });
     match name {
-        "create_with_state" => words(&["aging", "available", "in_service", "port_in", "reserved"]),
-        "carrier_name" => json!({ "type": ["string", "null"] }),
+        "create_with_state" => maybe(words(FIRST_STATES)),
+        "carrier_name" => said(),
         "cnam" => maybe(json!({
             "type": "object",
             "properties": {
                 "display_name": { "type": ["string", "null"], "minLength": 1, "maxLength": 15 },
-                "inbound_lookup": { "enum": [true, false, "true", "false", null] },
+                "inbound_lookup": truth(),
             },
         })),
         "dash_e911" | "e911" => maybe(address()),
@@ -246,7 +257,7 @@ fn field(name: &str) -> Value {
         "force_outbound" => json!({}),
         name if name.ends_with("_method") => maybe(words_or_empty(Method::WORDS)),
         name if name.ends_with("application_sid") => maybe(matching("^((AP)?[0-9a-fA-F]{32})?$")),
-        _ => json!({ "type": ["string", "null"] }),
+        _ => said(),
     }
 }
 
@@ -254,10 +265,10 @@ fn address() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "caller_name": { "type": "string", "minLength": 3 },
+            "caller_name": { "type": ["string", "null"], "minLength": 3 },
             "postal_code": { "type": "string", "minLength": 1 },
             "street_address": { "type": "string", "minLength": 1 },
-            "extended_address": text(),
+            "extended_address": said(),
             "locality": { "type": "string", "minLength": 1 },
             "region": { "type": "string", "minLength": 2, "maxLength": 2 },
         },
