@@ -33,8 +33,10 @@ pub(super) async fn list(
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(asked.unwrap_or_default().as_bytes(), FILTERS);
-    let limit = query::limit(&params)?;
+    let page = query::page(&params)?;
+    let limit = page.limit;
     let whole = query::whole(&params)?;
+    let only_live = params.flag("live")?.unwrap_or(false);
     let status = params.get("status").filter(|word| !word.is_empty());
     let status = status.map(|word| CallStatus::of_word(word).ok_or_else(|| bad_status(word))).transpose()?;
     let calls = &api.handles.calls;
@@ -44,8 +46,7 @@ pub(super) async fn list(
         .filter(|view| status.is_none() || view.status == status)
         .map(|view| print_view(calls, view, whole))
         .collect();
-    if !params.flag("live")?.unwrap_or(false) && status.is_none_or(CallStatus::is_terminal) {
-        let page = Page { offset: params.count("offset")?.unwrap_or(0), limit };
+    if !only_live && status.is_none_or(CallStatus::is_terminal) {
         let filter = CallFilter { status, ..CallFilter::default() };
         let listed = api.service.store().calls(&filter, page).await.map_err(ServiceError::from)?;
         let known = |row: &&CallRow| !live.iter().any(|view| view.sid == row.id);

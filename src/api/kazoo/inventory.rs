@@ -51,7 +51,7 @@ fn prefix_of(asked: &Asked) -> Result<String, Refusal> {
 }
 
 /// `+1` for the United States.
-fn dial_code(country: &str) -> Result<String, Refusal> {
+pub(super) fn dial_code(country: &str) -> Result<String, Refusal> {
     let known = country::Id::from_str(country).ok().and_then(|id| DATABASE.by_id(id.as_ref()));
     let code = known.map(|metadata| format!("+{}", metadata.country_code()));
     code.ok_or_else(|| Refusal::field("country", "enum", "Value not found in enumerated list of values"))

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::answer::{Told, preflight, respond};
+use super::filter::Filter;
 use super::place::{Place, Read};
 use super::refusal::Refusal;
 use super::request::Asked;
@@ -64,6 +65,9 @@ async fn pass(api: &Api, asked: &mut Asked, body: Body) -> Result<Told, Refusal>
     let Some(who) = who else { return openly(api, asked, read.place).await };
     let account = account(api, &who, read.account.as_deref()).await?;
     let searched = read.account.is_none() || asked.query.contains_key("prefix");
+    if read.place == Place::Numbers {
+        understood(asked)?;
+    }
     let request = Call { api, who, account, asked };
     match read.place {
         Place::Numbers if searched => inventory::search(api, asked).await,
@@ -89,10 +93,24 @@ async fn pass(api: &Api, asked: &mut Asked, body: Body) -> Result<Told, Refusal>
     }
 }
 
+/// The parameters of lists and searches share a path, and are looked at whichever is meant.
+fn understood(asked: &Asked) -> Result<(), Refusal> {
+    for name in ["page_size", "quantity", "offset"] {
+        asked.count(name)?;
+    }
+    if let Some(country) = asked.query.get("country") {
+        inventory::dial_code(&country.to_ascii_uppercase())?;
+    }
+    Filter::of(&asked.query).map(drop)
+}
+
 /// What needs no token.
 async fn openly(api: &Api, asked: &Asked, place: Place) -> Result<Told, Refusal> {
     match place {
-        Place::Numbers => inventory::search(api, asked).await,
+        Place::Numbers => {
+            understood(asked)?;
+            inventory::search(api, asked).await
+        }
         Place::Prefix => inventory::prefix(api, asked).await,
         Place::Classifiers => Ok(Told::new(classify::all())),
         Place::Classify(number) => Ok(Told::new(classify::classify(&number))),
