@@ -22,17 +22,34 @@ impl FromRequestParts<Api> for Principal {
         if parts.extensions.get::<Peer>() == Some(&Peer::Local) {
             return Ok(Self::Operator);
         }
-        let text = |name| parts.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or(""));
-        let Some(header) = text(AUTHORIZATION) else {
-            let token = text(X_AUTH_TOKEN).ok_or_else(ApiError::unauthorized)?;
-            return Ok(api.service.authenticate_token(token.trim()).await?);
-        };
-        if let Some(token) = bearer(header) {
-            return Ok(api.service.authenticate_token(token).await?);
+        match Credentials::of(&parts.headers) {
+            Some(Credentials::Token(token)) => Ok(api.service.authenticate_token(&token).await?),
+            Some(Credentials::Basic(user, password)) => {
+                let sid = user.parse().map_err(|_| ApiError::unauthorized())?;
+                Ok(api.service.authenticate(sid, &password).await?)
+            }
+            None => Err(ApiError::unauthorized()),
         }
-        let (user, password) = basic(header).ok_or_else(ApiError::unauthorized)?;
-        let sid = user.parse().map_err(|_| ApiError::unauthorized())?;
-        Ok(api.service.authenticate(sid, &password).await?)
+    }
+}
+
+/// What a request shows of itself.
+enum Credentials {
+    /// A token, which says by itself whose it is.
+    Token(String),
+    /// A user and its password.
+    Basic(String, String),
+}
+
+impl Credentials {
+    /// Those of `Authorization`, or without it of `X-Auth-Token`.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or(""));
+        let Some(header) = text(AUTHORIZATION) else {
+            return Some(Self::Token(text(X_AUTH_TOKEN)?.trim().to_owned()));
+        };
+        let token = bearer(header).map(|token| Self::Token(token.to_owned()));
+        token.or_else(|| basic(header).map(|(user, password)| Self::Basic(user, password)))
     }
 }
 
@@ -54,13 +71,13 @@ impl FromRequestParts<Api> for Admin {
 
 /// The secret that a request came with: an auth token, or one that was given for a while.
 pub(super) fn presented(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(header) = text(AUTHORIZATION) else { return Some(text(X_AUTH_TOKEN)?.trim().to_owned()) };
-    bearer(header).map(ToOwned::to_owned).or_else(|| Some(basic(header)?.1))
+    match Credentials::of(headers)? {
+        Credentials::Token(secret) | Credentials::Basic(_, secret) => Some(secret),
+    }
 }
 
 /// The token of `Bearer` credentials (RFC 6750).
-fn bearer(header: &str) -> Option<&str> {
+pub(super) fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,7 +1,7 @@
 //! Words from the command line.
 //!
 //! - `args`, `args_rows`: the words. `run`: from them to the exit code.
-//! - `commands`: those that speak to the daemon. `client`: HTTP over its socket. `generations`: who changed what, and the way back.
+//! - `commands`: those that speak to the daemon; `rows`: those about tables that are edited row by row. `client`: HTTP over its socket. `generations`: who changed what, and the way back.
 //! - `stock`, `csv`: many numbers in and out, streamed.
 //! - `local`: those that need no daemon. `backup`: the store in one file, and back. `demo/`: the demo's application and telephones.
 //! - `print`: answers as people read them. `exit`: exit codes of sysexits.
@@ -17,6 +17,7 @@ mod exit;
 mod generations;
 mod local;
 mod print;
+mod rows;
 mod run;
 mod stock;
 

@@ -42,11 +42,11 @@ pub fn run() -> ExitCode {
         Command::Deliveries(args) => finish(shared, |socket| commands::deliveries(socket, args)),
         Command::Bans(args) => finish(shared, |socket| commands::bans(socket, args)),
         Command::Numbers(args) => finish(shared, |socket| commands::numbers(socket, args)),
-        Command::Trunks(args) => finish(shared, |socket| commands::trunks(socket, args)),
-        Command::Gateways(args) => finish(shared, |socket| commands::gateways(socket, args)),
-        Command::Organizations(args) => finish(shared, |socket| commands::organizations(socket, args)),
-        Command::Accounts(args) => finish(shared, |socket| commands::accounts(socket, args)),
-        Command::Applications(args) => finish(shared, |socket| commands::applications(socket, args)),
+        Command::Trunks(args) => finish(shared, |socket| super::rows::trunks(socket, args)),
+        Command::Gateways(args) => finish(shared, |socket| super::rows::gateways(socket, args)),
+        Command::Organizations(args) => finish(shared, |socket| super::rows::organizations(socket, args)),
+        Command::Accounts(args) => finish(shared, |socket| super::rows::accounts(socket, args)),
+        Command::Applications(args) => finish(shared, |socket| super::rows::applications(socket, args)),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Embedded, there are two files: the one people edit and the projection of the journal; on
 //! PostgreSQL both are groups of tables of one database. Every statement is written once.
 //!
-//! - `sql`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
+//! - `sql`, `statement`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
 //! - `column`, `words`, `header_rules`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
@@ -48,6 +48,7 @@ mod rows;
 mod secrets;
 mod sessions;
 mod sql;
+mod statement;
 mod table;
 mod watch;
 mod words;
@@ -68,7 +69,7 @@ pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret, printed_webhook_secret};
 pub use lists::{Listed, Named, Naming, Page};
 pub use load::{FrameRows, Load};
-pub(crate) use model::trunk as routed_trunk;
+pub(crate) use model::{dialling, trunk as routed_trunk};
 pub use number_filter::{NumberFilter, NumberOrder};
 pub use numbers::Place;
 pub use open::{Store, StoreConfig};

@@ -50,6 +50,16 @@ pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow
         value: error.to_string(),
         expected: "sealed under a key of the key file",
     })?;
+    let dialling = dialling(row);
+    if let Some(wrong) = dialling.mistake() {
+        return Err(BadRow {
+            table: "accounts",
+            id: format!("{:032x}", row.id.0),
+            column: wrong.list,
+            value: wrong.text.to_owned(),
+            expected: wrong.expected,
+        });
+    }
     Ok(Account {
         sid: row.id,
         organization: row.organization_id,
@@ -60,13 +70,18 @@ pub(crate) fn account(row: &AccountRow, vault: &Vault) -> Result<Account, BadRow
         max_calls: row.max_calls,
         max_calls_per_second: row.max_calls_per_second,
         gateway_group: some(row.gateway_group.as_deref()),
-        dialling: DialPolicy {
-            domains: row.dial_domains.clone(),
-            prefixes: row.dial_prefixes.clone(),
-            countries: row.dial_countries.clone(),
-            per_minute: row.dial_per_minute,
-        },
+        dialling,
     })
+}
+
+/// What an account may dial.
+pub(crate) fn dialling(row: &AccountRow) -> DialPolicy {
+    DialPolicy {
+        domains: row.dial_domains.clone(),
+        prefixes: row.dial_prefixes.clone(),
+        countries: row.dial_countries.clone(),
+        per_minute: row.dial_per_minute,
+    }
 }
 
 /// An application as routing knows it. One for messages is asked about them at its `RcmlUrl`, where it has no

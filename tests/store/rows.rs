@@ -15,6 +15,7 @@ crate::on_both_servers!(
     lists_filter_and_page,
     a_number_by_hand_has_its_defaults,
     the_database_refuses_bad_rows_by_name,
+    what_could_never_be_dialled_is_told_of,
     provider_numbers_are_unique_and_patterns_per_organization,
     references_hold,
     tokens_are_sealed_looked_up_and_rotated,
@@ -159,10 +160,26 @@ async fn the_database_refuses_bad_rows_by_name(world: World) {
             "organizations_domain_is_lower_case_without_spaces",
         ),
         ("INSERT INTO accounts(auth_token) VALUES ('plain')", "accounts_auth_token_is_sealed_by_callgate"),
+        ("INSERT INTO accounts(dial_countries) VALUES ('GB')", "accounts_dial_countries_are_calling_codes"),
+        ("INSERT INTO accounts(dial_prefixes) VALUES ('+44, 1x')", "accounts_dial_prefixes_are_digits"),
     ];
     for (sql, name) in cases {
         let refusal = world.by_hand(sql).unwrap_err();
         assert!(refusal.contains(name), "{sql}: {refusal}");
+    }
+}
+
+/// What no constraint can say is found when the row is loaded: the account is left out, and told of.
+async fn what_could_never_be_dialled_is_told_of(world: World) {
+    for (column, wrong) in [("dial_countries", "4420"), ("dial_domains", "sip:example.com/")] {
+        world
+            .by_hand(&format!("INSERT INTO accounts(friendly_name, {column}) VALUES ('x', '1, {wrong}')"))
+            .unwrap();
+        let load = world.store.load().await.unwrap();
+        let told: Vec<_> = load.bad.iter().map(|bad| (bad.table, bad.column, bad.value.as_str())).collect();
+        assert_eq!(told, [("accounts", column, wrong)]);
+        drop(load);
+        world.by_hand("DELETE FROM accounts WHERE friendly_name = 'x'").unwrap();
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::members::{Members, of_another_type};
 use super::refusal::Refusal;
+use crate::api::auth::bearer;
 use crate::api::body;
 use crate::api::server::Peer;
 use crate::api::state::Api;
@@ -54,10 +55,7 @@ impl Asked {
         let query: BTreeMap<String, String> = query.into_owned().collect();
         let headers = request.headers();
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let bearer = header(header::AUTHORIZATION.as_str()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
+        let bearer = header(header::AUTHORIZATION.as_str()).and_then(bearer);
         let token = header("x-auth-token").or(bearer).map(str::to_owned);
         let token = token.or_else(|| query.get("auth_token").cloned()).filter(|token| !token.is_empty());
         let plain =

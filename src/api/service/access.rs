@@ -92,28 +92,20 @@ impl Service {
     /// # Errors
     /// The store is away.
     pub(super) async fn is_under(&self, account: &AccountRow, ancestor: AccountSid) -> Result<bool> {
-        let mut parent = account.parent_id;
-        for _ in 0..DEEPEST {
-            match parent {
-                Some(sid) if sid == ancestor => return Ok(true),
-                Some(sid) => parent = self.store.read::<AccountRow>(sid).await?.and_then(|row| row.parent_id),
-                None => return Ok(false),
-            }
-        }
-        Ok(false)
+        Ok(self.above(account).await?.contains(&ancestor))
     }
 
-    /// How many accounts stand above one.
+    /// The accounts above one, the nearest first, as many as accounts are nested deep.
     ///
     /// # Errors
     /// The store is away.
-    pub(super) async fn depth(&self, account: &AccountRow) -> Result<usize> {
-        let mut parent = account.parent_id;
-        for above in 0..DEEPEST {
-            let Some(sid) = parent else { return Ok(above) };
+    pub(super) async fn above(&self, account: &AccountRow) -> Result<Vec<AccountSid>> {
+        let (mut above, mut parent) = (Vec::new(), account.parent_id);
+        while let Some(sid) = parent.filter(|_| above.len() < DEEPEST) {
+            above.push(sid);
             parent = self.store.read::<AccountRow>(sid).await?.and_then(|row| row.parent_id);
         }
-        Ok(DEEPEST)
+        Ok(above)
     }
 }
 

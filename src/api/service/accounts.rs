@@ -1,11 +1,10 @@
 //! Accounts: who owns numbers and answers for them.
 
-use crate::e164::country_code;
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::routing::model::Status;
 use crate::store::{
-    AccountRow, GatewayRow, Listed, NumberRow, OrganizationRow, Page, Role, new_token, new_webhook_secret,
-    printed_webhook_secret,
+    AccountRow, GatewayRow, Listed, NumberRow, OrganizationRow, Page, Role, dialling, new_token,
+    new_webhook_secret, printed_webhook_secret,
 };
 
 use super::access::DEEPEST;
@@ -198,10 +197,11 @@ impl Service {
         let Some(parent) = self.store.read::<AccountRow>(parent).await? else {
             return refuse(format!("is {parent}, which is not there"));
         };
-        if parent.id == row.id || self.is_under(&parent, row.id).await? {
+        let above = self.above(&parent).await?;
+        if parent.id == row.id || above.contains(&row.id) {
             return refuse(format!("is {}, which is the account itself or one under it", parent.id));
         }
-        if self.depth(&parent).await? + 1 >= DEEPEST {
+        if above.len() + 1 >= DEEPEST {
             return refuse(format!("is {}: accounts are nested {DEEPEST} deep at most", parent.id));
         }
         Ok(())
@@ -288,33 +288,12 @@ fn dials(row: &AccountRow) -> ([&Vec<String>; 3], Option<u32>) {
 
 /// What could never match is a mistake.
 fn check_dialling(row: &AccountRow) -> Result<()> {
-    let digits = |text: &String| {
-        let bare = text.strip_prefix('+').unwrap_or(text);
-        !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let country = |text: &&String| {
-        let bare = text.strip_prefix('+').unwrap_or(text);
-        !digits(text) || country_code(bare.as_bytes()) != Some(bare.len())
-    };
-    let host = |text: &&String| {
-        let bare = text.strip_prefix("*.").unwrap_or(text);
-        bare.is_empty()
-            || bare.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'*' | b'@' | b'/'))
-    };
-    if let Some(wrong) = row.dial_prefixes.iter().find(|text| !digits(text)) {
-        return Err(ServiceError::field("dial_prefixes", format!("has `{wrong}`: use E.164, as +4420")));
+    match dialling(row).mistake() {
+        None => Ok(()),
+        Some(wrong) => {
+            Err(ServiceError::field(wrong.list, format!("has `{}`: use {}", wrong.text, wrong.expected)))
+        }
     }
-    if let Some(wrong) = row.dial_countries.iter().find(country) {
-        return Err(ServiceError::field(
-            "dial_countries",
-            format!("has `{wrong}`: use calling codes, as 44"),
-        ));
-    }
-    if let Some(wrong) = row.dial_domains.iter().find(host) {
-        let fix = format!("has `{wrong}`: use example.com, *.example.com or 192.0.2.1");
-        return Err(ServiceError::field("dial_domains", fix));
-    }
-    Ok(())
 }
 
 /// What bounds an account.

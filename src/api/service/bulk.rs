@@ -7,7 +7,8 @@ use crate::routing::pattern;
 use crate::store::{AccountRow, NumberRow, NumberState, StoreError};
 
 use super::caps::Gains;
-use super::numbers::{aged, may_be_taken, mended, problem_of, taken};
+use super::numbers::{aged, may_be_taken, taken};
+use super::texts::{mended, problem_of};
 use super::{Principal, Result, Service, ServiceError};
 
 /// One number of a bulk request.

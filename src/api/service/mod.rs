@@ -7,7 +7,7 @@
 //! - `many`: numbers as a tenant has them. `bulk`: many in one request. `sweeps`: all that match. `caps`: how many one account may have.
 //! - `lifecycle`: a number's states. `heritage`: what stays with one that comes to somebody else. `sessions`: tokens given for a while.
 //! - `inventory`, `offers`: numbers that nobody has. `numbering`: what the numbering plan says of a text.
-//! - `urls`: what a stored URL may be. `error`: why the service refused; `refused`: why a number does not move.
+//! - `urls`, `texts`: what a stored URL, number or target may be. `error`: why the service refused; `refused`: why a number does not move.
 
 mod access;
 mod accounts;
@@ -29,6 +29,7 @@ mod refused;
 mod rows;
 mod sessions;
 mod sweeps;
+mod texts;
 mod trunks;
 mod urls;
 

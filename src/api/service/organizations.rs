@@ -4,8 +4,8 @@ use crate::ids::OrganizationSid;
 use crate::routing::model::Status;
 use crate::store::{AccountRow, ApplicationRow, Listed, OrganizationRow, Page, Role, StoreError};
 
-use super::numbers::check_sip_uri;
 use super::rows::Operated;
+use super::texts::check_sip_uri;
 use super::{Principal, Result, Service, ServiceError, Written, check_name, urls};
 
 const NOT_YOURS: ServiceError = ServiceError::Forbidden("only the super-admin account may use this resource");

@@ -15,7 +15,40 @@ pub struct DialPolicy {
     pub per_minute: Option<u32>,
 }
 
+/// A part of a policy that could never match anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undialable<'a> {
+    /// What it belongs to: `dial_domains`, `dial_prefixes` or `dial_countries`.
+    pub list: &'static str,
+    /// As it was written.
+    pub text: &'a str,
+    /// What it should be, in words.
+    pub expected: &'static str,
+}
+
 impl DialPolicy {
+    /// The first part that could never match: a slip that would forbid what was meant to be allowed.
+    #[must_use]
+    pub fn mistake(&self) -> Option<Undialable<'_>> {
+        fn first<'a>(
+            (list, texts, expected): (&'static str, &'a [String], &'static str),
+            is_sound: impl Fn(&str) -> bool,
+        ) -> Option<Undialable<'a>> {
+            let text = texts.iter().find(|text| !is_sound(text))?;
+            Some(Undialable { list, text, expected })
+        }
+        let is_code = |text: &str| {
+            let bare = text.strip_prefix('+').unwrap_or(text);
+            is_number(text) && country_code(bare.as_bytes()) == Some(bare.len())
+        };
+        first(("dial_prefixes", &self.prefixes, "E.164, as +4420"), is_number)
+            .or_else(|| first(("dial_countries", &self.countries, "calling codes, as 44"), is_code))
+            .or_else(|| {
+                let expected = "example.com, *.example.com or 192.0.2.1";
+                first(("dial_domains", &self.domains, expected), is_host)
+            })
+    }
+
     /// Whether a target at this host may be dialled.
     #[must_use]
     pub fn allows_host(&self, host: &[u8]) -> bool {
@@ -47,6 +80,19 @@ impl DialPolicy {
     }
 }
 
+/// Digits, with or without `+`.
+fn is_number(text: &str) -> bool {
+    let bare = text.strip_prefix('+').unwrap_or(text);
+    !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A host, or `*.` and what all hosts below it end with.
+fn is_host(text: &str) -> bool {
+    let bare = text.strip_prefix("*.").unwrap_or(text);
+    !bare.is_empty()
+        && !bare.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'*' | b'@' | b'/'))
+}
+
 /// The digits behind the international prefix; `None`: no telephone number.
 fn international(number: &str) -> Option<String> {
     let bare: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
@@ -61,6 +107,31 @@ mod tests {
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_could_never_match_is_a_mistake() {
+        let sound = DialPolicy {
+            domains: texts(&["example.com", "*.example.com", "[2001:db8::1]"]),
+            prefixes: texts(&["+4420", "1650"]),
+            countries: texts(&["44", "+1"]),
+            per_minute: None,
+        };
+        assert_eq!(sound.mistake(), None);
+        for (countries, prefixes, domains, list) in [
+            (&["GB"][..], &[][..], &[][..], "dial_countries"),
+            (&["4420"], &[], &[], "dial_countries"),
+            (&[], &["44x"], &[], "dial_prefixes"),
+            (&[], &[], &["sip:example.com/"], "dial_domains"),
+        ] {
+            let wrong = DialPolicy {
+                domains: texts(domains),
+                prefixes: texts(prefixes),
+                countries: texts(countries),
+                per_minute: None,
+            };
+            assert_eq!(wrong.mistake().unwrap().list, list);
+        }
     }
 
     #[test]

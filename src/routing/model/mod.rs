@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 
 pub use super::peer_policy::{Follow, ForwardedAs, HeaderAction, HeaderRule, HeaderRules, Way};
-pub use dialling::DialPolicy;
+pub use dialling::{DialPolicy, Undialable};
 pub use digest::{DigestAlgorithm, TrunkDigest};
 pub use peers::{
     CallerFrom, CallerIdFormat, Credentials, DEFAULT_GROUP, DialledFrom, Gateway, Nat, NumberProfile,

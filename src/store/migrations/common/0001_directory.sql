@@ -57,8 +57,10 @@ CREATE TABLE accounts (
     max_patterns BIGINT CONSTRAINT accounts_max_patterns_is_not_negative CHECK (max_patterns >= 0),
     gateway_group TEXT CONSTRAINT accounts_gateway_group_is_not_empty CHECK (gateway_group <> ''),
     dial_domains TEXT NOT NULL DEFAULT '',
-    dial_prefixes TEXT NOT NULL DEFAULT '',
-    dial_countries TEXT NOT NULL DEFAULT '',
+    dial_prefixes TEXT NOT NULL DEFAULT ''
+                CONSTRAINT accounts_dial_prefixes_are_digits CHECK (trim(dial_prefixes, '+0123456789, ') = ''),
+    dial_countries TEXT NOT NULL DEFAULT ''
+                CONSTRAINT accounts_dial_countries_are_calling_codes CHECK (trim(dial_countries, '+0123456789, ') = ''),
     dial_per_minute BIGINT CONSTRAINT accounts_dial_per_minute_is_not_negative CHECK (dial_per_minute >= 0),
     max_requests_per_second BIGINT CONSTRAINT accounts_max_requests_per_second_is_not_negative CHECK (max_requests_per_second >= 0),
     allow_additions BOOLEAN NOT NULL DEFAULT FALSE
