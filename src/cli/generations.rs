@@ -69,16 +69,11 @@ fn diff(socket: &Path, from: u64, to: Option<u64>, limit: u64) -> Result<Printed
     Ok(Printed { reply: Reply { body, warnings: Vec::new(), generation: None }, text })
 }
 
-/// `changed numbers PN…` and a line for each member.
+/// `changed numbers PN… +1650…` and a line for each member.
 fn difference(row: &Value) -> String {
     let (before, after) = (&row["before"], &row["after"]);
-    let called = |row: &Value| {
-        let names = ["number", "name", "domain", "friendly_name"].into_iter();
-        names.filter_map(|member| row[member].as_str()).find(|name| !name.is_empty()).map(str::to_owned)
-    };
-    let name = called(before).or_else(|| called(after));
     let mut text = format!("{} {} {}", word(&row["kind"]), word(&row["table"]), word(&row["sid"]));
-    if let Some(name) = name {
+    if let Some(name) = row["name"].as_str().filter(|name| !name.is_empty()) {
         text.push_str(&format!(" {name}"));
     }
     text.push('\n');

@@ -1,10 +1,12 @@
-//! Reading the audit: who changed what through callgate.
+//! The audit, who changed what through callgate: written and read.
 
-use crate::store::column::Column;
+use crate::store::column::{Column, Word};
+use crate::store::entity::{Entity, audit_form};
 use crate::store::error::Result;
+use crate::store::generations::Tally;
 use crate::store::lists::Page;
 use crate::store::open::Store;
-use crate::store::sql::{Row, Sql};
+use crate::store::sql::{Row, Sql, Tx, Value};
 
 /// Which entries are wanted; what is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,75 @@ pub struct AuditEntry {
     pub before: Option<String>,
     /// The row after.
     pub after: Option<String>,
+}
+
+/// How many entries one statement takes.
+const ENTRIES: usize = 500;
+
+/// One entry on its way in, still without its writer and generation.
+pub(crate) struct Entry {
+    /// What was done.
+    pub action: &'static str,
+    /// How many rows it speaks of.
+    pub rows: u64,
+    /// The table.
+    pub table: &'static str,
+    /// The row's id.
+    pub id: String,
+    /// The row before, as JSON without secrets.
+    pub before: Option<String>,
+    /// The row after.
+    pub after: Option<String>,
+}
+
+impl Entry {
+    /// Of one row.
+    pub(crate) fn of<T: Entity>(
+        action: &'static str,
+        id: T::Id,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Self {
+        let form = |row: Option<&T>| row.map(audit_form);
+        Self { action, rows: 1, table: T::NAME, id: id.word(), before: form(before), after: form(after) }
+    }
+}
+
+impl Tx {
+    /// Writes down what this transaction did and who did it; the generation of its changes.
+    pub(crate) async fn note(&mut self, actor: &str, entries: Vec<Entry>) -> Result<u64> {
+        let generation = self.generation().await?;
+        let tally = entries.iter().fold(Tally::default(), |tally, entry| tally.and(entry.action, entry.rows));
+        self.record(actor, &tally, generation).await?;
+        self.audit(actor, generation, entries).await?;
+        Ok(generation)
+    }
+
+    /// The same for the audit alone.
+    pub(crate) async fn audit(&mut self, actor: &str, generation: u64, entries: Vec<Entry>) -> Result<()> {
+        const HEAD: &str =
+            "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after)";
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let values: Vec<Value> = entries
+                .by_ref()
+                .take(ENTRIES)
+                .flat_map(|entry| {
+                    [
+                        actor.to_owned().bind(),
+                        entry.action.to_owned().bind(),
+                        entry.table.to_owned().bind(),
+                        entry.id.bind(),
+                        generation.bind(),
+                        entry.before.bind(),
+                        entry.after.bind(),
+                    ]
+                })
+                .collect();
+            self.insert(HEAD, 7, values, "").await?;
+        }
+        Ok(())
+    }
 }
 
 impl Store {

@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use crate::ids::{AccountSid, NumberSid};
 use crate::routing::model::Status;
+use crate::store::audit::Entry;
 use crate::store::column::{Column, Word};
-use crate::store::entity::{Entity, audit_form};
+use crate::store::entity::Entity;
 use crate::store::error::{Result, StoreError};
-use crate::store::generations::Tally;
 use crate::store::open::Store;
 use crate::store::rows::{AccountRow, NumberRow, NumberState};
 use crate::store::secrets::random_id;
-use crate::store::sql::{Row, Sql, Tx, Value};
+use crate::store::sql::{Row, Sql, Tx};
+use crate::store::table::Table;
 use crate::store::write::existing;
 
 /// How many values one statement takes: SQLite's limit is 32,766.
@@ -19,9 +20,6 @@ const VALUES: usize = 16_000;
 
 /// How many refused rows of an import its entry of the audit tells of.
 const REFUSED_TOLD: usize = 100;
-
-/// How many entries of the audit one statement takes.
-const ENTRIES: usize = 500;
 
 /// What a bulk write came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +94,7 @@ impl Store {
         let entry = rows.first().map(|first| Entry {
             action: "import",
             rows: rows.len() as u64,
+            table: NumberRow::NAME,
             id: first.id.word(),
             before: None,
             after: Some(
@@ -106,7 +105,7 @@ impl Store {
                 .to_string(),
             ),
         });
-        let generation = note::<NumberRow>(&mut tx, actor, entry.into_iter().collect()).await?;
+        let generation = tx.note(actor, entry.into_iter().collect()).await?;
         tx.commit().await?;
         Ok(Many { rows, generation })
     }
@@ -233,10 +232,10 @@ impl Store {
                 other => other?,
             };
             tx.execute(T::DELETE, &[id.bind()]).await?;
-            entries.push(Entry::new("delete", *id, Some(&before), None));
+            entries.push(Entry::of("delete", *id, Some(&before), None));
         }
         let deleted = entries.len() as u64;
-        let generation = note::<T>(&mut tx, actor, entries).await?;
+        let generation = tx.note(actor, entries).await?;
         tx.commit().await?;
         Ok((deleted, generation))
     }
@@ -259,15 +258,15 @@ async fn create_in<T: Entity>(tx: &mut Tx, actor: &str, instead: &[T::Id], rows:
     for id in instead {
         let before = existing::<T>(tx, *id).await?;
         tx.execute(T::DELETE, &[id.bind()]).await?;
-        entries.push(Entry::new("delete", *id, Some(&before), None));
+        entries.push(Entry::of("delete", *id, Some(&before), None));
     }
     let columns = T::COLUMNS.len();
     for batch in rows.chunks(VALUES / columns) {
         let values = batch.iter().flat_map(T::values).collect();
         tx.insert(T::INSERT_INTO, columns, values, "").await?;
     }
-    entries.extend(rows.iter().map(|row| Entry::new("create", row.id(), None, Some(row))));
-    note::<T>(tx, actor, entries).await
+    entries.extend(rows.iter().map(|row| Entry::of("create", row.id(), None, Some(row))));
+    tx.note(actor, entries).await
 }
 
 async fn modify_in<T: Entity, E: From<StoreError>>(
@@ -290,53 +289,9 @@ async fn modify_in<T: Entity, E: From<StoreError>>(
         values[0] = id.bind();
         tx.execute(T::UPDATE, &values).await?;
         let row = existing::<T>(tx, *id).await?;
-        entries.push(Entry::new("update", *id, Some(&before), Some(&row)));
+        entries.push(Entry::of("update", *id, Some(&before), Some(&row)));
         rows.push(row);
     }
-    let generation = note::<T>(tx, actor, entries).await?;
+    let generation = tx.note(actor, entries).await?;
     Ok(Many { rows, generation })
-}
-
-/// One entry of the audit, still without its generation.
-struct Entry {
-    action: &'static str,
-    /// How many rows it speaks of.
-    rows: u64,
-    id: String,
-    before: Option<String>,
-    after: Option<String>,
-}
-
-impl Entry {
-    fn new<T: Entity>(action: &'static str, id: T::Id, before: Option<&T>, after: Option<&T>) -> Self {
-        Self { action, rows: 1, id: id.word(), before: before.map(audit_form), after: after.map(audit_form) }
-    }
-}
-
-/// Writes the entries; the generation of the transaction's changes.
-async fn note<T: Entity>(tx: &mut Tx, actor: &str, entries: Vec<Entry>) -> Result<u64> {
-    const HEAD: &str = "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after)";
-    let generation = tx.generation().await?;
-    let tally = entries.iter().fold(Tally::default(), |tally, entry| tally.and(entry.action, entry.rows));
-    tx.record(actor, &tally, generation).await?;
-    let mut entries = entries.into_iter().peekable();
-    while entries.peek().is_some() {
-        let values: Vec<Value> = entries
-            .by_ref()
-            .take(ENTRIES)
-            .flat_map(|entry| {
-                [
-                    actor.to_owned().bind(),
-                    entry.action.to_owned().bind(),
-                    T::NAME.to_owned().bind(),
-                    entry.id.bind(),
-                    generation.bind(),
-                    entry.before.bind(),
-                    entry.after.bind(),
-                ]
-            })
-            .collect();
-        tx.insert(HEAD, 7, values, "").await?;
-    }
-    Ok(generation)
 }

@@ -6,12 +6,12 @@
 use serde_json::{Map, Value as Json};
 
 use crate::store::column::{Column, Word};
-use crate::store::entity::{Entity, members, of_image};
+use crate::store::entity::{Entity, members, of_image, of_table};
 use crate::store::error::Result;
 use crate::store::generations::{Reach, number, reach, text};
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
-use crate::store::sql::{Sql, Tx};
+use crate::store::sql::Tx;
+use crate::store::write::standing;
 
 /// When it was written last is no difference.
 const UNREMARKABLE: &str = "updated_at";
@@ -35,6 +35,8 @@ pub struct RowChange {
     pub table: &'static str,
     /// Its printed sid.
     pub sid: String,
+    /// What it is called, last: its number, domain or name.
+    pub name: String,
     /// Its columns before, without secrets; `None`: it was not there.
     pub before: Option<Map<String, Json>>,
     /// Its columns after; `None`: it is not there.
@@ -154,15 +156,7 @@ async fn change(
     before: Option<String>,
     high: u64,
 ) -> Result<Option<RowChange>> {
-    match table {
-        "numbers" => of::<NumberRow>(tx, id, before, high).await,
-        "organizations" => of::<OrganizationRow>(tx, id, before, high).await,
-        "accounts" => of::<AccountRow>(tx, id, before, high).await,
-        "applications" => of::<ApplicationRow>(tx, id, before, high).await,
-        "trunks" => of::<TrunkRow>(tx, id, before, high).await,
-        "gateways" => of::<GatewayRow>(tx, id, before, high).await,
-        _ => Ok(None),
-    }
+    of_table!(table, Row => of::<Row>(tx, id, before, high).await, else Ok(None))
 }
 
 async fn of<T: Entity>(
@@ -179,14 +173,10 @@ async fn of<T: Entity>(
     let after = match next.first() {
         Some(row) if text(row, 0) == "insert" => None,
         Some(row) => read(text(row, 1)),
-        None => now::<T>(tx, id).await?,
+        None => standing::<T>(tx, sid).await?,
     };
-    let (before, after) = (before.and_then(read).as_ref().map(members), after.as_ref().map(members));
-    Ok(Some(RowChange { table: T::NAME, sid: sid.to_string(), before, after }))
-}
-
-/// A row as it stands.
-pub(crate) async fn now<T: Entity>(tx: &mut Tx, id: &str) -> Result<Option<T>> {
-    let rows = tx.rows(Sql::of(&[T::SELECT, "WHERE id = $1"]), &[id.to_owned().bind()]).await?;
-    Ok(rows.first().map(T::read).transpose()?)
+    let before = before.and_then(read);
+    let name = after.as_ref().or(before.as_ref()).map_or_else(String::new, |row| row.known_as().to_owned());
+    let (before, after) = (before.as_ref().map(members), after.as_ref().map(members));
+    Ok(Some(RowChange { table: T::NAME, sid: sid.to_string(), name, before, after }))
 }

@@ -11,6 +11,9 @@ use crate::store::sql::{Row, Tx};
 /// Entries written by hand that are looked at for one line of the list.
 const LOOKED_AT: i64 = 10_000;
 
+/// The same for all lines of a page: one behind which more were looked at is the page's last.
+const LOOKED_AT_IN_ALL: u64 = 40_000;
+
 /// Who writes where callgate does not know: by hand, in SQL.
 const BY_HAND: &str = "sql";
 
@@ -44,6 +47,17 @@ pub struct Reach {
     pub newest: u64,
 }
 
+/// A page of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generations {
+    /// How far the change log reaches.
+    pub reach: Reach,
+    /// The newest first.
+    pub list: Vec<Generation>,
+    /// The next page begins before this generation; `None`: there is none.
+    pub next: Option<u64>,
+}
+
 /// What one transaction did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -73,21 +87,26 @@ impl Tally {
 }
 
 impl Store {
-    /// The generations before `before` (all: `None`), the newest first, at most `limit`.
+    /// The generations before `before` (all: `None`), the newest first, at most `limit`; fewer where much of what they
+    /// did was written by hand.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn generations(&self, before: Option<u64>, limit: u64) -> Result<(Reach, Vec<Generation>)> {
+    pub async fn generations(&self, before: Option<u64>, limit: u64) -> Result<Generations> {
         let mut tx = self.directory.begin_ranges().await?;
         let reach = reach(&mut tx).await?;
         let mut until = before.map_or(reach.newest, |before| before.saturating_sub(1).min(reach.newest));
-        let mut list = Vec::new();
-        while (list.len() as u64) < limit {
-            let Some(one) = newest_until(&mut tx, until).await? else { break };
+        let (mut list, mut looked_at) = (Vec::new(), 0);
+        while (list.len() as u64) < limit && looked_at < LOOKED_AT_IN_ALL {
+            let Some((one, entries)) = newest_until(&mut tx, until).await? else {
+                return Ok(Generations { reach, list, next: None });
+            };
             until = one.first - 1;
+            looked_at += entries;
             list.push(one);
         }
-        Ok((reach, list))
+        let next = list.last().map(|last: &Generation| last.first).filter(|first| *first > 1);
+        Ok(Generations { reach, list, next })
     }
 }
 
@@ -99,8 +118,8 @@ pub(crate) async fn reach(tx: &mut Tx) -> Result<Reach> {
     Ok(Reach { oldest: first.map_or(newest, |first| first - 1), newest })
 }
 
-/// The newest change that ends at `until` or before.
-async fn newest_until(tx: &mut Tx, until: u64) -> Result<Option<Generation>> {
+/// The newest change that ends at `until` or before, and how many entries were looked at for it.
+async fn newest_until(tx: &mut Tx, until: u64) -> Result<Option<(Generation, u64)>> {
     const LOGGED: &str =
         "SELECT generation, at FROM change_log WHERE generation <= $1 ORDER BY generation DESC LIMIT 1";
     const RECORDED: &str = "SELECT number, first, at, actor, action, added, changed, removed FROM changes \
@@ -121,7 +140,7 @@ async fn newest_until(tx: &mut Tx, until: u64) -> Result<Option<Generation>> {
     let Some(logged) = logged.first() else { return Ok(None) };
     let newest = number(logged, 0);
     match recorded {
-        Some(recorded) if recorded.number >= newest => Ok(Some(recorded)),
+        Some(recorded) if recorded.number >= newest => Ok(Some((recorded, 0))),
         recorded => {
             let above = recorded.map_or(0, |recorded| recorded.number);
             by_hand(tx, (above, newest), text(logged, 1)).await.map(Some)
@@ -129,41 +148,28 @@ async fn newest_until(tx: &mut Tx, until: u64) -> Result<Option<Generation>> {
     }
 }
 
-/// What was written by hand in the moment `at`: the entries down from `newest`, above `above`.
-async fn by_hand(tx: &mut Tx, (above, newest): (u64, u64), at: String) -> Result<Generation> {
-    const SOME: &str = "SELECT generation, at, op, kind FROM change_log WHERE generation > $1 AND generation <= $2 \
-        ORDER BY generation DESC LIMIT $3";
-    let values = [above.bind(), newest.bind(), LOOKED_AT.bind()];
-    let mut one = Generation {
-        number: newest,
-        first: newest,
-        at,
-        actor: BY_HAND.to_owned(),
-        action: String::new(),
-        added: 0,
-        changed: 0,
-        removed: 0,
+/// What was written by hand in the moment `at`: the entries down from `newest`, above `above`. The server counts them.
+async fn by_hand(tx: &mut Tx, (above, newest): (u64, u64), at: String) -> Result<(Generation, u64)> {
+    const SOME: &str = "WITH latest AS (SELECT generation, at, op, kind FROM change_log \
+        WHERE generation > $1 AND generation <= $2 ORDER BY generation DESC LIMIT $3), \
+        own AS (SELECT min(generation) AS first FROM latest WHERE at = $4 OR generation = $2) \
+        SELECT own.first, count(CASE WHEN op = 'insert' THEN 1 END), count(CASE WHEN op = 'update' THEN 1 END), \
+        count(CASE WHEN op = 'delete' THEN 1 END), count(CASE WHEN kind = 'everything' THEN 1 END), count(*) \
+        FROM latest JOIN own ON latest.generation >= own.first GROUP BY own.first";
+    let values = [above.bind(), newest.bind(), LOOKED_AT.bind(), at.clone().bind()];
+    let rows = tx.rows(SOME, &values).await?;
+    let told = |column| rows.first().map_or(0, |row| number(row, column));
+    let (added, changed, removed) = (told(1), told(2), told(3));
+    let counts = [("create", added), ("update", changed), ("delete", removed)];
+    let mut actions = counts.into_iter().filter(|(_, rows)| *rows > 0).map(|(action, _)| action);
+    let action = match (told(4), actions.next(), actions.next()) {
+        (1.., ..) => "everything",
+        (0, Some(one), None) => one,
+        _ => "mixed",
     };
-    let mut tally = Tally::default();
-    for row in &tx.rows(SOME, &values).await? {
-        if text(row, 1) != one.at && number(row, 0) != one.first {
-            break;
-        }
-        one.first = number(row, 0);
-        if text(row, 3) == "everything" {
-            one.action = "everything".to_owned();
-        }
-        tally = match text(row, 2).as_str() {
-            "insert" => tally.and("create", 1),
-            "update" => tally.and("update", 1),
-            "delete" => tally.and("delete", 1),
-            _ => tally,
-        };
-    }
-    if one.action.is_empty() {
-        one.action = tally.action.unwrap_or("mixed").to_owned();
-    }
-    Ok(Generation { added: tally.added, changed: tally.changed, removed: tally.removed, ..one })
+    let (actor, action) = (BY_HAND.to_owned(), action.to_owned());
+    let first = told(0).max(1).min(newest);
+    Ok((Generation { number: newest, first, at, actor, action, added, changed, removed }, told(5)))
 }
 
 impl Tx {

@@ -41,7 +41,7 @@ impl Store {
         if !row.has_id() {
             row.set_id(random_id()?);
         }
-        row.password = Some(self.vault.seal(&gateway_place(row.id), clear.as_bytes())?);
+        row.password = Some(self.vault.seal(&GatewayRow::place(row.id), clear.as_bytes())?);
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Store {
         if !row.has_id() {
             row.set_id(random_id()?);
         }
-        row.auth_password = Some(self.vault.seal(&trunk_place(row.id), hashes.as_bytes())?);
+        row.auth_password = Some(self.vault.seal(&TrunkRow::place(row.id), hashes.as_bytes())?);
         Ok(())
     }
 
@@ -180,37 +180,53 @@ impl Store {
             .await?;
             done += 1;
         }
-        Ok(done + self.reseal_gateways(actor).await? + self.reseal_trunks(actor).await?)
+        let gateways = self.reseal_passwords::<GatewayRow>(actor).await?;
+        Ok(done + gateways + self.reseal_passwords::<TrunkRow>(actor).await?)
     }
 
-    async fn reseal_trunks(&self, actor: &str) -> Result<u64> {
+    async fn reseal_passwords<T: Locked>(&self, actor: &str) -> Result<u64> {
         let mut done = 0;
-        for row in &self.directory.rows(TrunkRow::SELECT, &[]).await? {
-            let row = TrunkRow::read(row)?;
-            let Some(old) = row.auth_password.as_ref().filter(|sealed| !self.vault.is_current(sealed)) else {
+        for row in &self.directory.rows(T::SELECT, &[]).await? {
+            let mut row = T::read(row)?;
+            let id = row.id();
+            let Some(old) = row.password().take().filter(|sealed| !self.vault.is_current(sealed)) else {
                 continue;
             };
-            let place = trunk_place(row.id);
-            let fresh = self.vault.seal(&place, &self.vault.open_sealed(&place, old)?)?;
-            self.modify::<TrunkRow>(actor, row.id, |now| now.auth_password = Some(fresh)).await?;
+            let place = T::place(id);
+            let fresh = self.vault.seal(&place, &self.vault.open_sealed(&place, &old)?)?;
+            self.modify::<T>(actor, id, |now| *now.password() = Some(fresh)).await?;
             done += 1;
         }
         Ok(done)
     }
+}
 
-    async fn reseal_gateways(&self, actor: &str) -> Result<u64> {
-        let mut done = 0;
-        for row in &self.directory.rows(GatewayRow::SELECT, &[]).await? {
-            let row = GatewayRow::read(row)?;
-            let Some(old) = row.password.as_ref().filter(|sealed| !self.vault.is_current(sealed)) else {
-                continue;
-            };
-            let place = gateway_place(row.id);
-            let fresh = self.vault.seal(&place, &self.vault.open_sealed(&place, old)?)?;
-            self.modify::<GatewayRow>(actor, row.id, |now| now.password = Some(fresh)).await?;
-            done += 1;
-        }
-        Ok(done)
+/// A row with one password, sealed for the place where it stands.
+trait Locked: Entity {
+    /// It.
+    fn password(&mut self) -> &mut Option<Sealed>;
+
+    /// Where it stands.
+    fn place(id: Self::Id) -> String;
+}
+
+impl Locked for GatewayRow {
+    fn password(&mut self) -> &mut Option<Sealed> {
+        &mut self.password
+    }
+
+    fn place(id: GatewaySid) -> String {
+        format!("gateways.password:{}", id.word())
+    }
+}
+
+impl Locked for TrunkRow {
+    fn password(&mut self) -> &mut Option<Sealed> {
+        &mut self.auth_password
+    }
+
+    fn place(id: TrunkSid) -> String {
+        format!("trunks.auth_password:{}", id.word())
     }
 }
 
@@ -252,21 +268,13 @@ fn place(account: AccountSid, column: &str) -> String {
     format!("accounts.{column}:{}", account.word())
 }
 
-fn gateway_place(gateway: GatewaySid) -> String {
-    format!("gateways.password:{}", gateway.word())
-}
-
-fn trunk_place(trunk: TrunkSid) -> String {
-    format!("trunks.auth_password:{}", trunk.word())
-}
-
 /// Whom a trunk must prove to be. Without a password nothing proves it.
 pub(crate) fn trunk_digest(vault: &Vault, row: &TrunkRow) -> Result<Option<TrunkDigest>, SecretError> {
     let Some(username) = row.auth_username.as_deref() else { return Ok(None) };
     let Some(sealed) = &row.auth_password else {
         return Ok(Some(TrunkDigest::named(username, &row.auth_realm)));
     };
-    let hashes = vault.open_sealed(&trunk_place(row.id), sealed)?;
+    let hashes = vault.open_sealed(&TrunkRow::place(row.id), sealed)?;
     let hashes = String::from_utf8_lossy(&hashes);
     TrunkDigest::kept(username, &row.auth_realm, &hashes).ok_or(SecretError::Forged).map(Some)
 }
@@ -277,7 +285,7 @@ pub(crate) fn gateway_credentials(
     row: &GatewayRow,
 ) -> Result<Option<Credentials>, SecretError> {
     let Some(username) = row.username.clone().filter(|name| !name.is_empty()) else { return Ok(None) };
-    let open = |sealed| vault.open_sealed(&gateway_place(row.id), sealed);
+    let open = |sealed| vault.open_sealed(&GatewayRow::place(row.id), sealed);
     let password = row.password.as_ref().map(open).transpose()?.unwrap_or_default();
     let password = String::from_utf8_lossy(&password).into_owned();
     Ok(Some(Credentials { username, password, realm: row.realm.clone() }))

@@ -5,9 +5,8 @@
 
 use ring::digest;
 
-use crate::store::entity::SECRET;
+use crate::store::entity::{SECRET, TABLES, is_logged, of_table};
 use crate::store::error::{Result, StoreError};
-use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
 use crate::store::sql::{Database, Purpose, Tx, Value};
 use crate::store::table::Table;
 
@@ -95,10 +94,10 @@ async fn begin(database: &Database) -> Result<Tx> {
 }
 
 /// What SQLite's triggers keep of a row: `{{whole TABLE}}` all of the row at hand, `{{OLD whole TABLE}}` of the one
-/// before, `{{OLD part TABLE}}` the same without secrets. PostgreSQL makes them of any row by itself.
+/// before, `{{OLD part TABLE}}` the same without the secrets that stay. PostgreSQL makes them of any row by itself.
 fn with_images<T: Table>(script: String) -> String {
     let object = |row: &str, secrets: bool| {
-        let wanted = T::COLUMNS.iter().filter(|column| secrets || !SECRET.contains(column));
+        let wanted = T::COLUMNS.iter().filter(|column| secrets || is_logged(column));
         let members: Vec<String> = wanted.map(|column| format!("'{column}', {row}{column}")).collect();
         // A patch leaves out what is null.
         format!("json_patch('{{}}', json_object({}))", members.join(", "))
@@ -111,12 +110,10 @@ fn with_images<T: Table>(script: String) -> String {
 
 fn sqlite_script(step: &Migration) -> String {
     let mut script = WORDS.iter().fold(step.sqlite.to_owned(), |s, (word, text, _)| s.replace(word, text));
-    script = with_images::<NumberRow>(script);
-    script = with_images::<OrganizationRow>(script);
-    script = with_images::<AccountRow>(script);
-    script = with_images::<ApplicationRow>(script);
-    script = with_images::<TrunkRow>(script);
-    with_images::<GatewayRow>(script)
+    for table in TABLES {
+        script = of_table!(table, Row => with_images::<Row>(script), else script);
+    }
+    script
 }
 
 async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {
@@ -125,7 +122,9 @@ async fn apply(tx: &mut Tx, step: &Migration) -> Result<bool> {
         Tx::Postgres(_) => {
             let script =
                 WORDS.iter().fold(step.postgres.to_owned(), |s, (word, _, text)| s.replace(word, text));
-            script.replace("{{secrets}}", &SECRET.map(|column| format!("'{column}'")).join(", "))
+            let left_out = SECRET.iter().filter(|column| !is_logged(column));
+            let left_out: Vec<String> = left_out.map(|column| format!("'{column}'")).collect();
+            script.replace("{{secrets}}", &left_out.join(", "))
         }
     };
     let digest = Value::Text(Some(short_digest(&script)));

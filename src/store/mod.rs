@@ -63,7 +63,7 @@ pub use config::{RetentionSection, SecretsSection, StoreSection};
 pub use difference::{Differences, Place as ChangePlace, RowChange};
 pub use entity::Entity;
 pub use error::{BadRow, Result, StoreError};
-pub use generations::{Generation, Reach};
+pub use generations::{Generation, Generations, Reach};
 pub use header_rules::header_rules;
 pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret, printed_webhook_secret};

@@ -5,14 +5,15 @@
 
 use jiff::Timestamp;
 
+use crate::store::audit::Entry;
 use crate::store::column::{Column, Word};
-use crate::store::difference::{RowChange, now, page, unknown};
-use crate::store::entity::{Entity, of_image};
+use crate::store::difference::{RowChange, page, unknown};
+use crate::store::entity::{Entity, of_image, of_table};
 use crate::store::error::{Result, StoreError};
 use crate::store::generations::{Reach, Tally, number, reach, text};
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow};
-use crate::store::sql::{Row, Tx, Value};
+use crate::store::sql::{Row, Tx};
+use crate::store::write::standing;
 
 /// The most entries of one rollback: it holds up every other writer.
 const MOST: u64 = 50_000;
@@ -179,15 +180,8 @@ async fn undo_all(tx: &mut Tx, (low, high): (u64, u64)) -> Result<std::result::R
 
 async fn undo(tx: &mut Tx, entry: &Row) -> Result<std::result::Result<(), String>> {
     let (id, table, op, image) = (text(entry, 1), text(entry, 2), text(entry, 3), text(entry, 4));
-    let done = match table.as_str() {
-        "numbers" => undo_row::<NumberRow>(tx, &id, &op, &image).await,
-        "organizations" => undo_row::<OrganizationRow>(tx, &id, &op, &image).await,
-        "accounts" => undo_row::<AccountRow>(tx, &id, &op, &image).await,
-        "applications" => undo_row::<ApplicationRow>(tx, &id, &op, &image).await,
-        "trunks" => undo_row::<TrunkRow>(tx, &id, &op, &image).await,
-        "gateways" => undo_row::<GatewayRow>(tx, &id, &op, &image).await,
-        _ => return Ok(Err("its table is unknown to this callgate".to_owned())),
-    };
+    let unknown = Ok(Err("its table is unknown to this callgate".to_owned()));
+    let done = of_table!(table.as_str(), T => undo_row::<T>(tx, &id, &op, &image).await, else unknown);
     match done {
         Ok(done) => Ok(done),
         Err(
@@ -203,7 +197,8 @@ async fn undo_row<T: Entity>(
     op: &str,
     image: &str,
 ) -> Result<std::result::Result<(), String>> {
-    let stands = now::<T>(tx, id).await?;
+    let Some(sid) = T::Id::of_word(id) else { return Ok(Err("its id is none".to_owned())) };
+    let stands = standing::<T>(tx, sid).await?;
     if op == "insert" {
         if stands.is_none() {
             return Ok(Err("it is gone, which the change log does not know of".to_owned()));
@@ -258,36 +253,31 @@ async fn left_over(tx: &mut Tx, low: u64, high: u64) -> Result<Option<Obstacle>>
 
 /// Writes what the rollback changed into the audit; how many rows came, changed and went, and the first of them.
 async fn note(tx: &mut Tx, actor: &str, high: u64) -> Result<([u64; 3], Vec<RowChange>)> {
-    const HEAD: &str = "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after)";
     let newest = tx.generation().await?;
     let (mut counts, mut examples, mut after) = ([0; 3], Vec::new(), None);
     loop {
         let (rows, next) = page(tx, (high, newest), after.as_ref(), STEP).await?;
-        let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 7);
+        let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
             counts[match (&row.before, &row.after) {
                 (None, _) => 0,
                 (Some(_), Some(_)) => 1,
                 (Some(_), None) => 2,
             }] += 1;
-            let form =
-                |map: &Option<_>| map.clone().map(|map| serde_json::Value::Object(map).to_string()).bind();
-            values.extend([
-                actor.to_owned().bind(),
-                "rollback".to_owned().bind(),
-                row.table.to_owned().bind(),
-                row.sid[2..].to_owned().bind(),
-                newest.bind(),
-                form(&row.before),
-                form(&row.after),
-            ]);
+            let form = |map: &Option<_>| map.clone().map(|map| serde_json::Value::Object(map).to_string());
+            entries.push(Entry {
+                action: "rollback",
+                rows: 1,
+                table: row.table,
+                id: row.sid[2..].to_owned(),
+                before: form(&row.before),
+                after: form(&row.after),
+            });
             if examples.len() < TOLD {
                 examples.push(row.narrowed());
             }
         }
-        if !values.is_empty() {
-            tx.insert(HEAD, 7, values, "").await?;
-        }
+        tx.audit(actor, newest, entries).await?;
         match next {
             Some(place) => after = Some(place),
             None => return Ok((counts, examples)),
@@ -300,14 +290,6 @@ fn sid(table: &str, id: &str) -> String {
     fn printed<T: Entity>(id: &str) -> Option<String> {
         T::Id::of_word(id).map(|id| id.to_string())
     }
-    let printed = match table {
-        "numbers" => printed::<NumberRow>(id),
-        "organizations" => printed::<OrganizationRow>(id),
-        "accounts" => printed::<AccountRow>(id),
-        "applications" => printed::<ApplicationRow>(id),
-        "trunks" => printed::<TrunkRow>(id),
-        "gateways" => printed::<GatewayRow>(id),
-        _ => None,
-    };
+    let printed = of_table!(table, T => printed::<T>(id), else None);
     printed.unwrap_or_else(|| id.to_owned())
 }

@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 
+use crate::store::audit::Entry;
 use crate::store::column::{Column, Word};
-use crate::store::entity::{Entity, audit_form};
+use crate::store::entity::Entity;
 use crate::store::error::{Result, StoreError};
-use crate::store::generations::Tally;
 use crate::store::open::Store;
 use crate::store::secrets::random_id;
-use crate::store::sql::{Purpose, Sql, Tx, Value};
+use crate::store::sql::{Purpose, Sql, Tx};
 
 /// A row as it stands after a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Store {
         row.stamp(now, now);
         let mut tx = self.writers_turn().await?;
         tx.execute(T::INSERT, &row.values()).await?;
-        finish(tx, Entry { actor, action: "create", before: None, after: None }, row.id()).await
+        finish(tx, actor, None, row.id()).await
     }
 
     /// Reads a row.
@@ -65,7 +65,7 @@ impl Store {
         // An identity never changes.
         values[0] = id.bind();
         tx.execute(T::UPDATE, &values).await?;
-        finish(tx, Entry { actor, action: "update", before: Some(&before), after: None }, id).await
+        finish(tx, actor, Some(&before), id).await
     }
 
     /// As [`Store::modify`], unless `change` refuses: then nothing is written, and its refusal is inside.
@@ -88,7 +88,7 @@ impl Store {
         let mut values = row.values();
         values[0] = id.bind();
         tx.execute(T::UPDATE, &values).await?;
-        finish(tx, Entry { actor, action: "update", before: Some(&before), after: None }, id).await.map(Ok)
+        finish(tx, actor, Some(&before), id).await.map(Ok)
     }
 
     /// Writes a whole row over the one with its id; its creation date stays.
@@ -123,9 +123,9 @@ impl Store {
             return Ok(None);
         }
         tx.execute(T::DELETE, &[old.bind()]).await?;
-        Entry { actor, action: "delete", before: Some(&before), after: None }.write(&mut tx, old).await?;
+        tx.note(actor, vec![Entry::of("delete", old, Some(&before), None)]).await?;
         tx.execute(T::INSERT, &row.values()).await?;
-        finish(tx, Entry { actor, action: "create", before: None, after: None }, row.id()).await.map(Some)
+        finish(tx, actor, None, row.id()).await.map(Some)
     }
 
     /// Deletes a row; the generation without it.
@@ -137,8 +137,7 @@ impl Store {
         let mut tx = self.writers_turn().await?;
         let before = existing::<T>(&mut tx, id).await?;
         tx.execute(T::DELETE, &[id.bind()]).await?;
-        let entry = Entry { actor, action: "delete", before: Some(&before), after: None };
-        let generation = entry.write(&mut tx, id).await?;
+        let generation = tx.note(actor, vec![Entry::of("delete", id, Some(&before), None)]).await?;
         tx.commit().await?;
         Ok(generation)
     }
@@ -157,50 +156,23 @@ impl Store {
 const BY_ID: &str = " WHERE id = $1";
 
 pub(crate) async fn existing<T: Entity>(tx: &mut Tx, id: T::Id) -> Result<T> {
+    let found = standing::<T>(tx, id).await?;
+    found.ok_or_else(|| StoreError::NotFound { table: T::NAME, id: id.word() })
+}
+
+/// A row as it stands; `None`: there is none.
+pub(crate) async fn standing<T: Entity>(tx: &mut Tx, id: T::Id) -> Result<Option<T>> {
     let rows = tx.rows(Sql::of(&[T::SELECT, BY_ID]), &[id.bind()]).await?;
-    let row = rows.first().ok_or_else(|| StoreError::NotFound { table: T::NAME, id: id.word() })?;
-    Ok(T::read(row)?)
+    Ok(rows.first().map(T::read).transpose()?)
 }
 
 /// Reads back what triggers made of the row, writes the audit entry and commits.
-async fn finish<T: Entity>(mut tx: Tx, entry: Entry<'_, T>, id: T::Id) -> Result<Written<T>> {
+async fn finish<T: Entity>(mut tx: Tx, actor: &str, before: Option<&T>, id: T::Id) -> Result<Written<T>> {
     let row = existing::<T>(&mut tx, id).await?;
-    let generation = Entry { after: Some(&row), ..entry }.write(&mut tx, id).await?;
+    let action = if before.is_some() { "update" } else { "create" };
+    let generation = tx.note(actor, vec![Entry::of(action, id, before, Some(&row))]).await?;
     tx.commit().await?;
     Ok(Written { row, generation })
-}
-
-/// One entry of the audit.
-struct Entry<'a, T> {
-    actor: &'a str,
-    action: &'static str,
-    before: Option<&'a T>,
-    after: Option<&'a T>,
-}
-
-impl<T: Entity> Entry<'_, T> {
-    /// Writes it; the generation of the transaction's changes.
-    async fn write(&self, tx: &mut Tx, id: T::Id) -> Result<u64> {
-        let generation = tx.generation().await?;
-        let form = |row: Option<&T>| row.map(audit_form).bind();
-        tx.execute(
-            "INSERT INTO audit (actor, action, subject, subject_id, generation, before, after) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &[
-                self.actor.to_owned().bind(),
-                self.action.to_owned().bind(),
-                T::NAME.to_owned().bind(),
-                Value::Text(Some(id.word())),
-                generation.bind(),
-                form(self.before),
-                form(self.after),
-            ],
-        )
-        .await?;
-        let tally = Tally::default().and(self.action, 1);
-        tx.record(self.actor, &tally, generation).await?;
-        Ok(generation)
-    }
 }
 
 impl Tx {

@@ -225,15 +225,7 @@ async fn a_write_may_name_the_row_it_is_meant_for(api: Api) {
         let read = api.get(who, &path).await.expect(200);
         let tag = read.header("etag").unwrap().to_owned();
         let change = async |tag: &str, value: &str| {
-            let body = json!({ field: value }).to_string();
-            let mut request = crate::client::request(
-                &who.credentials,
-                Method::PATCH,
-                &path,
-                Some(("application/json", body)),
-            );
-            request.headers_mut().insert("if-match", tag.parse().unwrap());
-            over_tcp(api.address, request).await
+            api.json_if(Method::PATCH, &path, tag, json!({ field: value })).await
         };
         let changed = change(&tag, "5060").await.expect(200);
         assert_ne!(changed.header("etag"), Some(tag.as_str()), "{path}");

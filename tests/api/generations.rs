@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, over_tcp, request};
+use crate::client::Answer;
 use crate::world::Api;
 
 crate::on_both_servers!(
@@ -18,6 +18,7 @@ crate::on_both_servers!(
     what_cannot_be_undone_is_named,
     the_default_account_is_not_undone,
     secrets_neither_show_nor_come_back,
+    a_trunks_password_goes_with_its_name,
     by_hand_is_told_and_undone,
     the_command_line_lists_compares_and_goes_back,
 );
@@ -123,11 +124,12 @@ async fn a_difference_tells_before_and_after(api: Api) {
     assert_eq!(rows.len(), 3, "{rows:#?}");
     assert_eq!(
         rows[0],
-        json!({"table": "numbers", "sid": kept["sid"], "kind": "changed",
+        json!({"table": "numbers", "sid": kept["sid"], "name": "+16505550100", "kind": "changed",
         "before": {"voice_url": "https://a.example/1"}, "after": {"voice_url": "https://c.example/"}})
     );
     assert_eq!((&rows[1]["kind"], &rows[1]["sid"]), (&json!("added"), &made["sid"]));
     assert_eq!((&rows[1]["before"], &rows[1]["after"]["number"]), (&Value::Null, &json!("+16505550101")));
+    assert_eq!((&rows[1]["name"], &rows[2]["name"]), (&json!("+16505550101"), &json!("carrier")));
     assert_eq!((&rows[2]["kind"], &rows[2]["before"]["name"]), (&json!("removed"), &json!("carrier")));
     // The other way round.
     let turned = diff(&api, to, from).await;
@@ -185,12 +187,8 @@ async fn all_that_came_after_is_undone(api: Api) {
     assert_eq!((everything(&api).await, current(&api).await), (now, from));
     // Somebody came in between.
     let path = format!("/admin/v1/generations/{to}/rollback");
-    let mut stale = request(&api.admin.credentials, Method::POST, &path, None);
-    stale.headers_mut().insert("if-match", format!("\"{}\"", from - 1).parse().unwrap());
-    over_tcp(api.address, stale).await.expect(412);
-    let mut meant = request(&api.admin.credentials, Method::POST, &path, None);
-    meant.headers_mut().insert("if-match", format!("\"{from}\"").parse().unwrap());
-    let done = over_tcp(api.address, meant).await.expect(200);
+    api.json_if(Method::POST, &path, &format!("\"{}\"", from - 1), json!({})).await.expect(412);
+    let done = api.json_if(Method::POST, &path, &format!("\"{from}\""), json!({})).await.expect(200);
     let after = current(&api).await;
     assert_eq!(done.json()["generation"], after);
     assert_eq!(everything(&api).await, was);
@@ -311,6 +309,35 @@ async fn secrets_neither_show_nor_come_back(api: Api) {
     assert_eq!(&*directory.gateways()[0].credentials.as_ref().unwrap().password, "k33p-it");
 }
 
+/// What is kept of it is good for no other name and realm than those it was given for.
+async fn a_trunks_password_goes_with_its_name(api: Api) {
+    let made = json!({"name": "pbx", "auth_username": "pbx", "auth_password": "the first one"});
+    let made = post(&api, "/admin/v1/trunks", made).await;
+    let sid = made["sid"].as_str().unwrap().parse().unwrap();
+    let kept = async || {
+        let row = api.world.store.read::<callgate::store::TrunkRow>(sid).await.unwrap().unwrap();
+        (row.auth_username.unwrap(), row.auth_realm, row.auth_password.unwrap())
+    };
+    let (to, was) = (current(&api).await, kept().await);
+    for change in [
+        json!({"auth_username": "other", "auth_password": "the second one"}),
+        json!({"auth_realm": "elsewhere", "auth_password": "the third one"}),
+    ] {
+        patch(&api, "/admin/v1/trunks/pbx", change).await;
+    }
+    let text = api.get(&api.admin, &format!("/admin/v1/generations/{to}/diff")).await.expect(200).text;
+    assert!(text.contains("elsewhere") && !text.contains("v1.") && !text.contains("password"), "{text}");
+    back(&api, to, false).await.expect(200);
+    assert_eq!(kept().await, was);
+    // One that was given since to the same name stays, as every secret does.
+    let to = current(&api).await;
+    patch(&api, "/admin/v1/trunks/pbx", json!({"auth_password": "the fourth one", "max_calls": 3})).await;
+    let given = kept().await;
+    back(&api, to, false).await.expect(200);
+    assert_eq!(kept().await, given);
+    assert_ne!(given, was);
+}
+
 async fn by_hand_is_told_and_undone(api: Api) {
     for text in ["+16505550100", "+16505550101", "+16505550102"] {
         number(&api, text).await;
@@ -387,6 +414,7 @@ async fn the_command_line_lists_compares_and_goes_back(api: Api) {
     assert!(code == Some(0) && list.contains("update") && list.contains(&api.admin.sid), "{list}");
     let (_, told, _) = run(&["generations", "diff", &to]).await;
     assert!(told.contains("voice_url: https://a.example/1 -> https://b.example/"), "{told}");
+    assert!(told.starts_with("changed numbers PN") && told.contains(" +16505550100\n"), "{told}");
     let (_, told, _) = run(&["generations", "rollback", &to, "--dry-run"]).await;
     assert!(told.contains("0 rows would be back, 1 as they were, 0 gone again"), "{told}");
     let (code, _, refused) = run(&["generations", "rollback", &to]).await;

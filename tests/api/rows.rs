@@ -71,10 +71,7 @@ async fn accounts_come_and_go(api: Api) {
     // What was changed since is not written over.
     let tag = read.header("etag").unwrap().to_owned();
     patch(&api, &path, json!({"max_calls": 5})).await.expect(200);
-    let body = ("application/json", json!({"max_calls": 6}).to_string());
-    let mut stale = request(&api.admin.credentials, Method::PATCH, &path, Some(body));
-    stale.headers_mut().insert("if-match", tag.parse().unwrap());
-    over_tcp(api.address, stale).await.expect(412);
+    api.json_if(Method::PATCH, &path, &tag, json!({"max_calls": 6})).await.expect(412);
     // The cap holds, and closing gives the numbers back.
     let number = |text: &str| json!({"number": text, "account_sid": made["sid"]});
     post(&api, "/admin/v1/numbers", number("+16505550100")).await.expect(201);

@@ -205,6 +205,14 @@ impl Api {
         over_tcp(self.address, request(&self.admin.credentials, method, path, Some(body))).await
     }
 
+    /// The same for the row, or the generation, that bears this tag.
+    pub async fn json_if(&self, method: Method, path: &str, tag: &str, body: serde_json::Value) -> Answer {
+        let body = ("application/json", body.to_string());
+        let mut request = request(&self.admin.credentials, method, path, Some(body));
+        request.headers_mut().insert("if-match", tag.parse().unwrap());
+        over_tcp(self.address, request).await
+    }
+
     /// Without credentials, over the Unix socket.
     pub async fn local(&self, method: Method, path: &str) -> Answer {
         over_unix(&self.socket, request(&Credentials::default(), method, path, None)).await

@@ -27,11 +27,11 @@ pub(super) async fn list(
     let params = Params::parse(query.unwrap_or_default().as_bytes(), FILTERS);
     let limit = super::query::limit(&params)?;
     let before = params.count("before")?;
-    let (reach, list) = api.service.store().generations(before, limit).await?;
-    let next = list.last().filter(|last| list.len() as u64 == limit && last.first > 1).map(|last| last.first);
-    let list: Vec<Value> = list.iter().map(print).collect();
+    let found = api.service.store().generations(before, limit).await?;
+    let list: Vec<Value> = found.list.iter().map(print).collect();
+    let reach = found.reach;
     let body = json!({
-        "current": reach.newest, "oldest": reach.oldest, "next_before": next, "generations": list,
+        "current": reach.newest, "oldest": reach.oldest, "next_before": found.next, "generations": list,
     });
     let mut response = reply::json(&body);
     reply::warn(&mut response, &params.warnings);
@@ -81,7 +81,10 @@ fn difference(row: RowChange) -> Value {
         _ => "changed",
     };
     let row = row.narrowed();
-    json!({ "table": row.table, "sid": row.sid, "kind": kind, "before": row.before, "after": row.after })
+    json!({
+        "table": row.table, "sid": row.sid, "name": row.name, "kind": kind,
+        "before": row.before, "after": row.after,
+    })
 }
 
 /// Undoes everything that came after a generation.

@@ -222,6 +222,7 @@ fn row_change() -> Value {
     object([
         ("table", words(&["organizations", "accounts", "applications", "numbers", "trunks", "gateways"])),
         ("sid", text()),
+        ("name", text()),
         ("kind", words(&["added", "changed", "removed"])),
         ("before", row()),
         ("after", row()),

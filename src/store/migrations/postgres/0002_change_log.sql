@@ -40,6 +40,8 @@ CREATE TABLE change_log (
 );
 CREATE INDEX change_log_generation ON change_log (generation);
 CREATE INDEX change_log_row ON change_log (id, generation) WHERE op IS NOT NULL;
+-- What nobody knows the rows of: few, and asked for by every difference and rollback.
+CREATE INDEX change_log_everything ON change_log (generation) WHERE kind = 'everything';
 
 -- Who did what through callgate: the generations from `first` to `number` are one change.
 CREATE TABLE changes (
