@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::first::{FirstStart, FirstStartError};
 use crate::daemon::full_load::{self, Built, Kept};
+use crate::daemon::lists::ListsAhead;
 use crate::routing::Directory;
 use crate::routing::model::Delta;
 use crate::store::{Changes, Step, Store, StoreError};
@@ -45,6 +47,8 @@ pub struct Follower {
 struct Shared {
     directory: Arc<ArcSwap<Directory>>,
     live: watch::Sender<u64>,
+    /// Numbers that changed since the first directory.
+    touched: Arc<AtomicU64>,
     history: Mutex<VecDeque<GenerationNote>>,
 }
 
@@ -108,7 +112,7 @@ impl Following {
         metrics: Arc<Metrics>,
     ) -> (Follower, Self) {
         let live = watch::Sender::new(directory.load().generation());
-        let shared = Arc::new(Shared { directory, live, history: Mutex::default() });
+        let shared = Arc::new(Shared { directory, live, touched: Arc::default(), history: Mutex::default() });
         // One reload at a time, one waiting would only repeat it.
         let (orders, taken) = mpsc::channel(1);
         let following = Self {
@@ -317,6 +321,9 @@ impl Following {
             tracing::debug!(sid = %skipped.sid, why = %skipped.why, "a pattern is left out");
         }
         self.retired.push(self.shared.directory.swap(Arc::new(directory)));
+        if self.begun {
+            self.shared.touched.fetch_add(written + removed, Ordering::Relaxed);
+        }
         self.begun = true;
         self.metrics.store.up.set(i64::from(kind != "last_good"));
         self.health.clear("store");
@@ -411,6 +418,12 @@ impl Follower {
     #[must_use]
     pub fn live(&self) -> watch::Receiver<u64> {
         self.shared.live.subscribe()
+    }
+
+    /// What walks lists of numbers before they are asked for.
+    #[must_use]
+    pub fn lists_ahead(&self, store: Store) -> ListsAhead {
+        ListsAhead::new(store, self.live(), Arc::clone(&self.shared.touched))
     }
 }
 

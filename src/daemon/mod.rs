@@ -5,7 +5,7 @@
 //! - `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
-//! - `follow`, `full_load`: the directory kept in step with the store.
+//! - `follow`, `full_load`: the directory kept in step with the store. `lists`: those of many numbers, walked before they are asked for.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `leg_rows` its legs'.
 //! - `takeover`: calls of an earlier life, to the shards that own them.
 //! - `forget`: what is older than its retention.
@@ -23,6 +23,7 @@ mod full_load;
 mod ledger;
 mod leg_rows;
 mod listeners;
+mod lists;
 mod narrate;
 mod notices;
 mod notify;
@@ -45,6 +46,7 @@ pub use follow::{FollowConfig, Follower, Following};
 pub use forget::Forgetting;
 pub use ledger::{Deliveries, Unread, pump, restore};
 pub use listeners::check as check_listener;
+pub use lists::ListsAhead;
 pub use projection::{Projection, Sink};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};

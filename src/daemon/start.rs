@@ -281,6 +281,7 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     );
     tasks.spawn_local(writing.run());
     tasks.spawn_local(projection.run());
+    tasks.spawn_local(follower.lists_ahead(store.clone()).run());
     tasks.spawn_local(Forgetting::new(store.clone(), config.retention.clone(), metrics.clone()).run());
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 

@@ -12,7 +12,7 @@ use crate::store::lists::{Page, readable};
 use crate::store::number_filter::digits;
 use crate::store::open::Store;
 use crate::store::rows::NumberRow;
-use crate::store::sql::{Purpose, Sql};
+use crate::store::sql::{Purpose, Sql, Value};
 use crate::store::table::Table;
 
 /// What the numbering plan says of a text.
@@ -67,12 +67,24 @@ pub struct Wanted {
 /// How many values one statement takes.
 const BATCH: usize = 500;
 
-/// Provider numbers that are nobody's: in the inventory, or given back before a moment.
-const FREE: &str = "WHERE scope = '*' AND (state = 'available' OR (state = 'aging' AND updated_at < ?)) ";
+/// What is passed by is read in the index.
+const SKIPPED: &str = "SELECT number FROM numbers ";
 
-/// The same, and what a carrier showed.
-const FREE_OR_FOUND: &str =
-    "WHERE scope = '*' AND (state IN ('available', 'discovery') OR (state = 'aging' AND updated_at < ?)) ";
+/// Provider numbers that are nobody's: in the inventory, given back before a moment, shown by a carrier.
+const ANY: &str = "WHERE scope = '*' AND state IN ('available', 'aging', 'discovery') \
+    AND (state <> 'aging' OR updated_at < ?) ";
+
+/// Those of the inventory. What the index holds is said as the index says it.
+const AVAILABLE: &str =
+    "WHERE scope = '*' AND state IN ('available', 'aging', 'discovery') AND state = 'available' ";
+
+/// Those that were given back before a moment.
+const AGED: &str = "WHERE scope = '*' AND state IN ('available', 'aging', 'discovery') AND state = 'aging' \
+    AND updated_at < ? ";
+
+/// Those that a carrier showed.
+const DISCOVERED: &str =
+    "WHERE scope = '*' AND state IN ('available', 'aging', 'discovery') AND state = 'discovery' ";
 
 impl Store {
     /// Forgets what carriers showed before a moment.
@@ -140,8 +152,55 @@ impl Store {
     /// # Errors
     /// As [`Store::list`].
     pub async fn available(&self, wanted: &Wanted, aged: Timestamp, page: Page) -> Result<Vec<NumberRow>> {
-        let mut parts = vec![NumberRow::SELECT, if wanted.discovered { FREE_OR_FOUND } else { FREE }];
-        let mut values = vec![aged.bind()];
+        let mut tx = self.directory.begin_ranges().await?;
+        let generation = tx.generation().await?;
+        let (passed, mut behind) = self.ladders.end_before(wanted, generation, page.offset);
+        if let Some(further) = (page.offset - passed).checked_sub(1) {
+            let (mut parts, mut values) = self.search(wanted, SKIPPED, ANY, &behind);
+            values.insert(0, aged.bind());
+            parts.push("ORDER BY number LIMIT 1 OFFSET ?");
+            values.push(further.bind());
+            let rows = tx.rows(Sql::asked(&parts), &values).await?;
+            let Some(last) = rows.first().and_then(|row| row.text(0).ok().flatten()) else {
+                return Ok(Vec::new());
+            };
+            behind = last.to_owned();
+        }
+        // Each state is a part of the index; which of the rows come first is seen here.
+        let mut found = Vec::new();
+        for (state, is_wanted, until) in
+            [(AVAILABLE, true, None), (AGED, true, Some(aged)), (DISCOVERED, wanted.discovered, None)]
+        {
+            if is_wanted {
+                let (mut parts, mut values) = self.search(wanted, NumberRow::SELECT, state, &behind);
+                if let Some(moment) = until {
+                    values.insert(0, moment.bind());
+                }
+                parts.push("ORDER BY number LIMIT ?");
+                values.push(page.limit.bind());
+                found.extend(readable::<NumberRow>(&tx.rows(Sql::asked(&parts), &values).await?));
+            }
+        }
+        found.sort_by(|one, other| one.number.cmp(&other.number));
+        found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        if let Some(last) = found.last().filter(|_| found.len() as u64 == page.limit) {
+            self.ladders.set_end(wanted, generation, page.offset + page.limit, last.number.clone());
+        }
+        Ok(found)
+    }
+
+    /// The statement of a search behind a number, without its order; the values of `states` go before its own.
+    fn search(
+        &self,
+        wanted: &Wanted,
+        head: &'static str,
+        states: &'static str,
+        behind: &str,
+    ) -> (Vec<&'static str>, Vec<Value>) {
+        let (mut parts, mut values) = (vec![head, states, "AND number > ? "], vec![behind.to_owned().bind()]);
+        if states == ANY && !wanted.discovered {
+            parts.push("AND state <> 'discovery' ");
+        }
         if let Some(country) = &wanted.country {
             parts.push(OF_COUNTRY);
             values.push(country.clone().bind());
@@ -171,9 +230,7 @@ impl Store {
                 values.push(flag.bind());
             }
         }
-        parts.push("ORDER BY number, id LIMIT ? OFFSET ?");
-        values.extend([page.limit.bind(), page.offset.bind()]);
-        Ok(readable(&self.directory.rows(Sql::asked(&parts), &values).await?))
+        (parts, values)
     }
 
     /// How many available numbers each country has, as far as they are classified.

@@ -3,7 +3,7 @@
 use tokio::sync::OwnedMutexGuard;
 
 use crate::ids::{AccountSid, NumberSid, OrganizationSid};
-use crate::store::column::Column;
+use crate::store::column::{Column, Word};
 use crate::store::error::Result;
 use crate::store::ladder::Ladder;
 use crate::store::list::{Key, List, Order};
@@ -11,11 +11,14 @@ use crate::store::lists::{Listed, Page, count, readable};
 use crate::store::number_filter::NumberFilter;
 use crate::store::open::Store;
 use crate::store::rows::{NumberRow, NumberState};
-use crate::store::sql::{Row, Sql, Tx};
+use crate::store::sql::{Database, Row, Sql, Tx};
 use crate::store::table::Table;
 
 /// So many rows from either end of a list are walked to where no ladder of that order stands yet.
 const NEAR: u64 = 5_000;
+
+/// The lists of so many accounts are walked before they are asked for.
+const AHEAD: u64 = 8;
 
 /// So many rows of several accounts are sorted at most.
 const SORTED: u64 = 5_000;
@@ -157,6 +160,48 @@ impl Store {
             plans.extend(list.by_number().plans(&mut tx).await?);
         }
         Ok(plans)
+    }
+
+    /// Walks the lists of those who have very many numbers, so that whoever asks for a page of one next need not wait
+    /// for it; how many lists.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn walk_lists(&self) -> Result<u64> {
+        const MANY: &str = "SELECT account_id FROM numbers GROUP BY account_id HAVING count(*) >= $1 \
+            ORDER BY count(*) DESC LIMIT $2";
+        let rows = self.directory.rows(MANY, &[SORTED.bind(), AHEAD.bind()]).await?;
+        let accounts = rows.iter().filter_map(|row| AccountSid::of_word(row.text(0).ok().flatten()?));
+        let mut filters = Vec::new();
+        for account in accounts {
+            let held = NumberFilter { account: Some(account), held: true, ..NumberFilter::default() };
+            // As Restcomm's, Kazoo's and Wazo's lists ask.
+            filters.push(NumberFilter { dialled: true, ..held.clone() });
+            filters.push(NumberFilter { plain: true, ..held.clone() });
+            filters.push(held);
+        }
+        if !filters.is_empty() {
+            filters.push(NumberFilter::default());
+        }
+        for filter in &filters {
+            let mut ladder = self.ladders.of(&one_list(filter, &self.directory).by_number()).await;
+            let mut tx = self.directory.begin_ranges().await?;
+            self.climb(&mut ladder, filter, &mut tx).await?;
+        }
+        Ok(filters.len() as u64)
+    }
+
+    /// Puts in order what the server keeps for its indexes after many numbers changed: until then PostgreSQL looks
+    /// each row of a page up in the table, and guesses by what was there before. SQLite needs nothing of the kind.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn settle_numbers(&self) -> Result<()> {
+        if let Database::Postgres(_) = self.directory {
+            // Another node may be at it.
+            self.directory.rows("VACUUM (ANALYZE, SKIP_LOCKED) numbers", &[]).await?;
+        }
+        Ok(())
     }
 
     /// Brings a ladder to what the transaction sees.
@@ -307,7 +352,7 @@ impl<'a> Counted<'a> {
 }
 
 /// What the filter lets through, in the order of texts.
-fn one_list(filter: &NumberFilter, database: &crate::store::sql::Database) -> List {
+fn one_list(filter: &NumberFilter, database: &Database) -> List {
     let filter = NumberFilter { order: Default::default(), ..filter.clone() };
     filter.lists(database, true).swap_remove(0)
 }

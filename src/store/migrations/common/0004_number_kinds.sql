@@ -7,4 +7,4 @@ CREATE TABLE number_kinds (
     country     TEXT NOT NULL
 );
 -- The inventory.
-CREATE INDEX numbers_inventory ON numbers (state, number) WHERE state IN ('available', 'aging');
+CREATE INDEX numbers_inventory ON numbers (state, number) WHERE state IN ('available', 'aging', 'discovery');
