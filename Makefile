@@ -18,9 +18,9 @@ test:
 proof:
 	@tests/tools/proof
 
-# CPU per call beside the bare floor, and the micro-benchmarks.
+# What it costs beside the bare floor and Kamailio: target/bench/report.md. SECTIONS="full rate" runs some alone.
 bench:
-	@tests/tools/bench
+	@tests/tools/bench $(SECTIONS)
 
 # BINARY names one that is built already.
 install:

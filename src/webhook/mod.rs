@@ -6,7 +6,7 @@
 mod ask;
 mod budget;
 mod config;
-mod rcml;
+pub mod rcml;
 
 pub use ask::{Asked, Keys, Setup, Try, Webhook};
 pub use config::{Allowance, Config};

@@ -18,7 +18,7 @@ use crate::reason::Reason;
 
 /// Why a body is no document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
     /// Nothing but white space.
     #[error("the body is empty")]
     Empty,
@@ -46,7 +46,10 @@ impl Error {
 }
 
 /// Reads a body; URLs in it are resolved against the target that answered.
-pub(super) fn parse(body: &[u8], target: &Target) -> Result<Document, Error> {
+///
+/// # Errors
+/// The body is no document that can be carried out.
+pub fn parse(body: &[u8], target: &Target) -> Result<Document, Error> {
     verbs::document(&tree::read(body)?, target)
 }
 

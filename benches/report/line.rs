@@ -1,0 +1,124 @@
+//! Who is measured in the full path, each between two sipps.
+
+use std::path::Path;
+
+use crate::app::App;
+use crate::callgate::{Setup, provision};
+use crate::pair::{Outcome, Pair, Size};
+use crate::sipp::{Side, free_port};
+use crate::subject::{Does, Subject, floor, kamailio};
+use crate::tls::Tls;
+
+/// Who is between the two sipps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The same datagrams and HTTP requests, nothing read.
+    Floor,
+    /// callgate with webhook, three callbacks, journal.
+    Callgate,
+    /// Kamailio.
+    Kamailio(Does),
+}
+
+impl Who {
+    /// As the tables say.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Callgate => "callgate",
+            Self::Kamailio(Does::Relay) => "Kamailio, bare relay",
+            Self::Kamailio(Does::Dialogs) => "Kamailio, dialogs",
+            Self::Kamailio(Does::Webhook) => "Kamailio, dialogs, webhook, callbacks",
+        }
+    }
+
+    /// Questions and reports of a call.
+    pub fn heard(self) -> (usize, usize) {
+        match self {
+            Self::Floor => (0, 4),
+            Self::Callgate | Self::Kamailio(Does::Webhook) => (1, 3),
+            Self::Kamailio(_) => (0, 0),
+        }
+    }
+}
+
+/// A started subject with its application, and the sides that call through it.
+pub struct Line {
+    /// Who it is.
+    pub who: Who,
+    /// The program.
+    pub subject: Subject,
+    /// What it asks.
+    pub app: App,
+    /// The called side.
+    pub callee: Side,
+    /// The calling side.
+    pub caller: Side,
+}
+
+impl Line {
+    /// `who` over `transport` (`udp`, `tcp`, `tls`), ready.
+    pub fn start(who: Who, transport: &'static str, tls: &Tls) -> Self {
+        let (app, port) = (App::start(), free_port());
+        let kind = if transport == "udp" { "u1" } else { "t1" };
+        let none = ([127, 0, 0, 1], 9).into();
+        let mut callee = Side {
+            scenario: "callee",
+            transport: kind,
+            port,
+            remote: none,
+            calls: 1,
+            rate: 1,
+            talk: 200,
+            contact: None,
+        };
+        let mut target = port;
+        if transport == "tls" {
+            target = tls.behind(port);
+            callee.contact = Some(format!("127.0.0.1:{target};transport=tls"));
+        }
+        let subject = started(who, transport, target, &app, tls);
+        let remote = match transport {
+            "udp" => subject.udp,
+            "tcp" => subject.tcp,
+            _ => tls.before(subject.tls),
+        };
+        let caller = Side { scenario: "caller", port: free_port(), remote, contact: None, ..callee.clone() };
+        Self { who, subject, app, callee, caller }
+    }
+
+    /// One run of it.
+    pub fn run(&self, size: Size) -> Outcome {
+        // Each run from a port of its own: what the last one left open is nobody's.
+        let caller = Side { port: free_port(), ..self.caller.clone() };
+        let (callee, heard) = (Some(self.callee.clone()), self.who.heard());
+        Pair { subject: &self.subject, app: &self.app, callee, caller, heard }.run(size)
+    }
+}
+
+fn started(who: Who, transport: &str, target: u16, app: &App, tls: &Tls) -> Subject {
+    let words =
+        if transport == "udp" { target.to_string() } else { format!("{target};transport={transport}") };
+    match who {
+        Who::Floor => {
+            let near = free_port();
+            floor(&format!("{near} {target} {}", app.port), near)
+        }
+        Who::Callgate => {
+            let sip = if transport == "tls" { tls.section() } else { String::new() };
+            let subject = Setup { sip, ..Setup::default() }.start(30);
+            let path = if transport == "udp" {
+                format!("/dial/{target}")
+            } else {
+                format!("/dial/{target}/{transport}")
+            };
+            provision(&subject, "call", &app.url(&path), &app.url("/status"));
+            subject
+        }
+        Who::Kamailio(does) => {
+            let files = (tls.certificate.as_path(), tls.key.as_path());
+            let files: Option<(&Path, &Path)> = (transport == "tls").then_some(files);
+            kamailio(does, &words, app.port, files)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! CPU per call in redirect mode without callbacks, beside its own floor.
+
+use crate::app::App;
+use crate::callgate::{Setup, provision};
+use crate::line::Who;
+use crate::pair::{Pair, Size};
+use crate::results::{Row, Section, median, number};
+use crate::sipp::{Side, free_port};
+use crate::subject::floor;
+
+/// Redirect mode without callbacks, beside its own floor.
+pub fn all(section: &mut Section) {
+    let seconds = number("CALLGATE_BENCH_SECONDS", 10);
+    section.line("\nRedirect mode without callbacks, CPU per call:\n\n| calls/s | callgate us | floor us | ratio |\n|---|---|---|---|");
+    for rate in [500, 2000] {
+        let size = Size { rate, calls: rate * seconds };
+        let mut found: [Vec<f64>; 2] = Default::default();
+        for _ in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) {
+            found[0].push(redirected(Who::Callgate, size));
+            found[1].push(redirected(Who::Floor, size));
+        }
+        let ratio =
+            median(&found[0].iter().zip(&found[1]).map(|(ours, floor)| ours / floor).collect::<Vec<_>>());
+        let [ours, floor] = found.map(|figures| median(&figures));
+        section.line(&format!("| {rate} | {ours:.0} | {floor:.0} | {ratio:.2} |"));
+        section.bar("redirect mode", &format!("callgate {rate}/s"), ours);
+        section.bar("redirect mode", &format!("floor {rate}/s"), floor);
+        section.row(Row {
+            what: format!("CPU per call, redirect mode at {rate}/s, against its floor"),
+            budget: "at most 2.5x".to_owned(),
+            measured: format!("{ratio:.2}x"),
+            met: Some(ratio <= 2.5),
+            why: String::new(),
+        });
+    }
+}
+
+fn redirected(who: Who, size: Size) -> f64 {
+    let app = App::start();
+    let (subject, heard) = match who {
+        Who::Callgate => {
+            let subject = Setup::default().start(30);
+            provision(&subject, "redirect", &app.url("/dial/5999"), "");
+            (subject, (1, 0))
+        }
+        _ => {
+            let near = free_port();
+            (floor(&format!("redirect {near} {}", app.port), near), (0, 1))
+        }
+    };
+    let run = |size| {
+        let caller = Side {
+            scenario: "redirected",
+            transport: "u1",
+            port: free_port(),
+            remote: subject.udp,
+            calls: 1,
+            rate: 1,
+            talk: 0,
+            contact: None,
+        };
+        Pair { subject: &subject, app: &app, callee: None, caller, heard }.run(size)
+    };
+    run(Size { calls: size.rate, ..size });
+    let outcome = run(size);
+    assert!(outcome.failed == 0 && outcome.told, "calls failed in redirect mode");
+    println!("  redirect {}/s {}: {:.0} us; {}", size.rate, who.name(), outcome.cpu, outcome.by_thread());
+    outcome.cpu
+}
