@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::routing::model::{Frame, Number};
 use crate::store::error::{BadRow, Result};
-use crate::store::model::{self, NumberReader, RoutedRow};
+use crate::store::model::{self, NumberReader};
 use crate::store::open::Store;
-use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
+use crate::store::packed::Came;
+use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
-use crate::store::sql::{Purpose, Row, Sql, Tx, Value};
+use crate::store::sql::{Purpose, Row, Tx, Value};
 use crate::store::table::Table;
 
 /// A full load under way: one moment of the database, the numbers still to come.
@@ -67,15 +68,21 @@ impl Load {
         let mut reader = NumberReader::default();
         let mut read = 0;
         let bad = &mut self.bad;
-        let each = |row: Row| match reader.read(&row) {
-            Ok(number) => {
-                read += 1;
-                take(number);
+        let each = |came: Came<'_>| {
+            let number = match came {
+                Came::Packed(number) => reader.read_packed(&number),
+                Came::Row(row) => reader.read(&row),
+            };
+            match number {
+                Ok(number) => {
+                    read += 1;
+                    take(number);
+                }
+                Err(row) if bad.len() < BAD_ROWS_KEPT => bad.push(row),
+                Err(_) => {}
             }
-            Err(row) if bad.len() < BAD_ROWS_KEPT => bad.push(row),
-            Err(_) => {}
         };
-        self.tx.each(Sql::of(&[RoutedRow::SELECT, "WHERE ", NumberState::HELD]), &[], each).await?;
+        self.tx.each_number(each).await?;
         Ok(read)
     }
 }

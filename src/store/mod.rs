@@ -6,7 +6,7 @@
 //! - `sql`, `statement`: statements, values and rows, the same toward both servers. `error`: what goes wrong.
 //! - `column`, `words`, `header_rules`, `table`: how values stand in columns, and what a table is.
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
-//! - `load`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
+//! - `load`, `packed`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `generations`, `difference`, `rollback`: what the change log says of former generations, and the way back.
 //! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
@@ -43,6 +43,7 @@ mod model;
 mod number_filter;
 mod numbers;
 mod open;
+mod packed;
 mod rollback;
 mod rows;
 mod secrets;

@@ -9,8 +9,10 @@ use crate::routing::model::{
     TrunkDigest, VoiceProfile,
 };
 use crate::routing::pattern::is_pattern;
+use crate::store::column::Word as _;
 use crate::store::error::BadRow;
 use crate::store::keys::{gateway_credentials, signing_keys, trunk_digest};
+use crate::store::packed::Packed;
 use crate::store::rows::{AccountRow, ApplicationRow, GatewayRow, NumberState, OrganizationRow, TrunkRow};
 use crate::store::secrets::Vault;
 use crate::store::sql::Row;
@@ -276,27 +278,68 @@ impl NumberReader {
         })
     }
 
+    /// One number that came packed. What cannot be understood is told as of any row.
+    pub(crate) fn read_packed(&mut self, packed: &Packed<'_>) -> Result<Number, BadRow> {
+        let plain = || packed.row(str::to_owned);
+        let known = self.shared.get(packed.span(PROFILE.start, PROFILE.end - 1)).map(Arc::clone);
+        match known {
+            Some(profile) => quick(packed, profile).map_or_else(|| self.read(&plain()), Ok),
+            None => {
+                let number = self.read(&plain())?;
+                self.share(packed.span(PROFILE.start, PROFILE.end - 1), &number.profile);
+                Ok(number)
+            }
+        }
+    }
+
     fn profile(&mut self, row: &Row) -> Result<Arc<VoiceProfile>, BadRow> {
-        self.key.clear();
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
         for column in PROFILE {
             match column {
-                LOOKUP => {
-                    self.key.push(if row.bool(column).ok().flatten().unwrap_or(false) { '1' } else { '0' })
-                }
-                _ => self.key.push_str(row.text(column).ok().flatten().unwrap_or_default()),
+                LOOKUP => key.push(if row.bool(column).ok().flatten().unwrap_or(false) { '1' } else { '0' }),
+                _ => key.push_str(row.text(column).ok().flatten().unwrap_or_default()),
             }
-            self.key.push('\n');
+            key.push('\n');
         }
-        if let Some(profile) = self.shared.get(self.key.as_str()) {
-            return Ok(Arc::clone(profile));
-        }
-        let profile = Arc::new(profile(&RoutedRow::read(row)?));
+        let profile = match self.shared.get(key.as_str()) {
+            Some(profile) => Arc::clone(profile),
+            None => {
+                let profile = Arc::new(profile(&RoutedRow::read(row)?));
+                self.share(&key, &profile);
+                profile
+            }
+        };
+        self.key = key;
+        Ok(profile)
+    }
+
+    fn share(&mut self, key: &str, profile: &Arc<VoiceProfile>) {
         if self.shared.len() >= SHARED_AT_MOST {
             self.shared.clear();
         }
-        self.shared.insert(self.key.as_str().into(), Arc::clone(&profile));
-        Ok(profile)
+        self.shared.insert(key.into(), Arc::clone(profile));
     }
+}
+
+/// A number as its texts have it; `None` where one is not what it should be.
+fn quick(packed: &Packed<'_>, profile: Arc<VoiceProfile>) -> Option<Number> {
+    let flag = |column| match packed.text(column)? {
+        "1" | "t" => Some(true),
+        "0" | "f" => Some(false),
+        _ => None,
+    };
+    let text = packed.text(3)?;
+    Some(Number {
+        sid: NumberSid::of_word(packed.text(0)?)?,
+        account: AccountSid::of_word(packed.text(1)?)?,
+        organization: OrganizationSid::of_word(packed.text(2)?)?,
+        text: text.into(),
+        is_sip: flag(4)? || is_pattern(text),
+        in_service: routes(NumberState::of_word(packed.text(5)?)?),
+        main: flag(24)?,
+        profile,
+    })
 }
 
 /// A number that is being ported rings here until the other carrier has it.

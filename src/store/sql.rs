@@ -306,7 +306,7 @@ impl Tx {
 }
 
 /// Lets the others of this thread go on now and then during a long list.
-async fn breathe(taken: &mut u32) {
+pub(super) async fn breathe(taken: &mut u32) {
     *taken += 1;
     if taken.is_multiple_of(256) {
         tokio::task::yield_now().await;

@@ -3,6 +3,7 @@
 mod calls;
 mod figures;
 mod following;
+mod loading;
 mod order;
 mod pages;
 mod projection;

@@ -17,7 +17,7 @@ crate::on_both_servers!(
     replace_is_seen,
 );
 
-async fn step(world: &World, since: u64) -> callgate::store::Step {
+pub(crate) async fn step(world: &World, since: u64) -> callgate::store::Step {
     match world.store.changes_since(since).await.unwrap() {
         Changes::Step(step) => *step,
         other => panic!("{other:?}"),
