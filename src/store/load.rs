@@ -70,7 +70,7 @@ impl Load {
         let bad = &mut self.bad;
         let each = |came: Came<'_>| {
             let number = match came {
-                Came::Packed(number) => reader.read_packed(&number),
+                Came::Packed(number) => reader.read_packed(number),
                 Came::Row(row) => reader.read(&row),
             };
             match number {

@@ -66,7 +66,7 @@ impl<'t> Packed<'t> {
 /// What came of a server: most numbers packed; by themselves those that cannot be told apart packed.
 #[derive(Debug)]
 pub(super) enum Came<'t> {
-    Packed(Packed<'t>),
+    Packed(&'t Packed<'t>),
     Row(Row),
 }
 
@@ -136,7 +136,7 @@ async fn each_plain_pack(
         }
         for line in lines.split(BETWEEN_NUMBERS) {
             if let Some(number) = Packed::split(line, BETWEEN_COLUMNS) {
-                take(Came::Packed(number));
+                take(Came::Packed(&number));
             }
             breathe(&mut taken).await;
         }
@@ -157,7 +157,7 @@ async fn each_copied(tx: &mut Transaction<'static, Postgres>, mut take: impl FnM
             Packed::split(line, '\t').ok_or_else(|| sqlx::Error::Decode("a column too many".into()))?;
         match line.contains('\\') {
             true => take(Came::Row(number.row(unescaped))),
-            false => take(Came::Packed(number)),
+            false => take(Came::Packed(&number)),
         }
         breathe(&mut taken).await;
     }
