@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 use crate::routing::model::{Hook, Method, Number, NumberKey, VoiceProfile};
 
@@ -61,24 +63,27 @@ impl Out {
 
     /// Numbers, the profiles they share written once before them.
     pub(super) fn numbers(&mut self, numbers: &[Number]) {
-        let mut places: HashMap<&VoiceProfile, usize> = HashMap::new();
+        // By place in memory: who reads numbers lets them share their profiles, and hashing its texts for each
+        // number costs a full load 4 %.
+        let mut places: HashMap<*const VoiceProfile, usize, FixedState> = HashMap::default();
         let mut profiles = Vec::new();
-        for number in numbers {
-            places.entry(&number.profile).or_insert_with(|| {
-                profiles.push(&number.profile);
+        let mut place = |profile| {
+            *places.entry(Arc::as_ptr(profile)).or_insert_with(|| {
+                profiles.push(profile);
                 profiles.len() - 1
-            });
-        }
+            })
+        };
+        let places: Vec<usize> = numbers.iter().map(|number| place(&number.profile)).collect();
         self.u32(profiles.len());
         profiles.iter().for_each(|profile| self.profile(profile));
         self.u32(numbers.len());
-        for number in numbers {
+        for (number, place) in numbers.iter().zip(places) {
             self.u128(number.sid.0);
             self.text(&number.text);
             self.u128(number.account.0);
             self.u128(number.organization.0);
             self.u8(u8::from(number.is_sip) | u8::from(number.in_service) << 1 | u8::from(number.main) << 2);
-            self.u32(places[&*number.profile]);
+            self.u32(place);
         }
     }
 

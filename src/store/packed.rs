@@ -15,9 +15,9 @@ use crate::store::sql::{Row, Sql, Tx, Value, breathe};
 use crate::store::table::Table;
 
 /// Between the columns of a number, where SQLite packs them.
-const BETWEEN_COLUMNS: char = '\u{1f}';
+const BETWEEN_COLUMNS: u8 = 0x1f;
 /// Between two numbers.
-const BETWEEN_NUMBERS: char = '\u{1e}';
+const BETWEEN_NUMBERS: u8 = 0x1e;
 /// How many columns a number has here.
 const COLUMNS: usize = 25;
 
@@ -30,13 +30,15 @@ pub(super) struct Packed<'t> {
 
 impl<'t> Packed<'t> {
     /// A line of exactly the columns there are.
-    fn split(line: &'t str, separator: char) -> Option<Self> {
-        let mut columns = [""; COLUMNS];
-        let mut texts = line.split(separator);
-        for column in &mut columns {
-            *column = texts.next()?;
+    fn split(line: &'t str, separator: u8) -> Option<Self> {
+        let (mut columns, mut column, mut start) = ([""; COLUMNS], 0, 0);
+        // By bytes: the columns are a few bytes each, too short for what finds a char in a text (measured: 6 % of a load).
+        for (at, _) in line.bytes().enumerate().filter(|(_, byte)| *byte == separator) {
+            *columns.get_mut(column)? = &line[start..at];
+            (column, start) = (column + 1, at + 1);
         }
-        texts.next().is_none().then_some(Self { line, columns })
+        *columns.get_mut(column)? = &line[start..];
+        (column + 1 == COLUMNS).then_some(Self { line, columns })
     }
 
     /// A column; `None` where it is empty or NULL.
@@ -127,14 +129,15 @@ async fn each_plain_pack(
             mixed.push(first);
             continue;
         };
-        let Some((count, lines)) = pack.and_then(|pack| pack.split_once(BETWEEN_NUMBERS)) else { continue };
-        let columns = lines.matches(BETWEEN_COLUMNS).count();
-        let numbers = lines.matches(BETWEEN_NUMBERS).count() + 1;
+        let between = char::from(BETWEEN_NUMBERS);
+        let Some((count, lines)) = pack.and_then(|pack| pack.split_once(between)) else { continue };
+        let has = |separator: u8| lines.bytes().filter(|byte| *byte == separator).count();
+        let (columns, numbers) = (has(BETWEEN_COLUMNS), has(BETWEEN_NUMBERS) + 1);
         if count.parse() != Ok(numbers) || columns != numbers * (COLUMNS - 1) {
             mixed.push(first);
             continue;
         }
-        for line in lines.split(BETWEEN_NUMBERS) {
+        for line in lines.split(between) {
             if let Some(number) = Packed::split(line, BETWEEN_COLUMNS) {
                 take(Came::Packed(&number));
             }
@@ -154,7 +157,7 @@ async fn each_copied(tx: &mut Transaction<'static, Postgres>, mut take: impl FnM
         let line = std::str::from_utf8(&line).map_err(|error| sqlx::Error::Decode(error.into()))?;
         let line = line.trim_end_matches('\n');
         let number =
-            Packed::split(line, '\t').ok_or_else(|| sqlx::Error::Decode("a column too many".into()))?;
+            Packed::split(line, b'\t').ok_or_else(|| sqlx::Error::Decode("a column too many".into()))?;
         match line.contains('\\') {
             true => take(Came::Row(number.row(unescaped))),
             false => take(Came::Packed(&number)),
@@ -196,10 +199,10 @@ mod tests {
     #[test]
     fn a_line_is_split_into_exactly_its_columns() {
         let text = line("\t");
-        let packed = Packed::split(&text, '\t').unwrap();
+        let packed = Packed::split(&text, b'\t').unwrap();
         assert_eq!((packed.text(3), packed.span(6, 8)), (Some("3"), "6\t7\t8"));
-        assert!(Packed::split(&format!("{text}\t"), '\t').is_none());
-        assert!(Packed::split("1\t2", '\t').is_none());
+        assert!(Packed::split(&format!("{text}\t"), b'\t').is_none());
+        assert!(Packed::split("1\t2", b'\t').is_none());
     }
 
     #[test]
