@@ -76,6 +76,8 @@ fn command(tool: &OsString, api: &Api, config: &Path, phases: &str, examples: &s
     command.current_dir(&api.world.folder.0).args(["-m", "schemathesis.cli", "--config-file"]).arg(config);
     command.args(["run", &format!("http://{}/openapi.json", api.address)]);
     command.args(["--phases", phases, "--max-examples", examples, "--workers", "1", "--continue-on-failure"]);
+    // A busy machine is no fault.
+    command.args(["--wait-for-schema", "300"]);
     // JSON, whose schema is known: what differs in XML, xml.rs looks at.
     command.args(["-H", "Accept: application/json", "--warnings", "off", "--output-truncate", "true"]);
     command
