@@ -37,6 +37,8 @@ pub struct Handles {
     pub bans: Arc<dyn Bans>,
     /// Those who are told of calls.
     pub receivers: Arc<dyn Receivers>,
+    /// The way to the next version of the program.
+    pub upgrade: Arc<dyn Upgrade>,
     /// Carriers, names, places and addresses, as far as there are providers of them.
     pub providers: Providers,
     /// Brings those metrics up to the moment that are not counted as they happen.
@@ -60,6 +62,46 @@ pub trait Follower: Send + Sync {
 
     /// The last generations that went live on this node, newest first, few in number.
     fn history(&self) -> Vec<GenerationNote>;
+}
+
+/// Replaces this process by what its program's file starts now; the daemon implements it.
+pub trait Upgrade: Send + Sync {
+    /// Begins; `Err` where one is under way.
+    ///
+    /// # Errors
+    /// How far that one is.
+    fn begin(&self) -> Result<UpgradeNote, UpgradeNote>;
+
+    /// How far the last one is.
+    fn note(&self) -> UpgradeNote;
+}
+
+/// How far an upgrade is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeNote {
+    /// What became of it so far.
+    pub state: UpgradeState,
+    /// This process.
+    pub pid: u32,
+    /// The process that is to follow, while both run.
+    pub successor: Option<u32>,
+    /// What was done, in words.
+    pub steps: Vec<String>,
+    /// Why this process goes on serving.
+    pub error: Option<String>,
+}
+
+/// See [`UpgradeNote`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeState {
+    /// There was none.
+    Idle,
+    /// Two processes share the calls.
+    Running,
+    /// This process has followed another, which has ended.
+    Complete,
+    /// This process goes on.
+    Failed,
 }
 
 /// Does to live calls what is asked for from outside; the daemon implements it over its shards. A

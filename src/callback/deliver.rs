@@ -1,7 +1,8 @@
 //! The queue at work: on the control thread, over lanes.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -17,6 +18,9 @@ use crate::ids::{AccountSid, InstanceSid};
 use crate::outbound::Client;
 use crate::routing::model::SigningKeys;
 use crate::time;
+
+/// How often it is looked whether the last try has ended.
+const REST: Duration = Duration::from_millis(5);
 
 /// What callbacks are born with.
 #[derive(Clone)]
@@ -52,6 +56,10 @@ struct Shared {
     /// Rung when something is due earlier than was known.
     bell: Notify,
     origin: Instant,
+    /// No try begins any more.
+    resting: AtomicBool,
+    /// Lanes at work.
+    lanes: AtomicUsize,
 }
 
 impl Callbacks {
@@ -59,7 +67,13 @@ impl Callbacks {
     #[must_use]
     pub fn new(setup: Setup) -> (Feed, Self) {
         let queue = Mutex::new(Queue::new(setup.config.clone(), chance()));
-        let shared = Arc::new(Shared { queue, bell: Notify::new(), origin: Instant::now() });
+        let shared = Arc::new(Shared {
+            queue,
+            bell: Notify::new(),
+            origin: Instant::now(),
+            resting: AtomicBool::new(false),
+            lanes: AtomicUsize::new(0),
+        });
         (Feed { shared: shared.clone() }, Self { setup: Arc::new(setup), shared })
     }
 
@@ -71,12 +85,14 @@ impl Callbacks {
         loop {
             let (tries, thirsty, next) = {
                 let mut queue = self.shared.lock();
-                let tries = queue.start(self.shared.now());
+                let resting = self.shared.resting.load(Ordering::Relaxed);
+                let tries = if resting { Vec::new() } else { queue.start(self.shared.now()) };
                 let due = Instant::now() >= refill;
                 let thirsty = if due { queue.thirsty() } else { Vec::new() };
                 (tries, thirsty, queue.next())
             };
             for next in tries {
+                self.shared.lanes.fetch_add(1, Ordering::Relaxed);
                 lanes.spawn(lane(self.setup.clone(), self.shared.clone(), next));
             }
             if !thirsty.is_empty() || Instant::now() >= refill {
@@ -86,6 +102,7 @@ impl Callbacks {
                 lanes.spawn(drink(self.setup.clone(), self.shared.clone(), receiver, room));
             }
             self.shared.report(&*self.setup.outcomes);
+            let next = next.filter(|_| !self.shared.resting.load(Ordering::Relaxed));
             let wake = next.map(|at| self.shared.origin + at.since(time::Instant::ZERO));
             tokio::select! {
                 () = self.shared.bell.notified() => {}
@@ -119,6 +136,15 @@ impl Feed {
     pub fn enable(&self, account: AccountSid, url: &str) {
         let receiver = Receiver { account, url: url.into() };
         self.shared.with(|queue, _| queue.enable(&receiver));
+    }
+
+    /// Begins no more tries, and waits for those in flight: what is due from here on is another's.
+    pub async fn rest(&self) {
+        self.shared.resting.store(true, Ordering::Relaxed);
+        self.shared.bell.notify_one();
+        while self.shared.lanes.load(Ordering::Relaxed) > 0 {
+            sleep(REST).await;
+        }
     }
 
     /// Receivers that nothing is sent to, by account and URL.
@@ -187,12 +213,15 @@ async fn lane(setup: Arc<Setup>, shared: Arc<Shared>, first: Try) {
     let mut next = Some(first);
     while let Some(tried) = next.take() {
         make(&setup, &shared, &tried).await;
-        next = {
+        next = if shared.resting.load(Ordering::Relaxed) {
+            None
+        } else {
             let mut queue = shared.lock();
             queue.start_at(&tried.receiver, shared.now())
         };
         shared.report(&*setup.outcomes);
     }
+    shared.lanes.fetch_sub(1, Ordering::Relaxed);
 }
 
 async fn make(setup: &Setup, shared: &Shared, tried: &Try) {

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Build the directory from the store anew
     Reload(Reload),
+    /// Let the program's file as it is now take the running daemon's place, without a call lost
+    Upgrade,
     /// Who changed what, generation by generation, and the way back
     #[command(subcommand)]
     Generations(Generations),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::args::{Cli, Command, Shared};
 use super::commands::{self, CommandError, Printed};
 use super::local::{self, LocalError};
-use super::{exit, print};
+use super::{exit, print, upgrade};
 
 /// Reads the command line, does what it says and answers the exit code.
 #[must_use]
@@ -36,6 +36,7 @@ pub fn run() -> ExitCode {
         Command::Restore { file: from, force } => tell(local::put_back(file, from, *force), shared.json),
         Command::Explain(args) => finish(shared, |socket| commands::explain(socket, args)),
         Command::Reload(args) => finish(shared, |socket| commands::reload(socket, args)),
+        Command::Upgrade => upgraded(shared),
         Command::Messages(args) => finish(shared, |socket| commands::messages(socket, args)),
         Command::Generations(args) => finish(shared, |socket| super::generations::generations(socket, args)),
         Command::Calls(args) => finish(shared, |socket| commands::calls(socket, args)),
@@ -80,6 +81,17 @@ fn finish(
         Err(error @ (CommandError::Field(_) | CommandError::Unasked)) => fail(&error, exit::USAGE),
         Err(error @ CommandError::File(..)) => fail(&error, exit::NO_INPUT),
         Err(error @ CommandError::Refused { .. }) => fail(&error, exit::DATA),
+    }
+}
+
+fn upgraded(shared: &Shared) -> ExitCode {
+    let socket = match socket(shared) {
+        Ok(socket) => socket,
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    match upgrade::upgrade(&socket, shared.json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, error.exit_code()),
     }
 }
 

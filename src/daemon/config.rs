@@ -15,13 +15,22 @@ pub struct NodeConfig {
     pub data_dir: PathBuf,
     /// On TERM, how long unanswered calls and open transactions may take to finish, in seconds.
     pub drain_seconds: u64,
+    /// On `callgate upgrade`, how long the calls that are unanswered then may take to be answered or to end, in
+    /// seconds; meanwhile new ones are the new process's.
+    pub upgrade_seconds: u64,
     /// Written as JSON with the bound addresses once calls are taken; empty for none.
     pub ready_file: PathBuf,
 }
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self { shards: 0, data_dir: "data".into(), drain_seconds: 40, ready_file: PathBuf::new() }
+        Self {
+            shards: 0,
+            data_dir: "data".into(),
+            drain_seconds: 40,
+            upgrade_seconds: 180,
+            ready_file: PathBuf::new(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::effects::Scribe;
+use super::succession::Parking;
 use crate::call::record::Record;
 use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
 use crate::ids::AccountSid;
@@ -133,8 +134,8 @@ pub fn restore(replay: Replay, callbacks: &callback::Feed) {
 }
 
 /// Gives the callbacks every event that is written, for as long as it is polled. `feed` begins where
-/// this process did (`journal.feed()`).
-pub async fn pump(mut feed: Feed, callbacks: callback::Feed) {
+/// this process did (`journal.feed()`); events of adopted calls wait in `parking`.
+pub async fn pump(mut feed: Feed, callbacks: callback::Feed, parking: Arc<Parking>) {
     loop {
         match feed.next(AT_ONCE).await {
             Ok(written) => {
@@ -142,7 +143,8 @@ pub async fn pump(mut feed: Feed, callbacks: callback::Feed) {
                 for one in written {
                     let (Entry::Record(record), Some(known)) = (&one.entry, &one.known) else { continue };
                     let (at, started) = (time(one.at), time(known.started));
-                    if let Some(notice) = Notice::of(record, &known.facts, at, started, known.outbound) {
+                    let notice = Notice::of(record, &known.facts, at, started, known.outbound);
+                    if let Some(notice) = notice.and_then(|notice| parking.pass(notice)) {
                         callbacks.push(notice);
                     }
                 }

@@ -7,6 +7,7 @@
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store. `lists`: those of many numbers, walked before they are asked for.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `leg_rows` its legs'.
+//! - `upgrade`: another process takes all over, `succession`: from that one's side.
 //! - `takeover`: calls of an earlier life, to the shards that own them.
 //! - `forget`: what is older than its retention.
 //! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
@@ -36,8 +37,10 @@ mod run;
 mod shard;
 mod shards;
 mod start;
+mod succession;
 mod takeover;
 mod traces;
+mod upgrade;
 
 pub use clock::Clock;
 pub use config::{JournalSection, LimitsConfig, NodeConfig};

@@ -19,6 +19,11 @@ pub fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
+/// This process is the service's main one from here on.
+pub fn main_process() {
+    tell(&[NotifyState::MainPid(std::process::id())]);
+}
+
 /// A reload begins (systemd's `notify-reload` wants the moment with it).
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {

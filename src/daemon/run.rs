@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,11 @@ use super::drain::drain;
 use super::notify;
 use super::reload::reload;
 use super::start::{Fault, Running, StartError, start};
+use super::succession::Predecessor;
+use super::upgrade::{Progress, UpgradeError, end_successor, say, upgrade};
+use crate::api::UpgradeState;
 use crate::config::Config;
+use crate::net::Line;
 use crate::telemetry::Metrics;
 use crate::telemetry::log::{Log, LogError};
 
@@ -40,6 +45,9 @@ pub enum ServeError {
     /// A shard panicked.
     #[error("shard {0} panicked: what it shares with the others is in doubt, so the process ends")]
     ShardDied(u16),
+    /// The new process did not take over.
+    #[error("the new process did not take over: the process ends, and the next start takes the calls over")]
+    NotFollowed,
     /// A task of control panicked.
     #[error("a task of control panicked: the process ends, to be started anew")]
     ControlDied,
@@ -50,7 +58,7 @@ impl ServeError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ShardDied(_) | Self::ControlDied => 70,
+            Self::ShardDied(_) | Self::ControlDied | Self::NotFollowed => 70,
             Self::Log(_) => 78,
             Self::Process(_) | Self::ReadyFile { .. } => 71,
             Self::Start(StartError::Bind(_) | StartError::Advertise(_)) => 78,
@@ -83,31 +91,93 @@ async fn control(
 ) -> Result<(), ServeError> {
     // Before the start: a TERM during it must not be lost.
     let mut signals = Signals::new().map_err(ServeError::Process)?;
-    let mut running = tokio::select! {
-        started = start(&config, metrics) => started?,
+    let before = Predecessor::of_environment().map_err(ServeError::Process)?;
+    let started = tokio::select! {
+        started = start(&config, metrics, before.as_ref()) => started,
         () = signals.term() => return Ok(()),
     };
-    ready(&config, &running)?;
-    let end = attend(&config, config_file, log, &mut running, &mut signals).await;
+    if let (Some(before), Err(error)) = (&before, &started) {
+        before.failed(error).await;
+    }
+    let mut running = started?;
+    let end = match before {
+        Some(before) => follow(&config, before, &mut running, &mut signals).await,
+        None => ready(&config, &running).map(|()| true),
+    };
+    let end = match end {
+        Ok(true) => attend(&config, config_file, log, &mut running, &mut signals).await,
+        Ok(false) => drained(&config, &running, &mut signals).await.map(|()| None),
+        Err(error) => Err(error),
+    };
+    if let Ok(Some(line)) = end {
+        let taken = running.hand_over(line).await;
+        tracing::info!("ended: the new process goes on");
+        return if taken { Ok(()) } else { Err(ServeError::NotFollowed) };
+    }
     notify::tell(&[NotifyState::Stopping]);
     running.stop().await;
     tracing::info!("stopped");
-    end
+    end.map(drop)
 }
 
-/// Until TERM and its drain, a second TERM, or a shard's death.
+/// Behind another process until that one has ended; false when a TERM ends it before.
+async fn follow(
+    config: &Config,
+    before: Predecessor,
+    running: &mut Running,
+    signals: &mut Signals,
+) -> Result<bool, ServeError> {
+    let Some(mut succession) = running.succession.take() else { return Ok(true) };
+    say(&before.0, &serde_json::json!("serving")).await.map_err(ServeError::Process)?;
+    let mut told = Ok(());
+    let first = || {
+        notify::main_process();
+        told = ready(config, running);
+    };
+    let goes_on = tokio::select! {
+        () = succession.run(&before.0, first) => true,
+        () = signals.term() => false,
+    };
+    told.map(|()| goes_on)
+}
+
+/// Until TERM and its drain, a second TERM, or a shard's death; or until an upgrade: then with the line to
+/// the process that follows.
 async fn attend(
     config: &Config,
     config_file: Option<PathBuf>,
     log: &Log,
     running: &mut Running,
     signals: &mut Signals,
-) -> Result<(), ServeError> {
+) -> Result<Option<Line>, ServeError> {
+    let (holdings, progress) = (running.holdings.clone(), running.progress.clone());
+    let mut orders = running.orders.take();
+    let mut upgrading = None;
     loop {
+        let ordered = async {
+            match &mut orders {
+                Some(orders) => orders.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let under_way = async {
+            match &mut upgrading {
+                Some(upgrading) => Pin::as_mut(upgrading).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             word = signals.next() => match word {
                 Word::Term => break,
                 Word::Hup => reload(config_file.as_deref(), log, running).await,
+            },
+            Some(()) = ordered => upgrading = Some(Box::pin(upgrade(&holdings, &progress))),
+            outcome = under_way => match outcome {
+                Ok(line) => return Ok(Some(line)),
+                Err(error) => {
+                    upgrading = None;
+                    failed(&progress, &error);
+                }
             },
             fault = running.fault() => return Err(match fault {
                 Fault::Shard(index) => ServeError::ShardDied(index),
@@ -115,6 +185,30 @@ async fn attend(
             }),
         }
     }
+    if let Some(upgrading) = upgrading {
+        // What the new process has is taken back when it has ended.
+        end_successor(&progress);
+        let limit = Duration::from_secs(config.node.drain_seconds);
+        match tokio::time::timeout(limit, upgrading).await {
+            Ok(Ok(line)) => return Ok(Some(line)),
+            Ok(Err(error)) => failed(&progress, &error),
+            Err(_) => tracing::warn!("the new process does not end: its journal is read by the next start"),
+        }
+    }
+    drained(config, running, signals).await.map(|()| None)
+}
+
+fn failed(progress: &Progress, error: &UpgradeError) {
+    tracing::error!(error = error as &dyn std::error::Error, "no upgrade: this process goes on");
+    let mut text = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        text = format!("{text}: {source}");
+    }
+    progress.end(UpgradeState::Failed, Some(text));
+}
+
+/// The end without loss, or at once by a second TERM.
+async fn drained(config: &Config, running: &Running, signals: &mut Signals) -> Result<(), ServeError> {
     tracing::info!("draining; a second TERM stops at once");
     notify::tell(&[NotifyState::Stopping]);
     let limit = Duration::from_secs(config.node.drain_seconds);

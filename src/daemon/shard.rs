@@ -6,14 +6,17 @@
 //! part in every turn, so that none of them starves while another floods. Nothing is spawned per
 //! datagram, and what one call says leaves in the order the engine said it.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::effects::Effects;
@@ -22,9 +25,12 @@ use super::notices::Notices;
 use crate::call::record::{Change, Record};
 use crate::engine::door::{Answer, AskId, Counter, Input, Output, Recovered, SendToken, Standings};
 use crate::engine::{Engine, Footprint};
-use crate::flow::{Flow, Transport};
+use crate::flow::{Flow, ListenerId, Transport};
 use crate::ids::CallSid;
-use crate::net::{Arrival, Cause, Delivery, Dirty, Edge, MAX_DATAGRAM, Streams, UdpPort, is_keepalive};
+use crate::net::{
+    Arrival, Cause, Delivery, Dirty, Edge, MAX_DATAGRAM, Passage, Streams, UdpPort, bring, is_elsewhere,
+    is_keepalive,
+};
 use crate::routing::Directory;
 use crate::routing::model::Hook;
 use crate::telemetry::{Calls, Metrics};
@@ -48,6 +54,17 @@ pub enum Command {
     OverloadDelay(Duration),
     /// The journal can take no more, or can again.
     JournalFull(bool),
+    /// The process that follows takes what is not of a call here; `None`: there is none any more.
+    Follower(Option<UnixStream>),
+    /// Only what open transactions wait for is taken in here: all else waits for the process that follows. Or
+    /// no longer.
+    Closing(bool),
+    /// Take in nothing until calls are taken over: what came before is another's. Answered once it holds.
+    Hold(oneshot::Sender<()>),
+    /// Take calls over and go on.
+    TakeOver(Vec<Recovered>),
+    /// The sockets are this process's alone: read them.
+    Front,
     /// How much is under way?
     Look(oneshot::Sender<Load>),
     /// Leave the loop.
@@ -98,6 +115,12 @@ pub struct ShardParts {
     pub effects: Effects,
     /// Calls of an earlier life, which come before everything but the directory.
     pub recovered: Vec<Recovered>,
+    /// Listening sockets of streams.
+    pub doors: Vec<(ListenerId, Transport, std::net::TcpListener)>,
+    /// The process before this one, while that one has connections.
+    pub before: Option<Passage>,
+    /// Whether the sockets are read: not while another process still does.
+    pub front: bool,
     /// The live directory.
     pub directory: Arc<ArcSwap<Directory>>,
     /// The live calls.
@@ -122,6 +145,12 @@ pub struct Shard {
     late: Duration,
     wait: Option<Instant>,
     stopping: bool,
+    /// The process that follows, and what carries to it.
+    follower: Option<(Passage, JoinHandle<()>)>,
+    /// Connections of the process before, whose messages come from there.
+    elsewhere: HashSet<Flow>,
+    closing: bool,
+    held: bool,
 }
 
 impl Shard {
@@ -140,6 +169,10 @@ impl Shard {
             late: Duration::ZERO,
             wait: None,
             stopping: false,
+            follower: None,
+            elsewhere: HashSet::new(),
+            closing: false,
+            held: false,
         }
     }
 
@@ -147,6 +180,7 @@ impl Shard {
     pub async fn run(mut self) {
         self.compare_directory();
         self.recover();
+        self.open_doors();
         while !self.stopping {
             self.compare_directory();
             let more = self.datagrams() | self.arrived() | self.answered();
@@ -159,6 +193,25 @@ impl Shard {
                 tokio::task::yield_now().await;
             } else if !self.stopping {
                 self.sleep().await;
+            }
+        }
+        if let Some((passage, carrying)) = self.follower.take() {
+            drop(passage);
+            if let Err(error) = carrying.await {
+                tracing::error!(%error, "what carried messages to the new process ended by itself");
+            }
+        }
+    }
+
+    /// Accepts connections, where the sockets are read here.
+    fn open_doors(&mut self) {
+        if !self.parts.front {
+            return;
+        }
+        for (listener, transport, socket) in self.parts.doors.drain(..) {
+            match tokio::net::TcpListener::from_std(socket) {
+                Ok(socket) => self.parts.streams.accept(listener, transport, socket),
+                Err(error) => tracing::error!(%error, "connections cannot be accepted"),
             }
         }
     }
@@ -198,6 +251,9 @@ impl Shard {
 
     /// Drains the datagram sockets; true when there may be more.
     fn datagrams(&mut self) -> bool {
+        if !self.parts.front {
+            return false;
+        }
         let mut more = false;
         let mut buffer = std::mem::take(&mut self.buffer);
         for port in 0..self.parts.ports.len() {
@@ -229,16 +285,35 @@ impl Shard {
         }
         self.parts.metrics.sip.received.inc();
         let owner = self.parts.delivery.owner(bytes);
+        let now = std::time::Instant::now();
+        let since = now.checked_sub(self.late).unwrap_or(now);
         if owner == usize::from(self.parts.index) {
-            self.handle(Input::Received { flow, bytes });
+            self.message(flow, bytes, since);
         } else {
-            let now = std::time::Instant::now();
-            self.parts.delivery.datagram(owner, flow, bytes, now.checked_sub(self.late).unwrap_or(now));
+            self.parts.delivery.datagram(owner, flow, bytes, since);
         }
+    }
+
+    /// A message of this shard's: of a call here, or, where a process follows, of one that is that one's.
+    fn message(&mut self, flow: Flow, bytes: &[u8], since: std::time::Instant) {
+        if is_elsewhere(&flow) {
+            self.elsewhere.insert(flow);
+        }
+        if let Some((passage, _)) = &self.follower
+            && !self.parts.engine.claims(bytes, self.closing)
+            // A stream loses nothing: what cannot be handed on is looked at here.
+            && (passage.pass(&flow, bytes, since) || flow.connection.is_none())
+        {
+            return;
+        }
+        self.handle(Input::Received { flow, bytes });
     }
 
     /// Takes what others brought; true when there may be more.
     fn arrived(&mut self) -> bool {
+        if self.held {
+            return false;
+        }
         for at in 0..BATCH {
             match self.parts.arrivals.try_recv() {
                 Ok(arrival) => {
@@ -277,12 +352,26 @@ impl Shard {
 
     fn arrival(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Message { flow, bytes, .. } => self.handle(Input::Received { flow, bytes: &bytes }),
+            Arrival::Message { flow, bytes, since } => self.message(flow, &bytes, since),
+            Arrival::Leave { flow, bytes } => {
+                if !self.parts.streams.send(&flow, &bytes, SendToken(0), &mut self.dirty) {
+                    tracing::debug!(peer = %flow.peer, "a connection was gone before its answer");
+                }
+            }
             Arrival::Proved(flow, names) => {
+                if let Some((passage, _)) = &self.follower {
+                    passage.proved(&flow, &names);
+                }
                 self.parts.edge.vouch(flow.peer.ip(), true);
                 self.handle(Input::Proved { flow, names });
             }
-            Arrival::Closed(flow) => self.handle(Input::FlowClosed(flow)),
+            Arrival::Closed(flow) => {
+                if let Some((passage, _)) = &self.follower {
+                    passage.closed(&flow);
+                }
+                self.elsewhere.remove(&flow);
+                self.handle(Input::FlowClosed(flow));
+            }
             Arrival::Failed(token) => self.handle(Input::SendFailed(token)),
             Arrival::Broken { flow, bytes, fault, answered } => {
                 self.handle(Input::Broken { flow, bytes: &bytes, fault });
@@ -313,6 +402,50 @@ impl Shard {
                 }
             }
             Command::Stop => self.stopping = true,
+            Command::Follower(stream) => self.followed_by(stream),
+            Command::Closing(closing) => self.closing = closing,
+            Command::Hold(held) => {
+                self.held = true;
+                if held.send(()).is_err() {
+                    tracing::debug!("whoever wanted a shard to hold is gone");
+                }
+            }
+            Command::TakeOver(calls) => {
+                self.held = false;
+                self.parts.recovered = calls;
+                self.recover();
+            }
+            Command::Front => {
+                self.parts.front = true;
+                self.parts.before = None;
+                self.open_doors();
+                // They ended with the process that had them.
+                for flow in std::mem::take(&mut self.elsewhere) {
+                    self.handle(Input::FlowClosed(flow));
+                }
+            }
+        }
+    }
+
+    fn followed_by(&mut self, stream: Option<UnixStream>) {
+        self.follower = None;
+        let Some(stream) = stream else { return };
+        match tokio::net::UnixStream::from_std(stream) {
+            Ok(stream) => {
+                let (back, forth) = stream.into_split();
+                let (passage, carrying) = Passage::new(forth, self.parts.metrics.sip.clone());
+                for (flow, names) in self.parts.engine.proved() {
+                    passage.proved(flow, names);
+                }
+                let inlet = self.parts.delivery.inlet(usize::from(self.parts.index));
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = bring(back, inlet).await {
+                        tracing::debug!(%error, "the new process has ended");
+                    }
+                });
+                self.follower = Some((passage, tokio::task::spawn_local(carrying)));
+            }
+            Err(error) => tracing::error!(%error, "nothing can be handed to the new process"),
         }
     }
 
@@ -338,8 +471,9 @@ impl Shard {
     }
 
     fn poll(&mut self, now: Instant, from: Option<Flow>) {
-        let ShardParts { engine, ports, streams, edge, effects, calls, metrics, notices, index, .. } =
-            &mut self.parts;
+        let ShardParts {
+            engine, ports, streams, edge, effects, calls, metrics, notices, index, before, ..
+        } = &mut self.parts;
         loop {
             match engine.poll() {
                 Output::Send { flow, bytes, token } => {
@@ -347,6 +481,9 @@ impl Shard {
                         edge.vouch(flow.peer.ip(), flow.transport.is_reliable());
                     }
                     let sent = match flow.transport {
+                        _ if is_elsewhere(&flow) => {
+                            before.as_ref().is_some_and(|before| before.leave(&flow, bytes))
+                        }
                         // The port counts what leaves it.
                         Transport::Udp => send_datagram(ports, &flow, bytes),
                         Transport::Tcp | Transport::Tls => {
@@ -404,8 +541,13 @@ impl Shard {
 
     /// Until something happens.
     async fn sleep(&mut self) {
-        let ShardParts { ports, arrivals, commands, effects, clock, index, .. } = &mut self.parts;
+        let held = self.held;
+        let ShardParts { ports, arrivals, commands, effects, clock, index, front, .. } = &mut self.parts;
+        let front = *front;
         let readable = poll_fn(|context| {
+            if !front {
+                return Poll::Pending;
+            }
             // Every socket is asked, so that each of them wakes this task.
             let ready = ports.iter().filter(|port| port.poll_ready(context).is_ready()).count();
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
@@ -416,7 +558,7 @@ impl Shard {
         let woken = tokio::select! {
             biased;
             () = readable => Woken::Sockets,
-            Some(arrival) = arrivals.recv() => Woken::Arrival(arrival),
+            Some(arrival) = arrivals.recv(), if !held => Woken::Arrival(arrival),
             answered = effects.next() => Woken::Answer(answered),
             Some(command) = commands.recv() => Woken::Command(command),
             () = until(timer) => Woken::Timer,

@@ -1,13 +1,13 @@
 //! The shard threads, and *control*'s hold on them.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
@@ -21,7 +21,9 @@ use crate::dns::Resolver;
 use crate::engine::Engine;
 use crate::engine::door::Recovered;
 use crate::net::Tls;
-use crate::net::{Arrival, Connections, Delivery, Edge, Owner, ShardSockets, StreamLimits, Streams, UdpPort};
+use crate::net::{
+    Arrival, Connections, Delivery, Edge, Owner, Passage, ShardSockets, StreamLimits, Streams, UdpPort, bring,
+};
 use crate::outbound::Client;
 use crate::routing::Directory;
 use crate::routing::limits::Limits as Admission;
@@ -76,6 +78,9 @@ pub struct Birthright {
     pub seed: [u8; 32],
     /// Calls that it takes over.
     pub recovered: Vec<Recovered>,
+    /// Where another process still reads the sockets: what that one hands on, and who is told when it does no
+    /// more.
+    pub behind: Option<(UnixStream, oneshot::Sender<()>)>,
 }
 
 /// A shard that could not begin.
@@ -242,8 +247,22 @@ fn shard(
         heritage.limits,
         heritage.tls,
     );
-    for (listener, transport, socket) in birth.sockets.tcp {
-        streams.accept(listener, transport, TcpListener::from_std(socket)?);
+    let front = birth.behind.is_none();
+    let mut before = None;
+    if let Some((stream, over)) = birth.behind {
+        let (forth, back) = tokio::net::UnixStream::from_std(stream)?.into_split();
+        let inlet = delivery.inlet(usize::from(index));
+        tokio::task::spawn_local(async move {
+            if let Err(error) = bring(forth, inlet).await {
+                tracing::error!(%error, "the hand-off from the former process broke");
+            }
+            if over.send(()).is_err() {
+                tracing::debug!("nobody waits for the end of a hand-off");
+            }
+        });
+        let (passage, carrying) = Passage::new(back, heritage.metrics.sip.clone());
+        tokio::task::spawn_local(carrying);
+        before = Some(passage);
     }
     let ports: io::Result<Vec<UdpPort>> = birth
         .sockets
@@ -272,6 +291,9 @@ fn shard(
         commands,
         effects: Effects::new(birth.scribe, Rc::new(questions)),
         recovered: birth.recovered,
+        doors: birth.sockets.tcp,
+        before,
+        front,
         directory: heritage.directory,
         calls: heritage.calls,
         metrics: heritage.metrics,

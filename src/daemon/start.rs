@@ -11,14 +11,16 @@
 //! 8. READY.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
@@ -34,10 +36,13 @@ use super::receivers::Receivers;
 use super::reload::{Levers, Reloading};
 use super::reports::{Reported, observer, sample, watch_journal};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
+use super::succession::{Bequest, Parking, Predecessor, Succession, SuccessionError};
 use super::takeover::spread;
 use super::traces::Traces;
+use super::upgrade::{Holdings, Progress, Taking, copies, hear, program, say};
 use crate::api::{
-    Api, Handles, HttpTls, HttpTlsError, Service, bind_unix, router, serve_tcp, serve_tls, serve_unix,
+    Api, Handles, HttpTls, HttpTlsError, Service, UpgradeState, bind_unix, router, serve_tcp, serve_tls,
+    serve_unix,
 };
 use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
@@ -48,8 +53,8 @@ use crate::engine::door::Recovered;
 use crate::engine::virtual_shard;
 use crate::journal::{self, Journal, JournalError, Replay};
 use crate::net::{
-    BadListener, BindError, Bound, ConnectionLimits, Connections, Edge, FollowWord, Owner, ShardSockets,
-    SourceWord, StreamLimits, Tls, TlsError, bind_all,
+    BadListener, BindError, Bound, ConnectionLimits, Connections, Edge, FollowWord, Line, Owner,
+    ShardSockets, SourceWord, StreamLimits, Tls, TlsError, bind_all,
 };
 use crate::outbound::{self, AllowPrivate, Client, Providers, SetupError, Urls};
 use crate::routing::Directory;
@@ -122,6 +127,12 @@ pub enum StartError {
     /// A thread.
     #[error("a shard did not start")]
     Shard(#[from] ShardError),
+    /// The process before this one.
+    #[error("the former process cannot be followed")]
+    Succession(#[from] SuccessionError),
+    /// The sockets, for an upgrade one day.
+    #[error("the sockets cannot be kept for an upgrade")]
+    Copies(#[source] std::io::Error),
 }
 
 /// A callgate that runs.
@@ -141,7 +152,15 @@ pub struct Running {
     tasks: JoinSet<()>,
     stop_api: watch::Sender<bool>,
     store: Store,
-    journal: Journal,
+    journal: Arc<Journal>,
+    /// What an upgrade gives away.
+    pub holdings: Rc<Holdings>,
+    /// What is told of one, and where it is ordered.
+    pub progress: Progress,
+    /// Orders to upgrade.
+    pub orders: Option<mpsc::Receiver<()>>,
+    /// Where this process follows another, until that has ended.
+    pub succession: Option<Succession>,
 }
 
 /// Who panicked.
@@ -155,9 +174,16 @@ pub enum Fault {
 
 /// Starts everything; runs inside a `LocalSet`.
 ///
+/// With `before`, sockets are taken over from there, and calls later ([`Running::succession`]).
+///
 /// # Errors
 /// The first step that failed.
-pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, StartError> {
+pub async fn start(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    before: Option<&Predecessor>,
+) -> Result<Running, StartError> {
+    let program = program().map_err(StartError::Copies)?;
     let clock = Clock::start();
     let health = Arc::new(Health::new());
     let data_dir = &config.node.data_dir;
@@ -186,13 +212,20 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         tracing::warn!("the store does not answer: routing with the last good directory where there is one");
     }
 
-    let (journal, mut replay) = Journal::open(&journal_config(config, &clock))?;
+    let mut bequest = match before {
+        Some(before) => Some(before.bequest(&config.sip.planned()?).await?),
+        None => None,
+    };
+    let (journal, mut replay) = open_journal(config, &clock, bequest.as_ref())?;
+    let journal = Arc::new(journal);
     let tls = config.sip.tls_files(&config.sip.planned()?).map(Tls::new).transpose()?;
     let http_tls = HttpTls::of(&config.http)?;
-    let (bound, sockets) = bind_sip(config)?;
-    let http = bind_http(config).await?;
-    let unix = bind_unix(&config.http.socket)
-        .map_err(|source| StartError::Socket { path: config.http.socket.clone(), source })?;
+    let streams = bequest.as_mut().map(|bequest| std::mem::take(&mut bequest.streams));
+    let (bound, sockets, http, unix) = match bequest {
+        Some(bequest) => taken_sockets(config, bequest)?,
+        None => bound_sockets(config).await?,
+    };
+    let kept = copies(&sockets).map_err(StartError::Copies)?;
 
     let calls = Arc::new(Calls::new(clock.origin_wall()));
     let transports = bound.iter().map(|one| one.plan.spec.transport).collect();
@@ -234,8 +267,21 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let owner = owner(sockets.len(), key);
     let mut births = Vec::new();
     let recovered = taken_over(&mut replay, sockets.len(), &metrics);
+    let (mut streams, mut over) = (streams.map(Vec::into_iter), Vec::new());
+    let is_first = streams.is_none();
     for (sockets, recovered) in sockets.into_iter().zip(recovered) {
-        births.push(Birthright { sockets, scribe: Box::new(journal.pen()), seed: seed()?, recovered });
+        let behind = streams.as_mut().and_then(Iterator::next).map(|stream| {
+            let (ends, end) = oneshot::channel();
+            over.push(end);
+            (stream, ends)
+        });
+        births.push(Birthright {
+            sockets,
+            scribe: Box::new(journal.pen()),
+            seed: seed()?,
+            recovered,
+            behind,
+        });
     }
     let shards = Shards::start(&heritage, births, owner).await?;
 
@@ -268,7 +314,8 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         counted.edge.banned.set(i64::try_from(bans.count()).unwrap_or(i64::MAX));
     });
     journal.observe(observer(&metrics));
-    tasks.spawn_local(pump(journal.feed(), feed));
+    let parking = Arc::new(Parking::default());
+    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone()));
     tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
     let projection = Projection::new(
@@ -280,8 +327,14 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         Box::new(body),
     );
     tasks.spawn_local(writing.run());
-    tasks.spawn_local(projection.run());
     tasks.spawn_local(follower.lists_ahead(store.clone()).run());
+    let ((front, at_front), (alone, is_alone)) = (watch::channel(is_first), watch::channel(is_first));
+    let mut left = is_alone.clone();
+    tasks.spawn_local(async move {
+        // The other's part of the journal comes before this process's.
+        turned(&mut left).await;
+        projection.run().await;
+    });
     tasks.spawn_local(Forgetting::new(store.clone(), config.retention.clone(), metrics.clone()).run());
     tasks.spawn_local(watch_journal(journal.gauge(), shards.commands(), health.clone()));
 
@@ -294,7 +347,30 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
         tls: tls.clone(),
         http_tls: http_tls.clone(),
     });
+    let state = if is_first { UpgradeState::Idle } else { UpgradeState::Running };
+    let (progress, orders) = Progress::new(state);
+    let taking = Taking {
+        journal: journal.clone(),
+        home: config.journal.directory.clone(),
+        callbacks: feed,
+        shards: shards.commands(),
+        metrics: metrics.clone(),
+    };
+    let copied = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(StartError::Copies);
+    let holdings = Rc::new(Holdings {
+        sockets: kept,
+        bound: bound.clone(),
+        http: copied(http.as_fd())?,
+        unix: copied(unix.as_fd())?,
+        program,
+        patience: Duration::from_secs(config.node.upgrade_seconds),
+        calls: taking.clone(),
+    });
+    let liveness = Duration::from_secs(config.sip.liveness_seconds);
+    let following_on =
+        before.map(|_| Succession::new(taking, parking, (front, alone), over, liveness, progress.clone()));
     let handles = Handles {
+        upgrade: Arc::new(progress.clone()),
         directory,
         follower: follower_handle,
         calls,
@@ -312,15 +388,42 @@ pub async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Running, St
     let (over_tcp, over_unix, http_config) = (router(&api), router(&api), config.http.clone());
     let (stop_tcp, unix_config) = (stop.clone(), config.http.clone());
     let shown = http_tls.clone();
+    let (mut tcp_turn, mut unix_turn) = (at_front.clone(), at_front);
     tasks.spawn_local(async move {
+        turned(&mut tcp_turn).await;
         match shown {
             Some(tls) => serve_tls(http, &tls, over_tcp, &http_config, stop_tcp).await,
             None => serve_tcp(http, over_tcp, &http_config, stop_tcp).await,
         }
     });
-    tasks.spawn_local(async move { serve_unix(unix, over_unix, &unix_config, stop).await });
+    tasks.spawn_local(async move {
+        turned(&mut unix_turn).await;
+        serve_unix(unix, over_unix, &unix_config, stop).await;
+    });
     let levers = Levers { allowance, guard, edge, resolver, tls, http_tls };
-    Ok(Running { bound, http: http_at, shards, health, follower, levers, tasks, stop_api, store, journal })
+    Ok(Running {
+        bound,
+        http: http_at,
+        shards,
+        health,
+        follower,
+        levers,
+        tasks,
+        stop_api,
+        store,
+        journal,
+        holdings,
+        progress,
+        orders: Some(orders),
+        succession: following_on,
+    })
+}
+
+/// Until it is this process's turn. Whoever would say so is gone only with the process.
+async fn turned(turn: &mut watch::Receiver<bool>) {
+    if turn.wait_for(|turn| *turn).await.is_err() && !*turn.borrow() {
+        std::future::pending::<()>().await;
+    }
 }
 
 impl Running {
@@ -338,6 +441,28 @@ impl Running {
         }
     }
 
+    /// Gives everything to the process at the other end of `line`, which holds still, and ends. False: that
+    /// process did not take it, so that a restart has to.
+    pub async fn hand_over(mut self, line: Line) -> bool {
+        let gauge = self.journal.gauge();
+        self.shards.stop().await;
+        while !gauge.oldest_unwritten().is_zero() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let said = say(&line, &serde_json::json!("yours")).await;
+        let taken = hear(&line, "take over", TAKING).await;
+        if let (Ok(()), Err(error)) = (&said, &taken) {
+            tracing::error!(error = error as &dyn std::error::Error, "the new process did not take over");
+        }
+        self.stop_api.send_replace(true);
+        if tokio::time::timeout(RESTING, self.holdings.calls.callbacks.rest()).await.is_err() {
+            tracing::warn!("callbacks in flight are made again by the new process");
+        }
+        self.tasks.shutdown().await;
+        self.store.close().await;
+        said.is_ok() && taken.is_ok()
+    }
+
     /// Ends everything in the order that loses nothing: the API, the shards, then what they write to.
     pub async fn stop(mut self) {
         self.stop_api.send_replace(true);
@@ -346,6 +471,41 @@ impl Running {
         self.store.close().await;
         drop(self.journal);
     }
+}
+
+/// How long the new process may take over what this one had; a try of a callback may take 15 s.
+const TAKING: Duration = Duration::from_secs(60);
+const RESTING: Duration = Duration::from_secs(16);
+
+/// The journal of the configuration with what it holds, or one beside another process's.
+fn open_journal(
+    config: &Config,
+    clock: &Clock,
+    bequest: Option<&Bequest>,
+) -> Result<(Journal, Replay), JournalError> {
+    let mut settings = journal_config(config, clock);
+    let Some(bequest) = bequest else { return Journal::open(&settings) };
+    let (folder, start) = &bequest.journal;
+    folder.clone_into(&mut settings.path);
+    Ok((Journal::begin(&settings, *start)?, Replay::default()))
+}
+
+type Doors = (Vec<Bound>, Vec<ShardSockets>, TcpListener, UnixListener);
+
+async fn bound_sockets(config: &Config) -> Result<Doors, StartError> {
+    let (bound, sockets) = bind_sip(config)?;
+    let http = bind_http(config).await?;
+    let unix = bind_unix(&config.http.socket)
+        .map_err(|source| StartError::Socket { path: config.http.socket.clone(), source })?;
+    Ok((bound, sockets, http, unix))
+}
+
+fn taken_sockets(config: &Config, bequest: Bequest) -> Result<Doors, StartError> {
+    let listen = config.http.listen;
+    let http = TcpListener::from_std(bequest.http).map_err(|source| StartError::Http { listen, source })?;
+    let path = config.http.socket.clone();
+    let unix = UnixListener::from_std(bequest.unix).map_err(|source| StartError::Socket { path, source })?;
+    Ok((bequest.bound, bequest.sockets, http, unix))
 }
 
 /// Opens and migrates the store, and completes a first start; true when that is done. A store that

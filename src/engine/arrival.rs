@@ -337,7 +337,7 @@ impl Engine {
 
     /// The domains that the peer of a connection proved.
     fn names(&self, flow: &Flow) -> &[Arc<str>] {
-        flow.connection.and_then(|connection| self.proved.get(&connection)).map_or(&[], |names| names)
+        flow.connection.and_then(|connection| self.proved.get(&connection)).map_or(&[], |(_, names)| names)
     }
 
     /// Whether the configuration says that this source gets no answer at all.

@@ -31,7 +31,7 @@ pub struct Engine {
     pub(super) calls: Map<CallKey, Entry>,
     pub(super) sids: Map<CallSid, CallKey>,
     /// The domains that clients proved by certificate, while their connections last.
-    pub(super) proved: Map<ConnectionId, Arc<[Arc<str>]>>,
+    pub(super) proved: Map<ConnectionId, (Flow, Arc<[Arc<str>]>)>,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) limits: Limits,
     pub(super) draining: bool,
@@ -126,7 +126,7 @@ impl Engine {
             Input::Broken { flow, bytes, fault } => self.guarded(|engine| engine.broken(flow, bytes, fault)),
             Input::Proved { flow, names } => {
                 if let Some(connection) = flow.connection {
-                    self.proved.insert(connection, names);
+                    self.proved.insert(connection, (flow, names));
                 }
             }
             Input::FlowClosed(flow) => self.flow_closed(flow),
@@ -183,6 +183,11 @@ impl Engine {
             asks: self.desk.asks.len(),
             replies: self.replies.len(),
         }
+    }
+
+    /// The connections whose peers have proved to be somebody, and whom.
+    pub fn proved(&self) -> impl Iterator<Item = (&Flow, &[Arc<str>])> {
+        self.proved.values().map(|(flow, names)| (flow, &names[..]))
     }
 
     /// Whether an open transaction goes over the stream connection `flow`, which is not idle then.

@@ -4,6 +4,7 @@
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
 //!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //!   `recover`: calls of an earlier life.
+//!   `claim`: whose a message is, while two processes share the sockets.
 //!   `challenge`: trunks that must prove themselves.
 //!   `pressure`: how late everything is. `overload`: who is refused then.
 //!   `watch`: are the gateways there?
@@ -13,6 +14,7 @@ pub use crate::call::config;
 mod admit;
 mod arrival;
 mod challenge;
+mod claim;
 mod core;
 pub mod door;
 mod facts;

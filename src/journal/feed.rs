@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -47,9 +46,11 @@ pub struct Fed {
 /// Follows the written journal from a position.
 pub struct Feed {
     shared: Arc<Shared>,
-    folder: PathBuf,
     position: u64,
-    open: Option<(u64, File)>,
+    /// The open segment and its length.
+    open: Option<(u64, File, u64)>,
+    /// What another process wrote is not given.
+    own: bool,
     buffer: Vec<u8>,
     known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     legs: HashMap<CallSid, Legs, foldhash::fast::RandomState>,
@@ -58,11 +59,16 @@ pub struct Feed {
 impl Feed {
     pub(super) fn new(
         shared: Arc<Shared>,
-        folder: PathBuf,
         position: u64,
         known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     ) -> Self {
-        Self { shared, folder, position, open: None, buffer: Vec::new(), known, legs: HashMap::default() }
+        let (open, buffer, legs) = (None, Vec::new(), HashMap::default());
+        Self { shared, position, open, own: false, buffer, known, legs }
+    }
+
+    /// Gives nothing of what another process wrote.
+    pub(super) fn of_this_process(self) -> Self {
+        Self { own: true, ..self }
     }
 
     /// Where it stands: everything before was given.
@@ -132,7 +138,9 @@ impl Feed {
 
     /// Reads frames from the position on; false when there is no whole one.
     fn decode(&mut self, base: u64, end: u64, limit: usize, fed: &mut Vec<Fed>) -> io::Result<bool> {
-        let len = usize::try_from(end - self.position).unwrap_or(CHUNK);
+        let there = self.length_of(base)?.saturating_sub(self.position - base);
+        let len = usize::try_from((end - self.position).min(there)).unwrap_or(CHUNK);
+        let wanted = !self.own || !lock(&self.shared.foreign).contains(&base);
         let mut size = len.min(CHUNK);
         loop {
             self.load(base, size)?;
@@ -144,7 +152,7 @@ impl Feed {
             {
                 rest = &rest[frame.len()..];
                 self.position += frame.len() as u64;
-                fed.extend(self.give(frame));
+                fed.extend(self.give(frame).filter(|_| wanted));
             }
             self.buffer = buffer;
             if self.position > begun {
@@ -158,13 +166,23 @@ impl Feed {
         }
     }
 
-    fn load(&mut self, base: u64, size: usize) -> io::Result<()> {
-        if self.open.as_ref().is_none_or(|(open, _)| *open != base) {
-            self.open = Some((base, File::open(segment_path(&self.folder, base))?));
+    /// Opens the segment at `base` where it is not open, and says how long its file is.
+    fn length_of(&mut self, base: u64) -> io::Result<u64> {
+        if let Some((_, _, length)) = self.open.as_ref().filter(|(open, ..)| *open == base) {
+            return Ok(*length);
         }
+        let open = || File::open(segment_path(&self.shared.folder(), base));
+        // Once more where it was put elsewhere in this moment.
+        let file = open().or_else(|_| open())?;
+        let length = file.metadata()?.len();
+        self.open = Some((base, file, length));
+        Ok(length)
+    }
+
+    fn load(&mut self, base: u64, size: usize) -> io::Result<()> {
         self.buffer.resize(size, 0);
         match &self.open {
-            Some((_, file)) => file.read_exact_at(&mut self.buffer, self.position - base),
+            Some((_, file, _)) => file.read_exact_at(&mut self.buffer, self.position - base),
             None => Ok(()),
         }
     }
@@ -178,6 +196,11 @@ impl Feed {
         let (at, position) = (framed.at, self.position);
         let call = framed.entry.call();
         let mut over = false;
+        if let Some(call) = call.filter(|call| !self.known.contains_key(call))
+            && let Some(known) = lock(&self.shared.known).get(&call)
+        {
+            self.known.insert(call, known.clone());
+        }
         if let Entry::Record(record) = &framed.entry {
             match &record.change {
                 Change::Admitted { facts, .. } => {

@@ -9,8 +9,10 @@
 //! - `segment`: the files, preallocated, with a reserve against a full disk. `track`: when one may go.
 //! - `shared`: what the threads have in common. `pen`: a shard's end of it. `thread`: the writer and
 //!   the syncer. `replay`: the start. `feed`: reading on. `open`: the whole.
+//! - `estate`: what one process leaves another.
 
 mod entry;
+mod estate;
 mod feed;
 mod frame;
 mod legs;
@@ -27,7 +29,9 @@ mod wire;
 mod words;
 
 pub use entry::{Entry, Fate, Outcome};
+pub use estate::{Estate, gather};
 pub use feed::{Fed, Feed, Known};
+pub use frame::VERSION as FORM;
 pub use open::{Archive, Config, Gauge, Journal, JournalError};
 pub use pen::Pen;
 pub use replay::{Replay, Undelivered};

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::estate::gather;
 use super::feed::{Feed, Known};
 use super::pen::{Pen, now};
 use super::replay::{Replay, Scan, Undelivered};
@@ -57,8 +58,7 @@ pub enum JournalError {
 
 /// The open journal. Dropping it stops its threads with everything written and synced.
 pub struct Journal {
-    shared: Arc<Shared>,
-    path: PathBuf,
+    pub(super) shared: Arc<Shared>,
     start: u64,
     known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     threads: Vec<JoinHandle<()>>,
@@ -73,22 +73,44 @@ impl Journal {
         Self::open_on(config, Box::new(Disk))
     }
 
+    /// Begins one beside another's, in a folder that is not there yet: at `start`, where [`Journal::beside`]
+    /// of the other says.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`], [`JournalError::Thread`].
+    pub fn begin(config: &Config, start: u64) -> Result<Self, JournalError> {
+        let disk: Arc<dyn Allocate> = Arc::new(Disk);
+        Self::start(config, &disk, &Scan::default(), start)
+    }
+
     /// [`Journal::open`] on a disk of the caller's.
     ///
     /// # Errors
     /// As there.
     pub fn open_on(config: &Config, disk: Box<dyn Allocate>) -> Result<(Self, Replay), JournalError> {
-        let origin = micros(config.origin);
-        let spares = u32::try_from(config.reserve.div_ceil(config.segment_size)).unwrap_or(u32::MAX);
-        let folder = Folder::open(&config.path, config.segment_size, spares, Arc::from(disk))
-            .map_err(JournalError::Write)?;
-        let scan = Scan::of(&config.path, origin)?;
+        gather(&config.path).map_err(JournalError::Read)?;
+        std::fs::create_dir_all(&config.path).map_err(JournalError::Write)?;
+        let scan = Scan::of(&config.path, micros(config.origin))?;
         // A journal that was taken away begins behind every position it may have had.
         let start = if scan.segments.is_empty() { now() } else { scan.end };
+        Ok((Self::start(config, &Arc::from(disk), &scan, start)?, scan.replay()))
+    }
+
+    fn start(
+        config: &Config,
+        disk: &Arc<dyn Allocate>,
+        scan: &Scan,
+        start: u64,
+    ) -> Result<Self, JournalError> {
+        let origin = micros(config.origin);
+        let spares = u32::try_from(config.reserve.div_ceil(config.segment_size)).unwrap_or(u32::MAX);
+        let folder = Folder::open(&config.path, config.segment_size, spares, Arc::clone(disk))
+            .map_err(JournalError::Write)?;
         let (file, spare) = folder.create(start).map_err(JournalError::Write)?;
         let mut segments = scan.segments.clone();
         segments.push(start);
-        let shared = Arc::new(Shared::new(origin, start + HEADER, segments, config.reserve));
+        let path = config.path.clone();
+        let shared = Arc::new(Shared::new(path, origin, start + HEADER, segments, config.reserve));
         match folder.refill() {
             Ok(()) => {}
             // Short of room with a journal that is in use: what is admitted is kept, nothing is added.
@@ -107,8 +129,7 @@ impl Journal {
             looked_at: u64::MAX,
         };
         let threads = start_threads(&shared, writer).map_err(JournalError::Thread)?;
-        let journal = Self { shared, path: config.path.clone(), start, known: scan.known(), threads };
-        Ok((journal, scan.replay()))
+        Ok(Self { shared, start, known: scan.known(), threads })
     }
 
     /// A writer's end; one per shard, and one for what becomes of deliveries.
@@ -120,19 +141,19 @@ impl Journal {
     /// Follows everything written since this process started.
     #[must_use]
     pub fn feed(&self) -> Feed {
-        self.feed_from(self.start)
+        self.feed_from(self.start).of_this_process()
     }
 
     /// Follows from a position another feed had, or the oldest one there is.
     #[must_use]
     pub fn feed_from(&self, position: u64) -> Feed {
-        Feed::new(Arc::clone(&self.shared), self.path.clone(), position, self.known.clone())
+        Feed::new(Arc::clone(&self.shared), position, self.known.clone())
     }
 
     /// Reads what is there, from any thread.
     #[must_use]
     pub fn archive(&self) -> Archive {
-        Archive { path: self.path.clone(), origin: self.shared.origin }
+        Archive(Arc::clone(&self.shared))
     }
 
     /// Lets `observer` hear how long writes and syncs take; the first one stays.
@@ -148,11 +169,8 @@ impl Journal {
 }
 
 /// Reads the files as they are, however long ago they were written.
-#[derive(Clone, Debug)]
-pub struct Archive {
-    path: PathBuf,
-    origin: u64,
-}
+#[derive(Clone)]
+pub struct Archive(Arc<Shared>);
 
 impl Archive {
     /// The oldest events of one receiver that nobody took yet, at most `limit`, those of one call in
@@ -166,7 +184,7 @@ impl Archive {
         url: &str,
         limit: usize,
     ) -> Result<Vec<Undelivered>, JournalError> {
-        let mut undelivered = Scan::of(&self.path, self.origin)?.replay().undelivered;
+        let mut undelivered = Scan::of(&self.0.folder(), self.0.origin)?.replay().undelivered;
         undelivered.retain(|event| {
             let facts = &event.known.facts;
             let of_leg = event.record.leg_event().map(|event| &event.leg.callback.hook);

@@ -160,19 +160,24 @@ impl Scan {
     /// The book of segments as it stands.
     pub fn track(&self) -> Track {
         let mut track = Track::default();
-        for (call, seen) in &self.calls {
-            let Some(facts) = &seen.facts else { continue };
-            let told = facts.profile.status_callback.is_some();
+        for (call, pinned) in self.pins() {
+            track.pin(call, pinned);
+        }
+        track
+    }
+
+    /// Every call as that book has it.
+    pub fn pins(&self) -> impl Iterator<Item = (CallSid, Pinned)> {
+        self.calls.iter().filter_map(|(call, seen)| {
+            let told = seen.facts.as_ref()?.profile.status_callback.is_some();
             let counts = seen.open.keys().filter(|(leg, _)| told || leg.is_some()).count();
             let unsettled = u32::try_from(counts).unwrap_or(u32::MAX);
             let (segment, last, ended) = (seen.segment, seen.last, seen.ended);
             let (answered, moved) = (seen.answered.is_some(), seen.moved);
             // Of those that were still to be invited nobody knows any more.
             let (legs, ahead) = (seen.legs.live(), 0);
-            let pinned = Pinned { segment, unsettled, told, answered, ended, legs, ahead, last, moved };
-            track.pin(*call, pinned);
-        }
-        track
+            Some((*call, Pinned { segment, unsettled, told, answered, ended, legs, ahead, last, moved }))
+        })
     }
 
     /// Receivers that get nothing, each with a frame that says so again.

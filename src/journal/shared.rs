@@ -1,12 +1,16 @@
 //! What the journal's threads have in common with those who write and read.
 
+use std::collections::HashMap;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::Notify;
 
+use super::estate::Legacy;
+use super::feed::Known;
 use crate::ids::CallSid;
 
 /// The oldest unwritten record may be this old before no call is admitted.
@@ -17,6 +21,12 @@ const MOST_LAG: Duration = Duration::from_millis(250);
 const MOST_PENDING: usize = 16 << 20;
 
 pub(super) struct Shared {
+    /// Where the segments are.
+    pub path: Mutex<PathBuf>,
+    /// What is known of calls that began in another's journal.
+    pub known: Mutex<HashMap<CallSid, Known, foldhash::fast::RandomState>>,
+    /// Segments that another process wrote while this one did.
+    pub foreign: Mutex<Vec<u64>>,
     pub pending: Mutex<Pending>,
     /// Something is pending, or the writer should look up.
     pub wake: Condvar,
@@ -70,6 +80,8 @@ pub(super) struct Pending {
     pub bytes: Vec<u8>,
     pub notes: Vec<Note>,
     pub marks: Vec<(Arc<Mark>, u64)>,
+    /// Taken over before the frames that came with it.
+    pub legacies: Vec<Legacy>,
     pub since: Option<Clock>,
     /// The writer waits to be woken. Waking costs a system call, also when nobody sleeps.
     pub asleep: bool,
@@ -120,8 +132,11 @@ pub(super) struct Unsynced {
 }
 
 impl Shared {
-    pub fn new(origin: u64, position: u64, segments: Vec<u64>, reserve: u64) -> Self {
+    pub fn new(path: PathBuf, origin: u64, position: u64, segments: Vec<u64>, reserve: u64) -> Self {
         Self {
+            path: Mutex::new(path),
+            known: Mutex::default(),
+            foreign: Mutex::default(),
             pending: Mutex::default(),
             wake: Condvar::new(),
             written: AtomicU64::new(position),

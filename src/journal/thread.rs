@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::entry::Entry;
+use super::estate::Legacy;
 use super::frame;
 use super::pen::now;
-use super::segment::{Allocate, Folder, HEADER};
+use super::segment::{Allocate, Folder, HEADER, segment_path, segments};
 use super::shared::{Mark, Note, Shared, What, Work, lock};
 use super::track::Track;
 use crate::ids::{AccountSid, CallSid};
@@ -78,9 +80,14 @@ impl Writer {
     }
 
     /// Waits for something to write, and takes it.
-    fn take(&self, bytes: &mut Vec<u8>, notes: &mut Vec<Note>, marks: &mut Vec<(Arc<Mark>, u64)>) -> bool {
+    fn take(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        notes: &mut Vec<Note>,
+        marks: &mut Vec<(Arc<Mark>, u64)>,
+    ) -> bool {
         let mut pending = lock(&self.shared.pending);
-        if pending.notes.is_empty() && !pending.stop {
+        if pending.notes.is_empty() && pending.legacies.is_empty() && !pending.stop {
             let full = self.shared.disk_full.load(Ordering::Relaxed);
             let patience = if full { RETRY } else { HOUSEKEEPING };
             pending.asleep = true;
@@ -94,7 +101,59 @@ impl Writer {
         std::mem::swap(&mut pending.notes, notes);
         std::mem::swap(&mut pending.marks, marks);
         pending.since = None;
-        pending.stop
+        let (stop, legacies) = (pending.stop, std::mem::take(&mut pending.legacies));
+        drop(pending);
+        for legacy in legacies {
+            self.inherit(legacy);
+        }
+        stop
+    }
+
+    /// Takes over what another process left.
+    fn inherit(&mut self, legacy: Legacy) {
+        for (call, pinned) in legacy.pins {
+            self.track.pin(call, pinned);
+        }
+        for (call, events) in legacy.owed {
+            self.track.owe(call, events);
+        }
+        self.disabled.extend(legacy.disabled);
+        let Some((home, others)) = legacy.home else { return };
+        let moved = self.persist("the journal's folder cannot be left", |writer| {
+            writer.move_to(&home)?;
+            let mut segments = lock(&writer.shared.segments);
+            segments.extend(&others);
+            segments.sort_unstable();
+            segments.dedup();
+            Ok(())
+        });
+        if moved && legacy.behind > self.base + self.offset {
+            self.offset = legacy.behind - self.base;
+            if !self.roll() {
+                tracing::error!("stopped on a disk that takes nothing");
+            }
+            // What the other wrote stands before this.
+            self.shared.written.fetch_max(self.base + self.offset, Ordering::AcqRel);
+            self.shared.grown.notify_waiters();
+        }
+    }
+
+    /// All segments stand in `home` from here on, those already begun too; the former folder goes.
+    fn move_to(&mut self, home: &Path) -> io::Result<()> {
+        let former = self.folder.path.clone();
+        if former == home {
+            return Ok(());
+        }
+        for base in segments(&former)? {
+            match std::fs::hard_link(segment_path(&former, base), segment_path(home, base)) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        File::open(home)?.sync_all()?;
+        home.clone_into(&mut self.folder.path);
+        home.clone_into(&mut lock(&self.shared.path));
+        std::fs::remove_dir_all(former)
     }
 
     /// Writes whole frames, as many at once as fit, and begins new segments in between. Comes back

@@ -109,6 +109,13 @@ impl Track {
         }
     }
 
+    /// So many more events of a call are not settled.
+    pub fn owe(&mut self, call: CallSid, events: u32) {
+        let Some(pinned) = self.calls.get_mut(&call).filter(|_| events > 0) else { return };
+        self.waiting.remove(&(pinned.last, call));
+        pinned.unsettled += events;
+    }
+
     /// The store holds everything before `position`.
     pub fn projected(&mut self, position: u64) {
         while let Some(entry) = self.waiting.first_entry() {

@@ -47,6 +47,13 @@ pub enum Arrival {
         /// Told when the answer, if there is one, waits to be written.
         answered: oneshot::Sender<()>,
     },
+    /// What another process of this node sends over a connection of this one.
+    Leave {
+        /// The connection.
+        flow: Flow,
+        /// One whole message.
+        bytes: Bytes,
+    },
     /// Whether an open transaction goes over this connection, on which nothing passed for long.
     InUse(Flow, oneshot::Sender<bool>),
 }
@@ -76,6 +83,12 @@ impl Delivery {
     #[must_use]
     pub fn new(inlets: Vec<mpsc::Sender<Arrival>>, owner: Owner, metrics: SipMetrics) -> Self {
         Self { inlets: inlets.into(), owner, metrics }
+    }
+
+    /// The way into one shard.
+    #[must_use]
+    pub fn inlet(&self, shard: usize) -> mpsc::Sender<Arrival> {
+        self.inlets[shard].clone()
     }
 
     /// The shard that owns a message; 0 without looking where there is only one.

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 
 use nix::sys::socket::{self, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -125,9 +126,13 @@ fn ask_for_ancillary(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Linux reports twice what it lends, the rest being its own bookkeeping (socket(7)).
-fn granted_buffer(socket: &Socket) -> io::Result<usize> {
-    Ok(socket.recv_buffer_size()? / 2)
+/// The receive buffer of a datagram socket in bytes. Linux reports twice what it lends, the rest being its
+/// own bookkeeping (socket(7)).
+///
+/// # Errors
+/// It is no socket.
+pub fn granted_buffer(socket: &impl AsFd) -> io::Result<usize> {
+    Ok(socket2::SockRef::from(socket).recv_buffer_size()? / 2)
 }
 
 fn local_address(socket: &Socket) -> io::Result<SocketAddr> {

@@ -9,6 +9,7 @@
 //! - `tls`: what encrypts a stream, and whose certificate is believed.
 //! - `edge`: who has been refused too often, and is dropped unread.
 //! - `hosts`: the names of those who must prove them.
+//! - `line`, `passage`: to another process of this node, which takes the sockets over.
 //! - `connections`: all of them, for whoever sends, and the way into the shards.
 
 mod address;
@@ -17,8 +18,10 @@ mod connections;
 mod edge;
 mod hosts;
 mod keepalive;
+mod line;
 mod listener;
 mod outbox;
+mod passage;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -30,7 +33,9 @@ pub use config::{CertificateTable, FollowWord, ListenerTable, Planned, SipConfig
 pub use connections::{Arrival, ConnectionLimits, Connections, Delivery, Owner};
 pub use edge::{Ban, Cause, Edge, EdgeConfig, Known};
 pub use keepalive::is_keepalive;
-pub use listener::{BindError, Bound, ShardSockets, bind_all};
+pub use line::Line;
+pub use listener::{BindError, Bound, ShardSockets, bind_all, granted_buffer};
+pub use passage::{Passage, bring, is_elsewhere};
 pub use stream::{Dirty, StreamLimits, Streams};
 pub use tls::{OwnFiles, Tls, TlsError, TlsFiles};
 pub use udp::{MAX_DATAGRAM, UdpPort};

@@ -88,6 +88,12 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         self.slots.get(invite).is_some_and(|transaction| !matches!(transaction.cancel, Cancel::No))
     }
 
+    /// Whether a response belongs to a transaction that is there.
+    pub fn knows_response(&mut self, response: &ResponseParts<'_>) -> bool {
+        key::client_key(response.branch, response.method, &mut self.scratch);
+        self.index.contains_key(self.scratch.as_slice())
+    }
+
     /// Makes the CANCEL's own transaction: same flow, same branch (9.1). Gives back `invite` where
     /// the INVITE that is kept cannot be read, which nothing that was printed here can be.
     pub(super) fn start_cancel<K: From<Due>>(

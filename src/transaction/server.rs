@@ -117,6 +117,15 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         Ok(Responded { flow, ended: step.ended })
     }
 
+    /// Whether a request belongs to a transaction that is there, or is another copy of one's request.
+    pub fn knows_request(&mut self, request: &RequestParts<'_>) -> bool {
+        match request.method {
+            b"ACK" => self.find_server(request, b"INVITE").is_some(),
+            b"CANCEL" => [&b"CANCEL"[..], b"INVITE"].iter().any(|of| self.find_server(request, of).is_some()),
+            method => self.find_server(request, method).is_some() || self.is_merged(request),
+        }
+    }
+
     fn find_server(&mut self, request: &RequestParts<'_>, method: &[u8]) -> Option<TransactionId> {
         request.server_key(method, &mut self.scratch);
         self.index.get(self.scratch.as_slice()).copied()

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use callgate::api::{
     Api as State, BanNote, Bans, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig,
-    KazooConfig, Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, bind_unix, router,
-    serve_tcp, serve_unix,
+    KazooConfig, Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, Upgrade,
+    UpgradeNote, UpgradeState, bind_unix, router, serve_tcp, serve_unix,
 };
 use callgate::ids::{AccountSid, CallSid};
 use callgate::outbound::{
@@ -129,6 +129,7 @@ impl Api {
             metrics: Arc::new(Metrics::new()),
             health: Arc::new(Health::new()),
             control: told.clone(),
+            upgrade: Arc::new(NoUpgrade),
             bans: Arc::new(OneBan),
             receivers: Arc::new(Gone::default()),
             providers,
@@ -243,6 +244,20 @@ impl Told {
     fn note(&self, text: String) -> BoxFuture<'_, ()> {
         self.0.lock().unwrap().push(text);
         Box::pin(async {})
+    }
+}
+
+/// Nothing follows this node.
+struct NoUpgrade;
+
+impl Upgrade for NoUpgrade {
+    fn begin(&self) -> Result<UpgradeNote, UpgradeNote> {
+        Err(self.note())
+    }
+
+    fn note(&self) -> UpgradeNote {
+        let steps = vec!["starting /usr/local/bin/callgate".to_owned()];
+        UpgradeNote { state: UpgradeState::Running, pid: 7, successor: Some(8), steps, error: None }
     }
 }
 

@@ -17,6 +17,7 @@ mod receiver;
 #[allow(dead_code, reason = "the store's own tests use all of it")]
 #[path = "../store/servers.rs"]
 mod servers;
+mod upgrade;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -1,7 +1,7 @@
 //! One callgate: the real binary on free ports in a folder of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -32,7 +32,11 @@ pub fn folder() -> PathBuf {
 
 /// The binary in `folder` with a wholesome environment and `settings` over it.
 pub fn command(folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_callgate")), folder, listen, settings)
+}
+
+fn command_of(program: &Path, folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command
         .arg("serve")
         .current_dir(folder)
@@ -68,12 +72,33 @@ impl Node {
         settings: &[(&str, &str)],
         configure: impl FnOnce(&mut Command),
     ) -> Self {
+        let mut command = command(&folder, listen, settings);
+        configure(&mut command);
+        Self::run(command, folder)
+    }
+
+    /// Of another file than the one that was built.
+    pub fn start_program(
+        program: &Path,
+        folder: PathBuf,
+        listen: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let command = command_of(program, &folder, listen, settings);
+        Self::run(command, folder)
+    }
+
+    /// Its folder, which stays.
+    pub fn keep(mut self) -> PathBuf {
+        self.keep = true;
+        self.folder.clone()
+    }
+
+    fn run(mut command: Command, folder: PathBuf) -> Self {
         let ready = folder.join("ready.json");
         if ready.exists() {
             std::fs::remove_file(&ready).unwrap();
         }
-        let mut command = command(&folder, listen, settings);
-        configure(&mut command);
         let mut child = command.spawn().unwrap();
         let until = Instant::now() + PATIENCE;
         let text = loop {

@@ -7,6 +7,7 @@
 //! - `directory`: reload, live generations, explain. `generations`: who made each, differences, the way back. `lint`: remarks about patterns.
 //! - `bans`: strangers that get no answers for a while.
 //! - `calls`: live and finished, with traces. `messages`: the latest ones, with theirs. `deliveries`: pending ones and dead letters.
+//! - `upgrade`: the next version of the program.
 //! - `query`: pages, limits and how numbers are shown. `redact`: numbers out of texts.
 
 mod audit;
@@ -31,6 +32,7 @@ mod rows;
 mod secrets;
 mod sweep;
 mod tables;
+mod upgrade;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -50,6 +52,7 @@ pub(super) use generations::{BETWEEN as GENERATIONS_BETWEEN, FILTERS as GENERATI
 pub(super) use numbers::{FILTERS as NUMBER_FILTERS, IDENTITY as NUMBER_IDENTITY};
 pub(super) use rows::{PAGE as ROW_FILTERS, Resource};
 pub(super) use sweep::WHERE as SWEEP_WHERE;
+pub(super) use upgrade::STATES as UPGRADE_STATES;
 
 /// The most rows of one answer.
 const MOST: u64 = 1_000;
@@ -67,6 +70,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route_layer(from_fn_with_state(api.clone(), gate::limit_waiting));
     Router::new()
         .route("/reload", post(directory::reload))
+        .route("/upgrade", get(upgrade::show).post(upgrade::begin))
         .route("/generations", get(generations::list))
         .route("/generations/live", get(directory::generations))
         .route("/generations/{generation}/diff", get(generations::diff))

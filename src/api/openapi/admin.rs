@@ -32,6 +32,10 @@ pub(super) const ADMIN: &[Operation] = &[
         .query(&["check_only", "force"])
         .gives("Reload")
         .refuses(&[409]),
+    get("/upgrade", "How far the last upgrade of this process is").gives("Upgrade"),
+    post("/upgrade", "Let the program's file as it is now take over, without a call lost; GET says how far it is")
+        .answers(202, "Upgrade")
+        .refuses(&[409]),
     get("/generation", "The live generation; `wait` blocks until it is live")
         .query(&["wait", "timeout_ms"])
         .gives("Generation")

@@ -6,7 +6,9 @@ use super::shape::{
     count, flag, given, given_sid, given_sid_or_empty, list, map, maybe, moment, named, object, open_object,
     sid, text, within, words, words_or_empty,
 };
-use crate::api::admin::{GATEWAY_STATES, NUMBER_IDENTITY, Resource, Shown, printed, replaced, taken};
+use crate::api::admin::{
+    GATEWAY_STATES, NUMBER_IDENTITY, Resource, Shown, UPGRADE_STATES, printed, replaced, taken,
+};
 use crate::call::outcome::CallStatus;
 use crate::store::calls::DeliveryState;
 use crate::store::{AccountRow, ApplicationRow, GatewayRow, NumberRow, OrganizationRow, TrunkRow, Word};
@@ -49,6 +51,16 @@ pub(super) fn shapes() -> Map<String, Value> {
         ("Lifted", object([("source", text()), ("lifted", count())])),
         ("Audit", object([("entries", list(audit()))])),
         ("Reload", reload()),
+        (
+            "Upgrade",
+            object([
+                ("state", words(UPGRADE_STATES)),
+                ("pid", count()),
+                ("successor", maybe(count())),
+                ("steps", list(text())),
+                ("error", maybe(text())),
+            ]),
+        ),
         ("Generation", object([("generation", count())])),
         ("Generations", object([("generations", list(generation()))])),
         ("GenerationList", generations()),

@@ -1,9 +1,10 @@
 //! What the journal promises, shown on real files.
 //!
 //! `bytes`: what stands in them. `start`: what a start finds. `feeds`: reading on. `segments`: when they
-//! go. `full`: on a full disk. `reserve`: room for calls. `pace`: how soon.
+//! go. `estates`: what another process leaves. `full`: on a full disk. `reserve`: room for calls. `pace`: how soon.
 
 mod bytes;
+mod estates;
 mod feeds;
 mod full;
 mod pace;

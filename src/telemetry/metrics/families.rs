@@ -70,8 +70,8 @@ group! {
         queue_seconds: seconds, "Seconds a message waited between the network and the engine, one of each turn.";
         retransmissions: counter, "Retransmissions absorbed by an existing transaction of ours.";
         kernel_drops: counter, "Datagrams the kernel dropped because a receive buffer was full.";
-        handed_over: counter, "Messages handed from the receiving shard to the shard that owns the call.";
-        handover_dropped: counter, "Datagrams dropped because the owning shard's queue of 4,096 was full.";
+        handed_over: counter, "Messages handed from the receiving shard to the shard that owns the call, in an upgrade also to that of the other process.";
+        handover_dropped: counter, "Datagrams dropped because the owning shard's queue of 4,096, or that of the other process in an upgrade, was full.";
         handover_paused: counter, "Times a stream connection paused because the owning shard's queue was full.";
         send_failed: counter, "Messages that could not be sent: no connection, refused or timed out.";
         connections: gauge, "Open TCP and TLS connections of the SIP listeners and toward targets.";
