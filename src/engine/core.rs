@@ -21,6 +21,9 @@ use crate::time::Instant;
 use crate::transaction::step::Tell;
 use crate::transaction::table::{Kind, Outcome, TransactionId};
 
+/// A connection, and the domains that its peer proved to be.
+type Proof = (Flow, Arc<[Arc<str>]>);
+
 /// The protocol core of one shard: deterministic, no socket, no clock.
 ///
 /// `handle` one input, then `poll` until [`Output::Wait`]; the moment it names comes back as
@@ -31,7 +34,7 @@ pub struct Engine {
     pub(super) calls: Map<CallKey, Entry>,
     pub(super) sids: Map<CallSid, CallKey>,
     /// The domains that clients proved by certificate, while their connections last.
-    pub(super) proved: Map<ConnectionId, (Flow, Arc<[Arc<str>]>)>,
+    pub(super) proved: Map<ConnectionId, Proof>,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) limits: Limits,
     pub(super) draining: bool,

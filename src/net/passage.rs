@@ -39,7 +39,6 @@ pub struct Passage {
 impl Passage {
     /// Over this half of a stream; what it gives beside itself must be polled on the shard's own thread, and ends, with
     /// everything written, when the passage is dropped.
-    #[must_use]
     pub fn new(stream: OwnedWriteHalf, metrics: SipMetrics) -> (Self, impl Future<Output = ()>) {
         let (frames, waiting) = mpsc::channel(WAITING);
         (Self { frames, metrics }, carry(stream, waiting))
