@@ -54,7 +54,7 @@ impl Line {
         let caller = self.side("caller", free_port(), 200, size);
         let outcome =
             Pair { subject: &self.subject, app: &self.app, callee, caller, heard: (1, 3) }.run(size);
-        assert!(outcome.failed == 0 && outcome.told, "calls failed:\n{}", self.subject.log());
+        assert!(outcome.failed == 0 && outcome.unheard == 0, "calls failed:\n{}", self.subject.log());
         outcome
     }
 }

@@ -29,8 +29,8 @@ pub struct Outcome {
     pub failed: u64,
     /// Messages the sipps repeated.
     pub repeated: u64,
-    /// Whether the application was asked and told everything in the end.
-    pub told: bool,
+    /// Questions and reports that the application had not heard 30 s after the last call.
+    pub unheard: u64,
 }
 
 impl Outcome {
@@ -71,7 +71,9 @@ impl Pair<'_> {
         let answered = callees.map(|callees| if missing { Counted::default() } else { callees.end() });
         let expected = [(before_app.0, self.heard.0), (before_app.1, self.heard.1)];
         let [asked, told] = expected.map(|(before, each)| before + each * calls as usize);
-        let told = !missing && self.app.settle(asked, told);
+        let settled = !missing && self.app.settle(asked, told);
+        let heard = self.app.counts();
+        let unheard = if settled { 0 } else { (asked + told).saturating_sub(heard.0 + heard.1) as u64 };
         // The store has the last batch, and the transactions are over.
         thread::sleep(Duration::from_millis(500));
         let after = spent(self.subject.pid());
@@ -81,7 +83,7 @@ impl Pair<'_> {
             cpu: each(after.since(&before)),
             threads: after.by_thread(&before).into_iter().map(|(name, cpu)| (name, each(cpu))).collect(),
             failed: lost.max(answered.map_or(0, |side| side.failed)),
-            told,
+            unheard,
             repeated: called.repeated + answered.map_or(0, |side| side.repeated),
         }
     }
