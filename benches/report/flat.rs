@@ -52,10 +52,7 @@ impl Line {
         let size = Size { rate: RATE, calls: RATE * seconds };
         let callee = Some(self.side("callee", self.callee, 200, size));
         let caller = self.side("caller", free_port(), 200, size);
-        let outcome =
-            Pair { subject: &self.subject, app: &self.app, callee, caller, heard: (1, 3) }.run(size);
-        assert!(outcome.failed == 0 && outcome.unheard == 0, "calls failed:\n{}", self.subject.log());
-        outcome
+        Pair { subject: &self.subject, app: &self.app, callee, caller, heard: (1, 3) }.run(size)
     }
 }
 
@@ -64,9 +61,13 @@ fn compared(section: &mut Section, what: &str, few: &Line, many: &Line) {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     few.run(3);
     many.run(3);
+    let mut failed = 0;
     for _ in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) {
-        one.push(few.run(seconds).cpu);
-        other.push(many.run(seconds).cpu);
+        for (line, found) in [(few, &mut one), (many, &mut other)] {
+            let outcome = line.run(seconds);
+            failed += outcome.failed + outcome.unheard;
+            found.push(outcome.cpu);
+        }
     }
     let ratio = median(&one.iter().zip(&other).map(|(few, many)| many / few).collect::<Vec<_>>());
     section.line(&format!("\n{what}: {:.0} against {:.0} us of CPU per call.", median(&other), median(&one)));
@@ -74,8 +75,12 @@ fn compared(section: &mut Section, what: &str, few: &Line, many: &Line) {
         what: format!("CPU per call, {what}"),
         budget: "within 10 %".to_owned(),
         measured: format!("{ratio:.2}x"),
-        met: Some((0.9..=1.1).contains(&ratio) || ratio < 1.0),
-        why: String::new(),
+        met: Some(ratio <= 1.1 && failed == 0),
+        why: if failed == 0 {
+            String::new()
+        } else {
+            format!("{failed} calls failed: the machine is too busy")
+        },
     });
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// CPU of a process tree so far.
 #[derive(Default)]
@@ -134,8 +136,13 @@ impl Quota {
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir(&self.folder) {
-            eprintln!("{} stays: {error}", self.folder.display());
+        // Those that were killed leave it when init has buried them.
+        for _ in 0..100 {
+            match fs::remove_dir(&self.folder) {
+                Ok(()) => return,
+                Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
         }
+        eprintln!("{} stays", self.folder.display());
     }
 }

@@ -1,4 +1,4 @@
-//! Ten million numbers in a store: made once, kept in `target/bench/numbers`.
+//! Ten million numbers in a store: made once, kept in `target/bench/numbers-COUNT`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub fn count() -> u32 {
 
 /// The folder of the SQLite store, filled.
 pub fn sqlite(section: &mut Section) -> PathBuf {
-    let folder = folder().join("numbers");
+    let folder = folder().join(format!("numbers-{}", count()));
     let file = folder.join("callgate.db");
     let there = || -> Option<u32> {
         let held = Command::new("sqlite3").arg(&file).arg("SELECT count(*) FROM numbers").output().ok()?;

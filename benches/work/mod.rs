@@ -37,7 +37,7 @@ pub const WORK: [(&str, Work); 11] = [
     ("all forms, 1,000 patterns, none matches", patterns),
     ("all forms, 100 patterns without index", unindexable),
     ("RCML, Dial with two nouns", document),
-    ("whole call in the engine", whole),
+    ("whole call in the engine, its telephones included", whole),
 ];
 
 /// A carrier's INVITE.
