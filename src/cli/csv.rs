@@ -7,7 +7,7 @@ const MOST: u64 = 10_000_000;
 
 /// What one line stands for.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Line {
+pub enum Line {
     /// Nothing: empty, or a remark.
     Nothing,
     /// One number, with other fields where the header names them.
@@ -18,7 +18,7 @@ pub(crate) enum Line {
 
 /// Numbers in a row: what they begin with, then counted digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Many {
+pub struct Many {
     head: String,
     width: usize,
     next: u64,
@@ -39,13 +39,17 @@ impl Iterator for Many {
 }
 
 /// The columns of a CSV's header: a line that holds a column `number` is one.
-pub(crate) fn header(line: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn header(line: &str) -> Option<Vec<String>> {
     let columns: Vec<String> = cells(line).ok()?.iter().map(|c| c.trim().to_ascii_lowercase()).collect();
     columns.iter().any(|column| column == "number").then_some(columns)
 }
 
 /// Reads one line; `columns` are the header's, where there is one.
-pub(crate) fn read(line: &str, columns: Option<&[String]>) -> Result<Line, String> {
+///
+/// # Errors
+/// A sentence that says why the line stands for nothing.
+pub fn read(line: &str, columns: Option<&[String]>) -> Result<Line, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with("# ") || line == "#" {
         return Ok(Line::Nothing);
@@ -131,7 +135,8 @@ fn cells(line: &str) -> Result<Vec<String>, String> {
 }
 
 /// One value as a cell.
-pub(crate) fn cell(value: &Value) -> String {
+#[must_use]
+pub fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

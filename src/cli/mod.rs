@@ -12,7 +12,7 @@ mod args_rows;
 mod backup;
 mod client;
 mod commands;
-mod csv;
+pub mod csv;
 pub mod demo;
 mod exit;
 mod generations;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::call::record::Record;
 use crate::ids::{AccountSid, CallSid};
+use crate::journal::frame;
+use crate::journal::wire::{In, Out, Wire};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,5 +100,33 @@ impl Entry {
             Self::Trace { call, .. } | Self::Done { call } => Some(*call),
             Self::Disabled { .. } | Self::Enabled { .. } => None,
         }
+    }
+
+    /// As it stands in a frame; `origin` is the wall time, in microseconds, of the engine's zero.
+    #[must_use]
+    pub fn to_bytes(&self, origin: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.put(&mut Out { bytes: &mut bytes, origin });
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; `None` for bytes that are no entry, or more than one.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8], origin: u64) -> Option<Self> {
+        let mut from = In { bytes, origin };
+        Self::get(&mut from).filter(|_| from.bytes.is_empty())
+    }
+
+    /// The entries that stand whole at the start of `bytes`, up to where a write was torn or another
+    /// version wrote.
+    #[must_use]
+    pub fn all_of(mut bytes: &[u8], origin: u64) -> Vec<Self> {
+        let mut entries = Vec::new();
+        while let Some(frame) = frame::first(bytes) {
+            let Some(framed) = frame::read(frame, origin) else { break };
+            entries.push(framed.entry);
+            bytes = &bytes[frame.len()..];
+        }
+        entries
     }
 }

@@ -10,3 +10,15 @@ pub mod rcml;
 
 pub use ask::{Asked, Keys, Setup, Try, Webhook};
 pub use config::{Allowance, Config};
+
+use crate::call::instructions::Document;
+use crate::outbound::Target;
+use crate::reason::Reason;
+
+/// The document in the body of an answer; URLs in it are resolved against the target that answered.
+///
+/// # Errors
+/// Why it is none: the reason code that users see.
+pub fn document(body: &[u8], target: &Target) -> Result<Document, Reason> {
+    rcml::parse(body, target).map_err(|error| error.reason())
+}

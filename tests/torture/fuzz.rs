@@ -1,97 +1,9 @@
-//! Entry points for a fuzzer, as plain functions of bytes, replayed here on mutations of the corpus.
+//! The fuzz targets on a stable compiler: the kept corpus, and mutations of the torture messages.
 
-use callgate::sip::{
-    Elements, Frame, Framer, Kept, Message, NameAddr, Params, Uri, Via, Writer, unfold, unquote,
-};
+use std::path::Path;
 
 use crate::corpus;
-
-/// Scans anything and looks at every part of what comes out; nothing may panic, and what is read
-/// must lie in the input.
-pub fn scan(data: &[u8]) {
-    match Message::scan(data) {
-        Ok(message) => look(&message),
-        Err(error) => {
-            if let Some(answerable) = error.answerable() {
-                let mut out = Vec::new();
-                answerable.write(&mut out, error.fault(), b"t", None);
-                assert!(out.ends_with(b"\r\n\r\n"));
-            }
-        }
-    }
-}
-
-fn look(message: &Message<'_>) {
-    let kept = Kept::new(message);
-    let again = Message::scan(message.bytes()).expect("a sound message stays one");
-    for message in [message, &kept.message(), &again] {
-        let parts = (message.top_via(), message.from(), message.to(), message.cseq(), message.max_forwards());
-        assert_eq!(parts, (again.top_via(), again.from(), again.to(), again.cseq(), again.max_forwards()));
-        for header in message.headers() {
-            assert!(header.line.ends_with(b"\r\n"));
-            assert!(!header.unfolded().contains(&b'\n'));
-            for element in Elements::new(header.value) {
-                address(element);
-            }
-        }
-        assert!(message.contacts().count() + message.routes().count() + message.vias().count() > 0);
-        let mut out = Vec::new();
-        if message.is_request() {
-            Writer::response(&mut out, message, 200, b"OK", Some(b"tag"), None).finish();
-            let answer = Message::scan(&out).expect("the answer to a sound request is sound");
-            assert_eq!(answer.cseq(), message.cseq());
-            assert_eq!(answer.vias().count(), message.vias().count());
-        }
-    }
-}
-
-/// Reads anything as each kind of value.
-pub fn address(data: &[u8]) {
-    if let Some(address) = NameAddr::parse(data) {
-        assert!(address.tag().is_none_or(|tag| tag.len() < data.len()));
-        assert!(address.display_text().len() <= data.len());
-    }
-    if let Some(uri) = Uri::parse(data) {
-        assert!(uri.decoded_user().len() <= data.len());
-        assert!(uri.params.into_iter().count() <= data.len());
-    }
-    if let Some(via) = Via::parse(data) {
-        assert!(!via.host.is_empty());
-        assert_eq!(via.received().is_some(), via.params.has("received") && via.received().is_some());
-    }
-    assert!(Params::new(data).into_iter().all(|param| !param.name.is_empty()));
-    assert!(unquote(data).len() <= data.len());
-    assert!(unfold(data).len() <= data.len());
-}
-
-/// Frames a stream whole and in pieces; both must give the same.
-pub fn frame(data: &[u8], cuts: &[usize]) {
-    assert_eq!(frames(data, &[]), frames(data, cuts));
-}
-
-fn frames(data: &[u8], cuts: &[usize]) -> Vec<String> {
-    let mut framer = Framer::new();
-    let mut seen = Vec::new();
-    let mut from = 0;
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (data.len() + 1)).chain([data.len()]).collect();
-    cuts.sort_unstable();
-    for cut in cuts {
-        framer.push(&data[from..cut]);
-        from = cut;
-        loop {
-            match framer.take() {
-                Ok(Some(Frame::Message(bytes))) => seen.push(String::from_utf8_lossy(bytes).into_owned()),
-                Ok(Some(Frame::Ping)) => seen.push("ping".to_owned()),
-                Ok(None) => break,
-                Err(error) => {
-                    seen.push(error.to_string());
-                    return seen;
-                }
-            }
-        }
-    }
-    seen
-}
+use crate::doors;
 
 /// A small generator of its own, so that a run can be repeated.
 struct Mutator(u64);
@@ -139,9 +51,40 @@ fn mutations_of_the_corpus_do_no_harm() {
         let mut bytes = cases[round % cases.len()].bytes.clone();
         let other = &cases[mutator.next(cases.len())].bytes;
         mutator.mutate(&mut bytes, other);
-        scan(&bytes);
-        address(&bytes[mutator.next(bytes.len())..]);
-        let cuts: Vec<usize> = (0..mutator.next(6)).map(|_| mutator.next(bytes.len() + 1)).collect();
-        frame(&bytes, &cuts);
+        doors::message(&bytes);
+        doors::value(&bytes[mutator.next(bytes.len())..]);
+        let cuts = (0..4).map(|_| u8::try_from(mutator.next(256)).unwrap_or(0));
+        doors::frame(&[&cuts.collect::<Vec<_>>()[..], &bytes].concat());
+    }
+}
+
+#[test]
+fn any_events_do_no_harm() {
+    let mut mutator = Mutator(0xca11);
+    for _ in 0..300 {
+        let length = mutator.next(400);
+        let events: Vec<u8> = (0..length).map(|_| u8::try_from(mutator.next(256)).unwrap_or(0)).collect();
+        if std::panic::catch_unwind(|| doors::events(&events)).is_err() {
+            panic!("the events {events:?}");
+        }
+    }
+}
+
+#[test]
+fn the_kept_corpus_does_no_harm() {
+    for (name, target) in doors::ALL {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
+        let mut files: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert!(!files.is_empty(), "nothing is kept in {}", folder.display());
+        files.sort();
+        for file in files {
+            let bytes = std::fs::read(&file).unwrap();
+            if std::panic::catch_unwind(|| target(&bytes)).is_err() {
+                panic!("{} in the target `{name}`", file.display());
+            }
+        }
     }
 }

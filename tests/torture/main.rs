@@ -3,6 +3,8 @@
 
 mod corpus;
 mod cost;
+#[path = "../fuzz/src/lib.rs"]
+mod doors;
 mod fuzz;
 mod messages;
 mod properties;
