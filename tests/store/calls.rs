@@ -91,7 +91,7 @@ pub fn delivered(id: u128) -> impl Iterator<Item = DeliveryRow> {
     (0..3).map(move |sequence| delivery(id, sequence, 1, DeliveryState::Delivered))
 }
 
-async fn a_batch_may_come_again_and_late(world: World) {
+pub async fn a_batch_may_come_again_and_late(world: World) {
     let store = &world.store;
     let early = Batch {
         calls: vec![call(1, 0, CallStatus::Ringing)],
@@ -137,7 +137,7 @@ async fn a_large_batch_is_written_whole(world: World) {
     assert_eq!((listed.total, listed.rows.len()), (1000, 10));
 }
 
-async fn lists_and_traces_show_what_was_projected(world: World) {
+pub async fn lists_and_traces_show_what_was_projected(world: World) {
     let store = &world.store;
     let batch = Batch {
         calls: vec![
@@ -186,7 +186,7 @@ async fn lists_and_traces_show_what_was_projected(world: World) {
     assert_eq!(store.attempts(&dead.rows[0].id).await.unwrap()[0].http_status, Some(503));
 }
 
-async fn calls_and_legs_are_one_list(world: World) {
+pub async fn calls_and_legs_are_one_list(world: World) {
     let store = &world.store;
     let (calls, legs) = (vec![call(3, 4, CallStatus::Completed)], vec![leg(8, 3, CallStatus::Completed)]);
     store.project(NODE, 1, &Batch { calls, legs, ..Batch::default() }).await.unwrap();
@@ -221,7 +221,7 @@ fn leg(id: u128, sequence: u32, status: CallStatus) -> LegRow {
     }
 }
 
-async fn what_is_due_is_claimed_once(world: World) {
+pub async fn what_is_due_is_claimed_once(world: World) {
     let store = &world.store;
     let pending: Vec<_> = (1..=50).map(|id| delivery(id, 0, 0, DeliveryState::Pending)).collect();
     let later = DeliveryRow { next_attempt_at: Some(at(500)), ..delivery(99, 0, 0, DeliveryState::Pending) };
@@ -244,7 +244,7 @@ async fn what_is_due_is_claimed_once(world: World) {
     assert_eq!(orphaned.len(), 50, "leases end");
 }
 
-async fn a_dead_letter_is_replayed(world: World) {
+pub async fn a_dead_letter_is_replayed(world: World) {
     let store = &world.store;
     let dead = Batch { deliveries: vec![delivery(1, 0, 10, DeliveryState::Dead)], ..Batch::default() };
     store.project(NODE, 1, &dead).await.unwrap();
@@ -258,7 +258,7 @@ async fn a_dead_letter_is_replayed(world: World) {
     assert_eq!((row.state, row.next_attempt_at, row.revision), (DeliveryState::Pending, Some(at(100)), 11));
 }
 
-async fn what_is_old_is_forgotten_by_its_kind(world: World) {
+pub async fn what_is_old_is_forgotten_by_its_kind(world: World) {
     use callgate::daemon::Forgetting;
     use callgate::store::RetentionSection;
     const DAY: i64 = 86_400;

@@ -82,7 +82,7 @@ impl Running {
 }
 
 /// Each edit is made by the server's own command line; the clock runs from its end.
-async fn a_change_by_hand_is_live_in_a_moment(world: World) {
+pub async fn a_change_by_hand_is_live_in_a_moment(world: World) {
     let (from_store, running) = follow(&world.store, config(&world.folder)).await;
     assert!(from_store);
     let edits = [
@@ -222,7 +222,7 @@ async fn a_check_only_reload_changes_nothing(world: World) {
     assert!(!report.applied);
 }
 
-async fn the_frame_follows_too(world: World) {
+pub async fn the_frame_follows_too(world: World) {
     let (_, running) = follow(&world.store, config(&world.folder)).await;
     world.by_hand("INSERT INTO trunks(name, sources) VALUES ('carrier', '192.0.2.0/24')").unwrap();
     let began = Instant::now();
@@ -243,7 +243,7 @@ async fn the_frame_follows_too(world: World) {
 }
 
 /// Many random edits; then what the steps made is compared with a load from scratch.
-async fn steps_and_full_loads_come_to_the_same(world: World) {
+pub async fn steps_and_full_loads_come_to_the_same(world: World) {
     let (_, running) = follow(&world.store, config(&world.folder)).await;
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = |below: u64| {

@@ -7,6 +7,7 @@ mod loading;
 mod order;
 mod pages;
 mod projection;
+mod releases;
 mod rows;
 mod servers;
 

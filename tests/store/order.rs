@@ -24,7 +24,7 @@ pub(crate) async fn step(world: &World, since: u64) -> callgate::store::Step {
     }
 }
 
-async fn a_step_reads_only_what_changed(world: World) {
+pub async fn a_step_reads_only_what_changed(world: World) {
     world.by_hand("INSERT INTO numbers(number) VALUES ('1'), ('2'), ('3')").unwrap();
     let since = world.store.generation().await.unwrap();
     assert!(matches!(world.store.changes_since(since).await.unwrap(), Changes::None));
@@ -130,7 +130,7 @@ async fn a_pruned_log_asks_for_everything(world: World) {
 }
 
 /// REPLACE fires no delete trigger; PostgreSQL's way is ON CONFLICT.
-async fn replace_is_seen(world: World) {
+pub async fn replace_is_seen(world: World) {
     let (one, two) = (format!("{:032x}", 1), format!("{:032x}", 2));
     world.by_hand(&format!("INSERT INTO numbers(id, number) VALUES ('{one}', '1'), ('{two}', '2')")).unwrap();
     let since = world.store.generation().await.unwrap();

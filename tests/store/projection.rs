@@ -123,7 +123,7 @@ async fn project(world: &World, journal: &Journal, metrics: &Arc<Metrics>) {
     assert!(task.await.unwrap_err().is_cancelled());
 }
 
-async fn what_the_journal_holds_stands_in_the_tables_once_also_after_a_restart(world: World) {
+pub async fn what_the_journal_holds_stands_in_the_tables_once_also_after_a_restart(world: World) {
     let mut config = Config::new(world.folder.0.join("journal"), SystemTime::now());
     (config.segment_size, config.reserve) = (1 << 20, 2 << 20);
     let metrics = Arc::new(Metrics::new());

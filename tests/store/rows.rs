@@ -29,7 +29,7 @@ async fn migrations_run_twice(world: World) {
     assert!(again.default_account().await.unwrap().is_some());
 }
 
-async fn a_number_is_created_read_changed_and_deleted(world: World) {
+pub async fn a_number_is_created_read_changed_and_deleted(world: World) {
     let store = &world.store;
     let mut row = NumberRow::new(world.account.id, world.organization.id, "+16508251255");
     row.voice_url = Some("https://app.example/voice?a=1".to_owned());
@@ -65,7 +65,7 @@ async fn a_number_is_created_read_changed_and_deleted(world: World) {
     assert_eq!(audit, "create\nupdate\ndelete");
 }
 
-async fn every_table_keeps_what_it_is_given(world: World) {
+pub async fn every_table_keeps_what_it_is_given(world: World) {
     let store = &world.store;
     let organization =
         OrganizationRow { registrar: Some("sip:reg.example".into()), ..OrganizationRow::new("b.example") };
@@ -101,7 +101,7 @@ async fn every_table_keeps_what_it_is_given(world: World) {
     assert_eq!(store.accounts_under(account.id, Page::first(9)).await.unwrap().rows.len(), 1);
 }
 
-async fn lists_filter_and_page(world: World) {
+pub async fn lists_filter_and_page(world: World) {
     for last in 0..5 {
         let row = NumberRow::new(world.account.id, world.organization.id, format!("+1650555000{last}"));
         world.store.create("t", row).await.unwrap();
@@ -120,7 +120,7 @@ async fn lists_filter_and_page(world: World) {
     assert_eq!(world.store.numbers(&none, Page::first(9)).await.unwrap().total, 0);
 }
 
-async fn a_number_by_hand_has_its_defaults(world: World) {
+pub async fn a_number_by_hand_has_its_defaults(world: World) {
     world
         .by_hand("INSERT INTO numbers(number, voice_url) VALUES ('+16505551212', 'https://app.example/v')")
         .unwrap();
@@ -205,7 +205,7 @@ async fn provider_numbers_are_unique_and_patterns_per_organization(world: World)
     }
 }
 
-async fn references_hold(world: World) {
+pub async fn references_hold(world: World) {
     let store = &world.store;
     let application = store.create("t", ApplicationRow::new(world.account.id, "App")).await.unwrap().row;
     let mut row = NumberRow::new(world.account.id, world.organization.id, "1");
@@ -233,7 +233,7 @@ async fn references_hold(world: World) {
     assert_eq!(store.read::<NumberRow>(number.id).await.unwrap().unwrap().organization_id, other.id);
 }
 
-async fn tokens_are_sealed_looked_up_and_rotated(world: World) {
+pub async fn tokens_are_sealed_looked_up_and_rotated(world: World) {
     let store = &world.store;
     let token = new_token().unwrap();
     let mut row = AccountRow::new(world.organization.id, "With token");

@@ -185,6 +185,17 @@ impl Cluster {
         run(self.tool("pg_ctl").args(["-w", "-m", "fast", "-D", &self.data(), "stop"]));
     }
 
+    /// Sends this signal to the server and every process of it: STOP makes it silent, CONT lets it go on.
+    #[allow(dead_code, reason = "not every test binary silences its server")]
+    pub fn signal(&self, name: &str) {
+        let file = format!("{}/postmaster.pid", self.data());
+        let text = std::fs::read_to_string(file).unwrap();
+        let server = text.lines().next().unwrap().trim();
+        let children = Command::new("pgrep").args(["-P", server]).output().unwrap().stdout;
+        let children = String::from_utf8_lossy(&children).into_owned();
+        run(Command::new("kill").args(["-s", name, server]).args(children.split_whitespace()));
+    }
+
     /// A fresh database's URL.
     pub fn database(&self) -> String {
         let name = format!("callgate{}", self.databases.fetch_add(1, Ordering::Relaxed));
