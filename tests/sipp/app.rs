@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -34,16 +35,29 @@ pub struct App {
     /// Its port on 127.0.0.1.
     pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
+    /// How many came, where only that is kept beside the last one.
+    counted: Option<Arc<AtomicUsize>>,
     documents: Arc<Mutex<BTreeMap<String, (&'static str, String)>>>,
 }
 
 impl App {
     /// Starts on a free port; its threads end with the process.
     pub fn start() -> Self {
+        Self::launch(None)
+    }
+
+    /// One that counts its requests and forgets them: for more of them than memory holds.
+    #[allow(dead_code, reason = "the floor bench keeps all of its own")]
+    pub fn forgetful() -> Self {
+        Self::launch(Some(Arc::default()))
+    }
+
+    fn launch(counted: Option<Arc<AtomicUsize>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let app = Self {
             port: listener.local_addr().expect("bound").port(),
             requests: Arc::default(),
+            counted,
             documents: Arc::default(),
         };
         let served = app.clone();
@@ -89,9 +103,9 @@ impl App {
     }
 
     /// How many requests there were so far.
-    #[allow(dead_code, reason = "the floor bench waits with it")]
     pub fn count(&self) -> usize {
-        self.locked().len()
+        let counted = self.counted.as_ref().map(|count| count.load(Ordering::SeqCst));
+        counted.unwrap_or_else(|| self.locked().len())
     }
 
     fn locked(&self) -> MutexGuard<'_, Vec<Request>> {
@@ -104,6 +118,10 @@ impl App {
         while let Some(request) = read_request(&mut reader) {
             let at = {
                 let mut requests = self.locked();
+                if let Some(count) = &self.counted {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    requests.clear();
+                }
                 requests.push(request.clone());
                 requests.len() - 1
             };

@@ -21,6 +21,7 @@ mod relay;
 mod router;
 mod secure;
 mod sipp;
+mod soak;
 mod telephones;
 mod watched;
 mod zone;

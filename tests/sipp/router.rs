@@ -46,7 +46,7 @@ impl Router {
         let config = folder.join("callgate.toml");
         fs::write(&config, configuration(&folder, sip, shards)).expect("written");
         let log = fs::File::create(folder.join("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_callgate"))
+        let child = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&config)
             .current_dir(&folder)
@@ -141,7 +141,7 @@ impl Router {
 
     /// What the command prints that an operator types on this machine.
     pub fn callgate(&self, words: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_callgate"))
+        let output = Command::new(binary())
             .args(["--socket", &self.folder.join("callgate.sock").display().to_string()])
             .args(words)
             .output()
@@ -155,10 +155,14 @@ impl Router {
     }
 
     /// Its process.
-    #[allow(dead_code, reason = "the floor bench measures it")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// The binary of this build, or the one that `CALLGATE_TEST_BINARY` names.
+fn binary() -> PathBuf {
+    std::env::var_os("CALLGATE_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_callgate").into(), Into::into)
 }
 
 impl Drop for Router {
