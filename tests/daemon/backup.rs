@@ -6,8 +6,23 @@ use std::process::{Command, Output};
 
 use nix::sys::signal::Signal;
 
-use super::loopback;
+use super::faults::Load;
 use super::node::{Node, SID, folder};
+use super::observed::call;
+use super::receiver::Receiver;
+use super::{NUMBER, loopback, target};
+
+/// Calls that stand finished in the store's file.
+fn projected(folder: &Path) -> usize {
+    let sql = "SELECT count(*) FROM calls WHERE ended_at IS NOT NULL";
+    let output = Command::new("sqlite3")
+        .arg("-readonly")
+        .arg(folder.join("data/callgate-calls.db"))
+        .arg(sql)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+}
 
 fn run(folder: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_callgate")).args(words).current_dir(folder).output().unwrap()
@@ -28,8 +43,16 @@ fn succeeds(folder: &Path, words: &[&str]) {
 #[test]
 fn what_was_backed_up_routes_again_on_another_machine() {
     let (away, listen) = (loopback(), ["udp://127.0.0.1:0"]);
+    let receiver = Receiver::start(&[(NUMBER, target())]);
     let node = Node::start(&listen, &[]);
-    node.provision("+15550100", away);
+    node.provision(NUMBER, receiver.at);
+    node.number_of("+15550100", away);
+    let call = call(&node, &receiver);
+    let shown = |node: &Node| node.ask(&format!("GET /admin/v1/calls/{call}"), "text/plain", "").body;
+    node.until("the call in the store", |_| projected(&node.folder) > 0);
+    // Calls go on, each with its events.
+    let load = Load::on(node.sip[0]);
+    load.goes_on(&node, 5);
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         // Somebody goes on changing numbers meanwhile.
@@ -48,6 +71,9 @@ fn what_was_backed_up_routes_again_on_another_machine() {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    load.goes_on(&node, 5);
+    let ends = load.end();
+    assert!(ends.iter().all(Result::is_ok), "a backup fails no call: {ends:?}");
     let made = node.folder.join("second.tar");
     assert_eq!(made.metadata().unwrap().permissions().mode() & 0o077, 0, "the key is in it");
     fails(&node.folder, &["backup", "second.tar"], 64, "is there already");
@@ -59,6 +85,7 @@ fn what_was_backed_up_routes_again_on_another_machine() {
     let restored = Node::start_in(other, &listen, &[]);
     let listed = restored.ask("GET /admin/v1/numbers?number=%2B15550100", "text/plain", "");
     assert!(listed.status() == 200 && listed.body.contains("+15550100"), "{SID}'s token opens: {listed:?}");
+    assert!(shown(&restored).contains("completed"), "the calls are there: {}", shown(&restored));
 
     // Over what is there: put aside, not lost.
     let folder = restored.stop(Signal::SIGTERM);

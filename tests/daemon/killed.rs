@@ -175,7 +175,7 @@ fn call_on(number: &str, router: SocketAddr, stop: &AtomicBool, finished: &Atomi
 }
 
 /// What is wrong with what the application heard, call by call.
-fn faults(heard: &[Heard]) -> Vec<String> {
+pub fn faults(heard: &[Heard]) -> Vec<String> {
     let mut calls: BTreeMap<&str, Vec<&Heard>> = BTreeMap::new();
     for one in heard {
         let events = calls.entry(&one.call).or_default();

@@ -6,6 +6,7 @@ mod by_hand;
 mod commands;
 mod deliveries;
 mod edge;
+mod faults;
 mod killed;
 mod lifecycle;
 mod listeners;
@@ -17,6 +18,7 @@ mod receiver;
 #[allow(dead_code, reason = "the store's own tests use all of it")]
 #[path = "../store/servers.rs"]
 mod servers;
+mod silent;
 mod upgrade;
 
 use std::io::{Read, Write};
