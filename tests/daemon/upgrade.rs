@@ -19,7 +19,7 @@ use crate::node::{Node, PATIENCE, folder};
 use crate::receiver::Receiver;
 use crate::{caller, loopback, target};
 
-const NUMBERS: [&str; 2] = ["+16508260001", "+16508260002"];
+const NUMBERS: [&str; 3] = ["+16508260001", "+16508260002", "+16508260003"];
 
 /// So long the call rings that keeps an upgrade half-way: less than a Dial waits.
 const RINGS: Duration = Duration::from_secs(15);
@@ -218,12 +218,13 @@ fn half_way() -> HalfWay {
     let router = node.sip[0];
     node.provision(NUMBERS[0], receiver.at);
     node.number_of(NUMBERS[1], receiver.at);
-    let talk = || {
+    let _own = own_line(&receiver, &node);
+    let talk = |number| {
         let mut phone = caller(Wire::udp(loopback()).unwrap());
-        let dialog = phone.call(router, NUMBERS[1], PATIENCE).unwrap();
+        let dialog = phone.call(router, number, PATIENCE).unwrap();
         (phone, dialog)
     };
-    let mut talks = vec![talk()];
+    let mut talks = vec![talk(NUMBERS[1])];
     // The target has one line.
     let slow = std::thread::spawn(move || {
         let mut phone = caller(Wire::udp(loopback()).unwrap());
@@ -237,26 +238,23 @@ fn half_way() -> HalfWay {
     // One at a time.
     let second = begin(&node.folder).wait_with_output().unwrap();
     assert!(!second.status.success() && said(&second).contains("under way"), "{}", said(&second));
-    let answered = slow_second(&receiver, &node);
-    talks.push(answered);
+    talks.push(talk(NUMBERS[2]));
     // Told is written; what was said a moment before may not be.
     node.until("two answers", |_| heard_of(&receiver, "in-progress") == 2);
     HalfWay { node, receiver, command, follower, ringing: slow, talks }
 }
 
-/// A call that the new process answers: its number's target has a line of its own.
-fn slow_second(receiver: &Receiver, node: &Node) -> (Phone, callgate::cli::demo::phone::Dialog) {
-    let own = Receiver::start(&[("+16508260003", target())]);
+/// A number whose target has a line of its own, for a call that the new process answers; whom it asks.
+fn own_line(receiver: &Receiver, node: &Node) -> Receiver {
+    let own = Receiver::start(&[(NUMBERS[2], target())]);
     node.number(
-        "+16508260003",
+        NUMBERS[2],
         &[
             ("VoiceUrl", &format!("http://{}/voice", own.at)),
             ("StatusCallback", &format!("http://{}/status", receiver.at)),
         ],
     );
-    let mut phone = caller(Wire::udp(loopback()).unwrap());
-    let dialog = phone.call(node.sip[0], "+16508260003", PATIENCE).unwrap();
-    (phone, dialog)
+    own
 }
 
 /// How many calls this is told of.
