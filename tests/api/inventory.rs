@@ -120,6 +120,8 @@ async fn lists_are_sorted_as_asked(api: Api) {
     let gone = page["incomingPhoneNumbers"][1]["sid"].as_str().unwrap();
     api.delete(who, &who.number(gone)).await.expect(204);
     assert_eq!(listed(&api, who, next).await, ["+14150000002"]);
+    api.get(who, &format!("{path}?AfterSid=PN12")).await.expect(400);
+    api.post(who, &path, &[("PhoneNumber", "1234"), ("isSIP", "perhaps")]).await.expect(400);
     let unknown = format!("{path}?SortBy=FriendlyName&PageSize=2&Page=1&AfterSid=PN{}", "0".repeat(32));
     assert_eq!(listed(&api, who, &unknown).await, ["+14150000004"]);
 }

@@ -22,7 +22,7 @@ pub(super) fn parameter(name: &str) -> Value {
         "{country}" => matching("^[A-Za-z]{2}$"),
         "OrganizationSid" => given_sid("OR"),
         "AccountSid" => given_sid_or_empty("AC"),
-        "AfterSid" => text(),
+        "AfterSid" => given_sid_or_empty("PN"),
         "ParentCallSid" => given_sid_or_empty("CA"),
         "Page" => within(0, u64::from(u32::MAX)),
         "PageSize" | "RangeSize" => within(1, 1_000),

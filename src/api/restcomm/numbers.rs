@@ -12,7 +12,7 @@ use crate::api::error::ApiError;
 use crate::api::reply;
 use crate::api::service::{NewNumber, Principal, ServiceError, Written};
 use crate::api::state::Api;
-use crate::ids::{AccountSid, ApplicationSid};
+use crate::ids::{AccountSid, ApplicationSid, NumberSid};
 use crate::store::{NumberFilter, NumberOrder, NumberRow, NumberState, Page as Rows};
 
 use super::available::Kind;
@@ -54,7 +54,7 @@ pub(super) async fn list(
         order: order(&params)?,
         reverse: params.flag("Reverse")?.unwrap_or(false),
         // One that is not there counts as none: the page's number holds then.
-        after: params.get("AfterSid").and_then(|text| text.parse().ok()),
+        after: after(&params)?,
         ..NumberFilter::default()
     };
     let rows = Rows { offset: page.offset(), limit: page.size };
@@ -80,6 +80,11 @@ pub(super) async fn list(
     Ok(response)
 }
 
+fn after(params: &Params) -> Result<Option<NumberSid>, ApiError> {
+    let text = params.get("AfterSid").filter(|text| !text.is_empty());
+    text.map(str::parse).transpose().map_err(|error| ApiError::bad(format!("AfterSid: {error}")))
+}
+
 /// `SortBy`: PhoneNumber, which is the default, or FriendlyName.
 fn order(params: &Params) -> Result<NumberOrder, ApiError> {
     match params.get("SortBy").map(str::trim) {
@@ -102,7 +107,7 @@ pub(super) async fn create(
     let mut params = Params::parse(&body, KNOWN);
     let given = |name| params.get(name).filter(|text| !text.trim().is_empty()).map(str::to_owned);
     let (area, number) = (given("AreaCode"), given("PhoneNumber"));
-    let is_sip = params.get("isSIP").map(|value| value.eq_ignore_ascii_case("true"));
+    let is_sip = params.flag("isSIP")?;
     if given("AccountSid").is_some() {
         params
             .warnings
