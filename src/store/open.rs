@@ -1,10 +1,12 @@
 //! Opening a store: its two databases, migrated, and its key file.
 
+use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -139,6 +141,8 @@ fn sqlite(path: &Path, config: &StoreConfig) -> Database {
         SqlitePoolOptions::new()
             .max_connections(config.connections)
             .acquire_timeout(PATIENCE)
+            // A full disk ends a transaction that the pool still counts: nothing can begin on that connection any more.
+            .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
             .connect_lazy_with(sqlite_options(path)),
     )
 }

@@ -1,7 +1,8 @@
-//! The store away, silent or locked: calls go on, and nothing that was to be told is lost.
+//! The store away, silent or locked, and the disk full: calls go on, and nothing that was to be told is lost.
 //!
 //! Five seconds of each, a minute in `make proof`.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,8 @@ impl Load {
         Self::of(4, router)
     }
 
-    fn of(callers: usize, router: SocketAddr) -> Self {
+    /// By so many callers.
+    pub fn of(callers: usize, router: SocketAddr) -> Self {
         let (stop, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::default()));
         let threads = (0..callers).map(|_| {
             let (stop, ends): (_, Arc<Mutex<Vec<_>>>) = (stop.clone(), ends.clone());
@@ -189,5 +191,95 @@ impl Held {
     fn release(mut self) {
         self.0.stdin.take().unwrap().write_all(b"COMMIT;\n").unwrap();
         assert!(self.0.wait().unwrap().success());
+    }
+}
+
+/// A reserve of one file, which is filled soon.
+const JOURNAL: [(&str, &str); 2] =
+    [("CALLGATE__JOURNAL__RESERVE_BYTES", "1048576"), ("CALLGATE__JOURNAL__SEGMENT_BYTES", "1048576")];
+
+#[test]
+fn a_disk_that_was_full_has_lost_nothing_once_it_is_emptied() {
+    let place = folder();
+    std::fs::create_dir(place.join("data")).unwrap();
+    let receiver = Receiver::start(&[(NUMBER, target())]);
+    let node = Node::start_as(place.clone(), &LISTEN, &JOURNAL, |command| {
+        *command = on_a_small_disk(command, &place)
+    });
+    node.provision(NUMBER, receiver.at);
+    let router = node.sip[0];
+    let mut phone = caller(Wire::udp(loopback()).unwrap());
+    let mut long = phone.call(router, NUMBER, PATIENCE).unwrap();
+    let load = Load::of(16, router);
+    load.goes_on(&node, 5);
+    // The disk as the node sees it.
+    let filler = PathBuf::from(format!("/proc/{}/root{}/data/filler", node.child.id(), place.display()));
+    fill(&filler);
+    let before = load.ends().len();
+    // What was reserved serves for a while, then new calls are refused.
+    let began = Instant::now();
+    while !load.ends()[before..].iter().any(|end| matches!(end, Err((503, _)))) {
+        assert!(began.elapsed() < 4 * PATIENCE, "the reserve has no end: {} calls", load.ends().len());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let whole = load.ends()[before..].iter().filter(|end| end.is_ok()).count();
+    let (status, body) = node.ready();
+    assert!(status == 503 && body.contains("the disk is full"), "nothing new is to be sent here: {body}");
+    std::thread::sleep(away() / 5);
+    assert_eq!(phone.hang_up(&mut long, PATIENCE).unwrap(), 200, "what was answered goes on");
+    std::fs::remove_file(&filler).unwrap();
+    load.goes_on(&node, 20);
+    let ends = load.end();
+    let refused = ends.iter().filter(|end| end.is_err()).count();
+    println!("{} calls; {whole} whole on the full disk, then {refused} refused", ends.len());
+    assert!(ends.iter().all(|end| matches!(end, Ok(()) | Err((503, _)))), "{ends:?}");
+    assert!(whole > 20, "the reserve served {whole} calls");
+    assert_eq!(
+        receiver.counts().0,
+        ends.len() - refused + 1,
+        "no application was asked about a refused call"
+    );
+    node.until("every event", |_| faults(&receiver.heard()).is_empty());
+    let file = place.join("data/callgate-calls.db");
+    let count = || {
+        counted(
+            Command::new("nsenter").args(inside(&node)).args(["sqlite3", "-readonly"]).arg(&file).arg(COUNT),
+        )
+    };
+    node.until("every call in the store", |_| count() == ends.len() - refused + 1);
+    node.until("health", |node| node.ready().0 == 200 && !node.ready().1.contains("degraded"));
+}
+
+/// The same command, with a file system of 24 MiB over `data` that nobody else sees.
+fn on_a_small_disk(command: &Command, folder: &Path) -> Command {
+    let mut wrapped = Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        wrapped.arg("--map-root-user");
+    }
+    let script = "mount -t tmpfs -o size=24m tmpfs data && exec \"$0\" serve";
+    wrapped.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_callgate")]).current_dir(folder);
+    wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    wrapped.stdout(Stdio::null()).stderr(log);
+    wrapped
+}
+
+/// What leads a program to where the node is.
+fn inside(node: &Node) -> Vec<String> {
+    let mut words = vec!["--mount".to_owned(), "--target".to_owned(), node.child.id().to_string()];
+    if !nix::unistd::geteuid().is_root() {
+        words.extend(["--user".to_owned(), "--preserve-credentials".to_owned()]);
+    }
+    words
+}
+
+/// To the last byte.
+fn fill(path: &Path) {
+    let mut file = File::create(path).unwrap();
+    let began = Instant::now();
+    for size in [1 << 20, 4_096, 1] {
+        while file.write_all(&vec![b'x'; size]).is_ok() {
+            assert!(began.elapsed() < PATIENCE, "the disk does not fill");
+        }
     }
 }
