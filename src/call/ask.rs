@@ -6,7 +6,7 @@ use crate::call::facts::CallFacts;
 use crate::call::instructions::Document;
 use crate::call::outcome::{CallStatus, DialOutcome};
 use crate::flow::Destination;
-use crate::ids::{AccountSid, CallSid};
+use crate::ids::{AccountSid, CallSid, TrunkSid};
 use crate::reason::Reason;
 use crate::routing::model::Hook;
 use crate::time::Instant;
@@ -123,8 +123,10 @@ pub enum Counter {
     Retransmission,
     /// A new INVITE was refused.
     Refused(Reason),
-    /// A new INVITE was refused because this node has more to do than it can.
-    Shed,
+    /// A new INVITE of this trunk, or of none, was refused because this node has more to do than it can.
+    Shed(Option<TrunkSid>),
+    /// A new INVITE was dropped because it had waited so long that its sender had sent it again.
+    Stale,
     /// A target of a document was not dialled, as its account may not.
     DialRefused {
         /// Whose.

@@ -40,6 +40,14 @@ pub enum GatewayNews {
     Unchecked,
 }
 
+impl GatewayNews {
+    /// Whether it tells how the gateway stands, and not what became of a call.
+    #[must_use]
+    pub const fn is_of_standing(self) -> bool {
+        matches!(self, Self::Up | Self::Down | Self::Out(_) | Self::Checked(_) | Self::Unchecked)
+    }
+}
+
 /// How one gateway stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {

@@ -4,20 +4,19 @@
 //! cannot say it, when asked, or after the database was away for long. Every generation goes into
 //! the `ArcSwap` and is told through a watch channel; lookups never wait for any of it.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
+use crate::api::{GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::first::{FirstStart, FirstStartError};
+use crate::daemon::follower::{Follower, Order, Shared};
 use crate::daemon::full_load::{self, Built, Kept};
-use crate::daemon::lists::ListsAhead;
 use crate::routing::Directory;
 use crate::routing::model::Delta;
 use crate::store::{Changes, Step, Store, StoreError};
@@ -34,27 +33,6 @@ pub struct FollowConfig {
     pub shrink_guard: u32,
     /// How far back the change log is kept.
     pub change_log: SignedDuration,
-}
-
-/// The handle that others hold.
-#[derive(Clone, Debug)]
-pub struct Follower {
-    shared: Arc<Shared>,
-    orders: mpsc::Sender<Order>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    directory: Arc<ArcSwap<Directory>>,
-    live: watch::Sender<u64>,
-    /// Numbers that changed since the first directory.
-    touched: Arc<AtomicU64>,
-    history: Mutex<VecDeque<GenerationNote>>,
-}
-
-struct Order {
-    options: ReloadOptions,
-    answer: oneshot::Sender<Result<ReloadReport, ReloadError>>,
 }
 
 /// The task behind it; [`Following::run`] it on the control thread.
@@ -410,44 +388,5 @@ enum Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl Follower {
-    /// Tells every generation that goes live.
-    #[must_use]
-    pub fn live(&self) -> watch::Receiver<u64> {
-        self.shared.live.subscribe()
-    }
-
-    /// What walks lists of numbers before they are asked for.
-    #[must_use]
-    pub fn lists_ahead(&self, store: Store) -> ListsAhead {
-        ListsAhead::new(store, self.live(), Arc::clone(&self.shared.touched))
-    }
-}
-
-impl crate::api::Follower for Follower {
-    fn reload(&self, options: ReloadOptions) -> BoxFuture<'_, Result<ReloadReport, ReloadError>> {
-        Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
-            self.orders.try_send(Order { options, answer }).map_err(|_| ReloadError::Busy)?;
-            // The follower ends with the process only.
-            answered.await.unwrap_or(Err(ReloadError::Busy))
-        })
-    }
-
-    fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
-        Box::pin(async move {
-            let mut live = self.live();
-            let reached = tokio::time::timeout(limit, live.wait_for(|now| *now >= generation)).await;
-            drop(reached);
-            *self.shared.live.borrow()
-        })
-    }
-
-    fn history(&self) -> Vec<GenerationNote> {
-        let history = self.shared.history.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        history.iter().cloned().collect()
     }
 }

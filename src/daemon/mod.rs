@@ -5,13 +5,14 @@
 //! - `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
-//! - `follow`, `full_load`: the directory kept in step with the store. `lists`: those of many numbers, walked before they are asked for.
-//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `leg_rows` its legs'.
+//! - `follow`, `full_load`: the directory kept in step with the store; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
+//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `call_rows` and `leg_rows` what becomes of it there.
 //! - `upgrade`: another process takes all over, `succession`: from that one's side.
 //! - `takeover`: calls of an earlier life, to the shards that own them.
 //! - `forget`: what is older than its retention.
 //! - `traces`: ended calls' traces into the journal. `receivers`: those that answered 410, and again.
 
+mod call_rows;
 mod clock;
 mod config;
 mod control;
@@ -19,6 +20,7 @@ mod drain;
 mod effects;
 mod first;
 mod follow;
+mod follower;
 mod forget;
 mod full_load;
 mod ledger;
@@ -45,7 +47,8 @@ mod upgrade;
 pub use clock::Clock;
 pub use config::{JournalSection, LimitsConfig, NodeConfig};
 pub use effects::{Answerer, Effects, Scribe};
-pub use follow::{FollowConfig, Follower, Following};
+pub use follow::{FollowConfig, Following};
+pub use follower::Follower;
 pub use forget::Forgetting;
 pub use ledger::{Deliveries, Unread, pump, restore};
 pub use listeners::check as check_listener;

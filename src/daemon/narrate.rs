@@ -97,7 +97,7 @@ impl Narrator {
             Counter::Refused(reason) => {
                 tracing::info!(%peer, reason = reason.code(), "a call was refused");
             }
-            Counter::Shed => {
+            Counter::Shed(_) => {
                 static LINE: Seldom = Seldom::new();
                 if let Some(kept_back) = LINE.due() {
                     tracing::warn!(

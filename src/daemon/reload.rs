@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::follow::Follower;
+use super::follower::Follower;
 use super::notify;
 use super::shard::Command;
 use super::start::Running;

@@ -340,7 +340,7 @@ impl Shard {
     /// A message of this turn had waited so long.
     fn waited(&mut self, wait: Duration) {
         self.parts.metrics.sip.queue_seconds.observe(wait.as_secs_f64());
-        self.handle(Input::Waited(wait));
+        self.parts.engine.handle(self.parts.clock.now(), Input::Waited(wait));
     }
 
     /// Does what *control* said.
@@ -519,6 +519,11 @@ impl Shard {
                 Output::Remark { account, reason, number } => notices.unasked(account, reason, &number),
                 Output::Count(counter) => {
                     metrics.count(counter);
+                    if let Counter::Shed(trunk) = counter {
+                        // Sources without a trunk are one.
+                        let trunk = trunk.and_then(|sid| self.directory.load().trunk(sid));
+                        metrics.calls.shed.inc(trunk.map_or("", |trunk| &trunk.name));
+                    }
                     if let Counter::DialRefused { account, call, reason } = counter {
                         notices.refused(account, call, reason);
                     }

@@ -14,14 +14,14 @@ use crate::engine::arrival::unsupported;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::Engine;
 use crate::engine::facts::{self, Found};
+use crate::engine::inbound::inbound;
 use crate::flow::{Flow, Transport};
 use crate::ids::{AccountSid, OrganizationSid};
 use crate::reason::Reason;
-use crate::routing::decide::{Decision, Inbound, decide};
+use crate::routing::decide::{Decision, decide};
 use crate::routing::limits::Permit;
-use crate::routing::model::{DialledFrom, Gateway, Trunk, VoiceProfile};
-use crate::routing::{Address, Scheme as Dialling};
-use crate::sip::{Kept, Message, Name, NameAddr, Scheme, Uri};
+use crate::routing::model::{Gateway, Trunk, VoiceProfile};
+use crate::sip::{Kept, Message, Name, Scheme, Uri};
 use crate::transaction::key::RequestParts;
 use crate::transaction::table::TransactionId;
 
@@ -150,20 +150,7 @@ impl Engine {
     ) -> Result<Admitted, Refusal> {
         let uri = self.sound(flow, message)?;
         let directory = self.directory.clone().ok_or(Reason::Draining)?;
-        let to = message.to();
-        let from = message.from();
-        let header = match trunk.map(|trunk| &trunk.dialled_from) {
-            Some(DialledFrom::Header(name)) => first_address(message, name),
-            _ => None,
-        };
-        let inbound = Inbound {
-            trunk,
-            unknown_organization: self.home_of_unknown(),
-            request: address(&uri),
-            to: to.parsed_uri().as_ref().map(address).unwrap_or_default(),
-            from_host: from.parsed_uri().map_or(&[], |uri| uri.host),
-            header: header.as_ref().map(address),
-        };
+        let inbound = inbound(trunk, self.home_of_unknown(), &uri, message);
         match decide(&directory, &inbound) {
             Decision::Refused(reason) => Err(reason.into()),
             Decision::Unasked { number, account } => {
@@ -297,27 +284,6 @@ impl Engine {
             generation,
         }
     }
-}
-
-/// A URI as routing reads it.
-pub(super) fn address<'a>(uri: &Uri<'a>) -> Address<'a> {
-    let (scheme, user) = match uri.scheme {
-        Scheme::Tel => (Dialling::Tel, uri.raw.get(4..).unwrap_or_default()),
-        Scheme::Other(_) => (Dialling::Urn, uri.headers),
-        Scheme::Sip | Scheme::Sips => (Dialling::Sip, uri.user.unwrap_or_default()),
-    };
-    Address { scheme, user, host: uri.host }
-}
-
-/// The first URI of a header the trunk names.
-pub(super) fn first_address<'a>(message: &Message<'a>, name: &str) -> Option<Uri<'a>> {
-    let known = Name::of(name.as_bytes());
-    let value = match known {
-        Name::Other => message.named(name.as_bytes()).next()?.value,
-        known => message.value(known)?,
-    };
-    let first = crate::sip::Elements::new(value).next()?;
-    NameAddr::parse(first)?.parsed_uri()
 }
 
 /// What an unknown source is treated as, where the configuration lets it in.

@@ -287,7 +287,7 @@ impl Engine {
 
     /// Whether the answer on the paper is larger than its request, which came in a datagram whose source may
     /// be forged.
-    fn is_larger(&self, flow: &Flow, request: usize) -> bool {
+    pub(super) fn is_larger(&self, flow: &Flow, request: usize) -> bool {
         flow.transport == Transport::Udp && self.desk.paper.len() > request
     }
 

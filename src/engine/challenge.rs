@@ -13,7 +13,7 @@ use crate::call::mint::ShardKey;
 use crate::call::proof::{Proof, same};
 use crate::engine::core::Engine;
 use crate::engine::overload::is_an_emergency;
-use crate::flow::{Flow, Transport};
+use crate::flow::Flow;
 use crate::routing::model::{Trunk, TrunkDigest};
 use crate::sip::{Message, Name, unfold};
 
@@ -47,14 +47,14 @@ impl Engine {
     }
 
     fn shown(&self, flow: &Flow, digest: &TrunkDigest, message: &Message<'_>) -> Shown {
-        let method = message.method().map(|method| method.as_bytes().to_vec()).unwrap_or_default();
-        let now = self.desk.config.epoch + self.desk.now.since(crate::time::Instant::ZERO);
+        let method = message.method().map_or(&[][..], |method| method.as_bytes());
+        let now = self.wall();
         let mut best = Shown::Wrong;
         for header in message.all(Name::Authorization) {
             let value = unfold(header.value);
             let Some(proof) = Proof::read(&value) else { continue };
             // For another call, or of another place, they were never shown to us.
-            if !proof.uri.eq_ignore_ascii_case(message.uri_bytes()) || !proof.holds(digest, &method) {
+            if !proof.uri.eq_ignore_ascii_case(message.uri_bytes()) || !proof.holds(digest, method) {
                 continue;
             }
             match age(&self.desk.config.shard_key, proof.nonce, flow.peer.ip(), &digest.realm, now) {
@@ -64,6 +64,11 @@ impl Engine {
             }
         }
         best
+    }
+
+    /// The wall clock's time, as far as the engine was told it: since 1970.
+    fn wall(&self) -> Duration {
+        self.desk.config.epoch + self.desk.now.since(crate::time::Instant::ZERO)
     }
 
     /// 401 without state (8.2.7), both algorithms, the better one first.
@@ -79,7 +84,7 @@ impl Engine {
         if !named && !self.may_be_told(message) {
             return;
         }
-        let now = self.desk.config.epoch + self.desk.now.since(crate::time::Instant::ZERO);
+        let now = self.wall();
         let count = self.desk.generator.next_u64();
         let nonce = nonce(&self.desk.config.shard_key, flow.peer.ip(), &digest.realm, now, count);
         let tag = self.stateless_tag(message);
@@ -96,7 +101,7 @@ impl Engine {
                 writer.header(Name::WwwAuthenticate, &[value.as_bytes()]);
             }
             writer.finish();
-            if named || flow.transport != Transport::Udp || paper.len() <= message.bytes().len() {
+            if named || !self.is_larger(&flow, message.bytes().len()) {
                 break;
             }
         }

@@ -146,7 +146,8 @@ impl Engine {
             Input::Standings(standings) => self.desk.standings = standings,
             Input::MaxCalls(most) => self.max_calls = most,
             Input::OverloadDelay(most) => self.pressure.set_target(most),
-            Input::Waited(wait) => self.pressure.waited(self.desk.now, wait),
+            // Nothing follows from it but what later calls meet.
+            Input::Waited(wait) => return self.pressure.waited(self.desk.now, wait),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Timeout => {}
         }

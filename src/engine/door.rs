@@ -80,7 +80,8 @@ pub enum Input<'a> {
     Drain(bool),
     /// The most unanswered calls at once, in place of what the configuration said at the start.
     MaxCalls(usize),
-    /// A message waited so long between the network and the engine: told now and then.
+    /// A message waited so long between the network and the engine: told now and then. Nothing follows, so
+    /// nothing is polled for.
     Waited(Duration),
     /// How long messages may wait before fewer calls are admitted, in place of what the configuration said.
     OverloadDelay(Duration),

@@ -17,16 +17,16 @@ use crate::call::messages::{MessageStep, ReplyEnd};
 use crate::call::mint::{Chain, Tag};
 use crate::call::outcome::CallStatus;
 use crate::call::trace::TraceItem;
-use crate::engine::admit::{address, first_address};
 use crate::engine::arrival::unsupported;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::{Engine, Followed};
 use crate::engine::facts::{self, Found};
+use crate::engine::inbound::inbound;
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
-use crate::routing::decide::{Inbound, decide_message};
+use crate::routing::decide::decide_message;
 use crate::routing::limits::Permit;
-use crate::routing::model::{DialledFrom, Hook, Trunk};
+use crate::routing::model::{Hook, Trunk};
 use crate::sip::{Kept, Message, Name, Scheme};
 use crate::time::Instant;
 use crate::transaction::key::RequestParts;
@@ -134,19 +134,7 @@ impl Engine {
         }
         let text = text_of(message).ok_or(Reason::UnsupportedMedia).map_err(plain)?;
         let directory = self.directory.clone().ok_or(Reason::Draining).map_err(plain)?;
-        let (from, to) = (message.from(), message.to());
-        let header = match trunk.map(|trunk| &trunk.dialled_from) {
-            Some(DialledFrom::Header(name)) => first_address(message, name),
-            _ => None,
-        };
-        let inbound = Inbound {
-            trunk,
-            unknown_organization: self.home_of_unknown(),
-            request: address(&uri),
-            to: to.parsed_uri().as_ref().map(address).unwrap_or_default(),
-            from_host: from.parsed_uri().map_or(&[], |uri| uri.host),
-            header: header.as_ref().map(address),
-        };
+        let inbound = inbound(trunk, self.home_of_unknown(), &uri, message);
         let (chosen, profile) = decide_message(&directory, &inbound).map_err(plain)?;
         self.available().map_err(plain)?;
         if self.messages.len() >= self.max_calls {

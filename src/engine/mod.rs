@@ -2,7 +2,8 @@
 //!
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
-//!   `message`: a MESSAGE becomes a question. `facts`: what applications are told of it. `provision`: the directory as calls see it.
+//!   `message`: a MESSAGE becomes a question. `inbound`: either as routing reads it.
+//!   `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //!   `recover`: calls of an earlier life.
 //!   `claim`: whose a message is, while two processes share the sockets.
 //!   `challenge`: trunks that must prove themselves.
@@ -18,6 +19,7 @@ mod claim;
 mod core;
 pub mod door;
 mod facts;
+mod inbound;
 mod message;
 mod overload;
 mod pressure;

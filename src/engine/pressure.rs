@@ -10,6 +10,8 @@ use crate::time::Instant;
 
 /// How often the limit is thought over.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How long an interval lasts at most that has too few looks.
+const LONGEST: Duration = Duration::from_millis(500);
 /// Intervals in a row that must be bad before anything is limited, and looks in each of them.
 const BAD: (u32, u32) = (2, 3);
 /// So much shorter waits are from one interval to the next where enough is given up.
@@ -27,12 +29,16 @@ pub(super) struct Pressure {
     /// The shortest wait in it, and how many were told.
     shortest: Duration,
     looks: u32,
+    /// The wait that was told last.
+    latest: Duration,
     bad: u32,
     /// The shortest wait in the bad interval before.
     before: Duration,
     admitted: u32,
     /// Calls a second that are admitted of all sources together; `None`: all that come.
     limit: Option<f64>,
+    /// Until then the last lowering of the limit cannot be seen.
+    settled: Instant,
     /// Calls a second that one source may place while there is a limit.
     share: f64,
     sources: Map<Option<TrunkSid>, Source>,
@@ -57,10 +63,12 @@ impl Pressure {
             since: Instant::ZERO,
             shortest: Duration::MAX,
             looks: 0,
+            latest: Duration::ZERO,
             bad: 0,
             before: Duration::ZERO,
             admitted: 0,
             limit: None,
+            settled: Instant::ZERO,
             share: f64::INFINITY,
             sources,
         }
@@ -79,6 +87,12 @@ impl Pressure {
         self.turn(now);
         self.shortest = self.shortest.min(wait);
         self.looks += 1;
+        self.latest = wait;
+    }
+
+    /// Whether the message that is looked at has waited for `t1` and longer, where that matters.
+    pub fn is_late(&self, t1: Duration) -> bool {
+        !self.target.is_zero() && self.latest >= t1
     }
 
     /// One more call of `source` wants to begin: whether it may.
@@ -110,7 +124,8 @@ impl Pressure {
     /// Ends the intervals that are over. In a quiet time nobody looks: what is long over counts once.
     fn turn(&mut self, now: Instant) {
         let passed = now.since(self.since);
-        if passed < INTERVAL {
+        // A host that is slow enough looks seldom: then its intervals are longer.
+        if passed < INTERVAL || (self.looks < BAD.1 && passed < LONGEST) {
             return;
         }
         self.since = now;
@@ -133,17 +148,24 @@ impl Pressure {
         let late = self.looks >= BAD.1 && self.shortest > self.target;
         self.bad = if late { self.bad + 1 } else { 0 };
         // What was given up already may be enough: then everything waits less from look to look.
-        let easing = late && self.shortest + EASING < self.before;
+        let before = self.before;
+        let easing = late && self.shortest + EASING < before;
         self.before = if late { self.shortest } else { Duration::ZERO };
-        if self.bad >= BAD.0 && !easing {
-            // The later everything is, the more is given up at once.
-            let part = (self.target.as_secs_f64() / self.shortest.as_secs_f64()).clamp(0.7, 0.95);
-            let before = self.limit.unwrap_or(f64::INFINITY).min(admitted.max(LEAST));
-            self.limit = Some((before * part).max(LEAST));
+        let offered: f64 = self.sources.values().map(|source| source.rate).sum();
+        if self.bad >= BAD.0 && !easing && self.since >= self.settled {
+            // What is admitted beyond the capacity waits: waits that grow by a second in a second tell of
+            // twice as much as can be carried.
+            let growth = (self.shortest.as_secs_f64() - before.as_secs_f64()) / passed.as_secs_f64();
+            let admitted = self.limit.unwrap_or(f64::INFINITY).min(admitted.max(offered));
+            // How much too much the first calls of a flood are is not known, what a limit let in is.
+            let most = if self.limit.is_some() { 0.5 } else { 9.0 };
+            // A part less, so that what waits already is worked off.
+            self.limit = Some((admitted / (1.0 + growth.clamp(0.0, most)) * 0.9).max(LEAST));
+            // What comes of it is seen when all that waits now has been looked at.
+            self.settled = self.since + self.shortest.min(Duration::from_secs(1));
         } else if let Some(limit) = self.limit.filter(|_| !late) {
             // Twice as much within a second; and where it binds nobody any more it goes.
             let grown = limit * 2.0_f64.powf(passed.as_secs_f64().min(2.0)) + 1.0;
-            let offered: f64 = self.sources.values().map(|source| source.rate).sum();
             self.limit = (grown < offered * 2.0).then_some(grown);
         }
     }
@@ -179,12 +201,14 @@ mod tests {
         capacity: f64,
         backlog: f64,
         now: Instant,
+        /// Milliseconds between two looks.
+        looks: u32,
     }
 
     impl Router {
         fn new(capacity: f64) -> Self {
             let pressure = Pressure::new(Duration::from_millis(50), Map::default());
-            Self { pressure, capacity, backlog: 0.0, now: Instant::ZERO + Duration::from_secs(9) }
+            Self { pressure, capacity, backlog: 0.0, now: Instant::ZERO + Duration::from_secs(9), looks: 1 }
         }
 
         /// Offers calls a second for so long; of each source how many were admitted and refused.
@@ -194,7 +218,9 @@ mod tests {
                 self.now += Duration::from_millis(1);
                 self.backlog = (self.backlog - self.capacity / 1_000.0).max(0.0);
                 let wait = Duration::from_secs_f64(self.backlog / self.capacity);
-                self.pressure.waited(self.now, wait);
+                if tick % self.looks == 0 {
+                    self.pressure.waited(self.now, wait);
+                }
                 for ((source, rate), served) in offers.iter().zip(&mut served) {
                     for _ in 0..(tick + 1) * rate / 1_000 - tick * rate / 1_000 {
                         if self.pressure.admits(self.now, *source) {
@@ -208,6 +234,17 @@ mod tests {
             }
             served
         }
+    }
+
+    #[test]
+    fn a_host_so_slow_that_it_looks_seldom_knows_of_its_load_too() {
+        let mut router = Router::new(50.0);
+        router.looks = 70;
+        let served = router.offer(60, &[(GOOD, 2), (NOISY, 250)]);
+        assert_eq!(served[0], (120, 0), "the quiet one is served whole");
+        let goodput = f64::from(served[0].0 + served[1].0) / 60.0;
+        assert!((40.0..=55.0).contains(&goodput), "{goodput}");
+        assert!(router.backlog / router.capacity < 1.0, "{}", router.backlog);
     }
 
     #[test]

@@ -185,6 +185,11 @@ impl Gateways {
         news: GatewayNews,
         now: Instant,
     ) -> Option<Arc<str>> {
+        // Calls come often and change nothing that is kept: they need no lock of their own.
+        let kept = self.seen.get(&gateway).filter(|known| name.is_none_or(|name| *known.0 == *name));
+        if let Some(known) = kept.filter(|_| !news.is_of_standing()) {
+            return Some(Arc::clone(&known.0));
+        }
         let Some(name) = name else {
             let mut known = self.seen.get_mut(&gateway)?;
             known.1.take(news, (now, SystemTime::now()));

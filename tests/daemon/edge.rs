@@ -4,26 +4,21 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callgate::cli::demo::application;
 use callgate::cli::demo::phone::{Phone, PhoneError};
 use callgate::cli::demo::wire::Wire;
 
+use super::flood::Flood;
 use super::node::{Node, PATIENCE};
 use super::{NUMBER, target};
 
 /// Where the trunk of these tests is, and where a stranger.
 const TRUNK: [u8; 4] = [127, 0, 0, 2];
 const STRANGER: [u8; 4] = [127, 0, 0, 66];
-
-/// Whether the full counts are asked for (`make proof`).
-fn full() -> bool {
-    std::env::var_os("CALLGATE_PROOF").is_some()
-}
 
 /// A node with one trunk, which is not this host's every address, and its number.
 fn guarded(listen: &[&str], settings: &[(&str, &str)]) -> Node {
@@ -105,8 +100,7 @@ fn a_stranger_hears_little_then_nothing_until_it_is_forgiven_or_becomes_a_trunk(
     assert_eq!(bans(&node)["bans"].as_array().unwrap().len(), 1);
     let trunk = r#"{"name":"new","sources":["127.0.0.66/32"]}"#;
     let made = node.ask("POST /admin/v1/trunks", "application/json", trunk);
-    let generation = made.header("x-callgate-generation").unwrap();
-    node.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    node.live(&made);
     for count in 300..340 {
         stranger.send_to(request("OPTIONS", from, router, count, "pbx").as_bytes(), router).unwrap();
     }
@@ -143,46 +137,13 @@ fn scanners_and_stray_responses_hear_nothing_at_all() {
     assert_eq!(stream.read(&mut [0; 16]).unwrap(), 2, "a pong");
 }
 
-/// Sends all that a scanner knows from [`STRANGER`], `rate` a second or as fast as it goes.
-struct Flood {
-    on: Arc<AtomicBool>,
-    sent: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Flood {
-    fn of(to: SocketAddr, rate: Option<u64>) -> Self {
-        let (on, sent) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
-        let (going, counted) = (on.clone(), sent.clone());
-        let thread = std::thread::spawn(move || {
-            let socket = UdpSocket::bind((Ipv4Addr::from(STRANGER), 0)).unwrap();
-            let (from, began) = (socket.local_addr().unwrap(), Instant::now());
-            let kinds = ["INVITE", "REGISTER", "OPTIONS", "INVITE", "nonsense"];
-            for count in 0.. {
-                if !going.load(Ordering::Relaxed) {
-                    return;
-                }
-                let kind = kinds[usize::try_from(count).unwrap() % kinds.len()];
-                let message = request(kind, from, to, count, "softphone");
-                socket.send_to(message.as_bytes(), to).unwrap();
-                counted.store(count, Ordering::Relaxed);
-                if let Some(rate) = rate.filter(|_| count % 50 == 0) {
-                    let due = began + Duration::from_micros(count * 1_000_000 / rate);
-                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                }
-            }
-        });
-        Self { on, sent, thread: Some(thread) }
-    }
-}
-
-impl Drop for Flood {
-    fn drop(&mut self) {
-        self.on.store(false, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
+/// All that a scanner knows, from [`STRANGER`].
+fn scans(to: SocketAddr, rate: u32) -> Flood {
+    Flood::of(STRANGER, to, Some(rate.into()), move |from, count| {
+        let kinds = ["INVITE", "REGISTER", "OPTIONS", "INVITE", "nonsense"];
+        let kind = kinds[usize::try_from(count).unwrap() % kinds.len()];
+        request(kind, from, to, count, "softphone")
+    })
 }
 
 /// How long it took from each INVITE to its 200; every call must be answered and hung up.
@@ -207,11 +168,11 @@ fn twenty_calls_a_second(router: SocketAddr, seconds: u32) -> Vec<Duration> {
 #[test]
 fn a_flood_of_one_stranger_costs_a_trunk_no_call() {
     let node = guarded(&["udp://127.0.0.1:0"], &[]);
-    let seconds = if full() { 60 } else { 3 };
+    let seconds = 3;
     let idle = twenty_calls_a_second(node.sip[0], 2);
-    let flood = Flood::of(node.sip[0], (!full()).then_some(4_000));
+    let flood = scans(node.sip[0], 4_000);
     let flooded = twenty_calls_a_second(node.sip[0], seconds);
-    let sent = flood.sent.load(Ordering::Relaxed) / u64::from(seconds);
+    let sent = flood.sent() / u64::from(seconds);
     drop(flood);
     let p99 = |took: &[Duration]| took[took.len() * 99 / 100];
     println!(
@@ -250,7 +211,7 @@ fn slow(to: SocketAddr, how_many: usize) -> Vec<TcpStream> {
 
 #[test]
 fn connections_that_are_slow_on_purpose_are_bounded_and_cost_datagrams_nothing() {
-    let (how_many, seconds) = if full() { (2_000, 20) } else { (200, 3) };
+    let (how_many, seconds) = (200, 3);
     let most = (how_many * 9 / 10).to_string();
     let settings = [
         ("CALLGATE__SIP__TCP_MESSAGE_MS", "2000"),
@@ -362,8 +323,7 @@ fn a_trunk_that_roams_proves_itself_by_digest() {
     let made = node.ask("POST /admin/v1/trunks", "application/json", fields);
     assert_eq!(made.status(), 201, "{made:?}");
     assert!(made.body.contains("\"auth_password\": true") && !made.body.contains("s3cret"), "{}", made.body);
-    let generation = made.header("x-callgate-generation").unwrap();
-    node.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    node.live(&made);
     let (router, uri) = (node.sip[0], format!("sip:{NUMBER}@{}", node.sip[0]));
     let phone = UdpSocket::bind("127.0.0.70:0").unwrap();
     let other = UdpSocket::bind("127.0.0.71:0").unwrap();

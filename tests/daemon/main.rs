@@ -7,6 +7,7 @@ mod commands;
 mod deliveries;
 mod edge;
 mod faults;
+mod flood;
 mod killed;
 mod lifecycle;
 mod listeners;
@@ -32,6 +33,7 @@ use callgate::cli::demo::phone::{Phone, PhoneError};
 use callgate::cli::demo::wire::Wire;
 use nix::sys::signal::Signal;
 
+use flood::Flood;
 use node::{Node, PATIENCE, command, folder};
 
 const NUMBER: &str = "+16508251255";
@@ -201,8 +203,7 @@ fn the_log_holds_no_credentials_of_a_url() {
         .finish();
     let line = format!("POST /restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers.json", node::SID);
     let answer = node.ask(&line, "application/x-www-form-urlencoded", &body);
-    let generation = answer.header("x-callgate-generation").unwrap().to_owned();
-    node.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
+    node.live(&answer);
     let refused = caller(Wire::udp(loopback()).unwrap()).call(node.sip[0], "+16508251256", PATIENCE);
     assert!(matches!(refused, Err(PhoneError::Refused(500, _))), "{refused:?}");
     let until = Instant::now() + PATIENCE;
@@ -213,41 +214,13 @@ fn the_log_holds_no_credentials_of_a_url() {
     assert!(!node.log().contains("s3cret"), "{}", node.log());
 }
 
-/// Sends OPTIONS to `to` as fast as it can until it is dropped.
-struct Flood(std::sync::Arc<std::sync::atomic::AtomicBool>, Vec<std::thread::JoinHandle<()>>);
-
-impl Flood {
-    fn of(to: SocketAddr) -> Self {
-        let on = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let threads = (0..2).map(|_| {
-            let on = on.clone();
-            std::thread::spawn(move || {
-                let socket = UdpSocket::bind(loopback()).unwrap();
-                let local = socket.local_addr().unwrap();
-                for count in 0.. {
-                    if !on.load(std::sync::atomic::Ordering::Relaxed) {
-                        break;
-                    }
-                    let message = format!(
-                        "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{count}\r\nMax-Forwards: 70\r\n\
-                         From: <sip:t@{local}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: {count}@t\r\nCSeq: 1 OPTIONS\r\n\
-                         Content-Length: 0\r\n\r\n"
-                    );
-                    socket.send_to(message.as_bytes(), to).unwrap();
-                }
-            })
-        });
-        Self(on.clone(), threads.collect())
-    }
-}
-
-impl Drop for Flood {
-    fn drop(&mut self) {
-        self.0.store(false, std::sync::atomic::Ordering::Relaxed);
-        for thread in self.1.drain(..) {
-            thread.join().unwrap();
-        }
-    }
+/// OPTIONS number `count` of `local`.
+fn asked(to: SocketAddr, local: SocketAddr, count: u64) -> String {
+    format!(
+        "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{count}\r\nMax-Forwards: 70\r\n\
+         From: <sip:t@{local}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: {count}@t\r\nCSeq: 1 OPTIONS\r\n\
+         Content-Length: 0\r\n\r\n"
+    )
 }
 
 #[test]
@@ -257,7 +230,9 @@ fn a_flood_on_one_socket_starves_neither_answers_nor_signals() {
     let mut node =
         Node::start(&["udp://127.0.0.1:0", "udp://127.0.0.1:0"], &[("CALLGATE__NODE__SHARDS", "1")]);
     node.provision(NUMBER, application);
-    let flood = Flood::of(node.sip[0]);
+    let to = node.sip[0];
+    let flood =
+        [(); 2].map(|()| Flood::of([127, 0, 0, 1], to, None, move |from, count| asked(to, from, count)));
     std::thread::sleep(Duration::from_millis(300));
     let mut phone = caller(Wire::udp(loopback()).unwrap());
     let dialog = phone.call(node.sip[1], NUMBER, Duration::from_secs(10)).unwrap();

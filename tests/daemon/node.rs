@@ -32,7 +32,10 @@ pub fn folder() -> PathBuf {
 
 /// The binary in `folder` with a wholesome environment and `settings` over it.
 pub fn command(folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
-    command_of(Path::new(env!("CARGO_BIN_EXE_callgate")), folder, listen, settings)
+    // One that was built elsewhere can be put to the same tests.
+    let program = std::env::var_os("CALLGATE_TEST_BINARY").map(PathBuf::from);
+    let program = program.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_callgate")));
+    command_of(&program, folder, listen, settings)
 }
 
 fn command_of(program: &Path, folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
@@ -151,6 +154,11 @@ impl Node {
         let body = [form(fields), named].join("&");
         let answer = self.ask(&line, "application/x-www-form-urlencoded", &body);
         assert!(matches!(answer.status(), 200 | 201), "{answer:?}");
+        self.live(&answer);
+    }
+
+    /// Waits until calls see what this answer wrote.
+    pub fn live(&self, answer: &Message) {
         let generation = answer.header("x-callgate-generation").unwrap();
         self.ask(&format!("GET /admin/v1/generation?wait={generation}"), "text/plain", "");
     }

@@ -51,7 +51,7 @@ pub struct Edge {
     origin: Instant,
     table: Table,
     allowance: Allowance,
-    /// When the last ban ends, in nanoseconds: until the first of them nothing is looked up.
+    /// When the last ban ends, in nanoseconds; 0 while there is none: then nothing is looked up.
     last_end: AtomicU64,
     known: Known,
     metrics: EdgeMetrics,
@@ -98,11 +98,19 @@ impl Edge {
     /// Whether what comes from `ip` is to be dropped unread; counted where it is.
     #[must_use]
     pub fn refuses(&self, ip: IpAddr, stream: bool) -> bool {
-        self.refuses_at(ip, stream, self.now())
+        // While nobody is banned this costs not even a look at the clock.
+        self.last_end.load(Ordering::Relaxed) != 0 && self.refuses_at(ip, stream, self.now())
     }
 
     fn refuses_at(&self, ip: IpAddr, stream: bool, now: u64) -> bool {
-        if self.last_end.load(Ordering::Relaxed) <= now || !self.table.is_banned(source(ip), stream, now) {
+        let last_end = self.last_end.load(Ordering::Relaxed);
+        if last_end <= now {
+            // Where another ban came meanwhile it stays known.
+            let order = Ordering::Relaxed;
+            let _another = self.last_end.compare_exchange(last_end, 0, order, order).is_err();
+            return false;
+        }
+        if !self.table.is_banned(source(ip), stream, now) {
             return false;
         }
         if (self.known)(ip) {

@@ -69,6 +69,7 @@ group! {
         unknown_source: counter, "Requests from sources that no configured trunk matches.";
         queue_seconds: seconds, "Seconds a message waited between the network and the engine, one of each turn.";
         retransmissions: counter, "Retransmissions absorbed by an existing transaction of ours.";
+        stale: counter, "INVITEs dropped because they had waited so long that their senders had sent them again.";
         kernel_drops: counter, "Datagrams the kernel dropped because a receive buffer was full.";
         handed_over: counter, "Messages handed from the receiving shard to the shard that owns the call, in an upgrade also to that of the other process.";
         handover_dropped: counter, "Datagrams dropped because the owning shard's queue of 4,096, or that of the other process in an upgrade, was full.";
@@ -103,6 +104,7 @@ group! {
         active: gauge, "Calls in progress on this node, answered or not.";
         answered: counter, "Calls that were answered by a target and connected.";
         refused: by_reason, "New INVITEs refused, by the reason code of the refusal.";
+        shed: by_trunk, "New INVITEs refused because this node was overloaded, by the trunk they came from.";
         ended: by_reason, "Calls that ended after admission, by reason code.";
         dials_refused: counter, "Targets of documents that were not dialled because their account may not.";
         recovered: counter, "Calls found in the journal after a restart and recovered or ended properly.";

@@ -1,5 +1,8 @@
 //! Label sets, and counters that exist for each value from the start.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,20 +25,37 @@ struct TrunkLabel {
     trunk: String,
 }
 
-/// One counter per trunk, by its name; there from its first call on.
+/// Trunks that are told apart; those beyond are counted together.
+const MOST_TRUNKS: usize = 1_000;
+
+/// Whose name stands for the trunks beyond [`MOST_TRUNKS`].
+const OTHERS: &str = "(others)";
+
+/// One counter per trunk, by its name; there from its first call on. Renamed and removed trunks stay until
+/// the process ends, so the first [`MOST_TRUNKS`] names have one each.
 #[derive(Clone, Debug)]
-pub struct ByTrunk(Family<TrunkLabel, Counter>);
+pub struct ByTrunk {
+    family: Family<TrunkLabel, Counter>,
+    known: Arc<AtomicUsize>,
+}
 
 impl ByTrunk {
     pub(super) fn new(registry: &mut Registry, name: &str, help: &str) -> Self {
         let family = Family::<TrunkLabel, Counter>::default();
         registry.register(name, help, family.clone());
-        Self(family)
+        Self { family, known: Arc::default() }
     }
 
     /// One more of the trunk `name`.
     pub fn inc(&self, name: &str) {
-        self.0.get_or_create(&TrunkLabel { trunk: name.to_owned() }).inc();
+        let label = TrunkLabel { trunk: name.to_owned() };
+        if let Some(counter) = self.family.get(&label) {
+            counter.inc();
+            return;
+        }
+        let beyond = self.known.fetch_add(1, Ordering::Relaxed) >= MOST_TRUNKS;
+        let label = if beyond { TrunkLabel { trunk: OTHERS.to_owned() } } else { label };
+        self.family.get_or_create(&label).inc();
     }
 }
 
@@ -91,5 +111,28 @@ impl ByWord {
     #[must_use]
     pub fn get(&self, word: &str) -> u64 {
         self.0.iter().find(|(known, _)| *known == word).map_or(0, |(_, counter)| counter.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_end_make_no_metrics_without_end() {
+        let mut registry = Registry::default();
+        let by_trunk = ByTrunk::new(&mut registry, "calls", "Calls");
+        for count in 0..3 * MOST_TRUNKS {
+            by_trunk.inc(&format!("trunk {count}"));
+            by_trunk.inc("trunk 0");
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), MOST_TRUNKS + 1);
+        assert!(
+            text.contains(&format!("calls_total{{trunk=\"trunk 0\"}} {}", 3 * MOST_TRUNKS + 1)),
+            "{text}"
+        );
+        assert!(text.contains(&format!("calls_total{{trunk=\"{OTHERS}\"}} {}", 2 * MOST_TRUNKS)));
     }
 }

@@ -101,7 +101,8 @@ impl Metrics {
             Counted::Retransmission => self.sip.retransmissions.inc(),
             Counted::Refused(reason) => self.calls.refused.inc(reason),
             Counted::DialRefused { .. } => self.calls.dials_refused.inc(),
-            Counted::Shed => self.calls.refused.inc(crate::reason::Reason::Overloaded),
+            Counted::Stale => self.sip.stale.inc(),
+            Counted::Shed(_) => self.calls.refused.inc(crate::reason::Reason::Overloaded),
             Counted::Ended(reason) => self.calls.ended.inc(reason),
             Counted::Panic => self.calls.panics.inc(),
         };
@@ -138,6 +139,7 @@ mod tests {
     fn alert_rules_name_metrics_and_outcomes_that_exist() {
         let metrics = Metrics::new();
         metrics.calls.trunk.inc("carrier");
+        metrics.calls.shed.inc("carrier");
         let gateway = (crate::ids::GatewaySid(1), Some("out"));
         for news in [GatewayNews::Tried, GatewayNews::Failed, GatewayNews::Down] {
             metrics.gateways.note(gateway.0, gateway.1, news, crate::time::Instant::ZERO);
