@@ -27,10 +27,13 @@ fn away() -> Duration {
     Duration::from_secs(if std::env::var_os("CALLGATE_PROOF").is_some() { 60 } else { 5 })
 }
 
-/// Callers that call until it is ended; what became of each call, 0 for one that nobody refused.
+/// What became of a call: the code that refused it, 0 where nobody did, and why.
+type End = Result<(), (u16, String)>;
+
+/// Callers that call until it is ended.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    ends: Arc<Mutex<Vec<Result<(), (u16, String)>>>>,
+    ends: Arc<Mutex<Vec<End>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -55,7 +58,7 @@ impl Load {
         Self { threads: threads.collect(), stop, ends }
     }
 
-    fn ends(&self) -> Vec<Result<(), (u16, String)>> {
+    fn ends(&self) -> Vec<End> {
         self.ends.lock().unwrap().clone()
     }
 
@@ -66,7 +69,7 @@ impl Load {
         node.until("calls that go well", |_| whole() >= before + more);
     }
 
-    pub fn end(self) -> Vec<Result<(), (u16, String)>> {
+    pub fn end(self) -> Vec<End> {
         self.stop.store(true, Ordering::SeqCst);
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());
         Arc::try_unwrap(self.ends).unwrap().into_inner().unwrap()
@@ -74,7 +77,7 @@ impl Load {
 }
 
 /// One whole call.
-fn one(router: SocketAddr) -> Result<(), (u16, String)> {
+fn one(router: SocketAddr) -> End {
     let told = |error: PhoneError| match error {
         PhoneError::Refused(code, phrase) => (code, phrase),
         other => (0, other.to_string()),
