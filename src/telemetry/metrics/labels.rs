@@ -32,7 +32,7 @@ const MOST_TRUNKS: usize = 1_000;
 const OTHERS: &str = "(others)";
 
 /// One counter per trunk, by its name; there from its first call on. Renamed and removed trunks stay until
-/// the process ends, so the first [`MOST_TRUNKS`] names have one each.
+/// the process ends, so the first thousand names have one each.
 #[derive(Clone, Debug)]
 pub struct ByTrunk {
     family: Family<TrunkLabel, Counter>,
