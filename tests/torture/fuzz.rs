@@ -73,18 +73,20 @@ fn any_events_do_no_harm() {
 #[test]
 fn the_kept_corpus_does_no_harm() {
     for (name, target) in doors::ALL {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
-        let mut files: Vec<_> = std::fs::read_dir(&folder)
-            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        assert!(!files.is_empty(), "nothing is kept in {}", folder.display());
-        files.sort();
-        for file in files {
-            let bytes = std::fs::read(&file).unwrap();
+        let inputs = kept(&format!("{name}.hex")).expect("each target has a corpus");
+        assert!(!inputs.is_empty(), "nothing is kept for `{name}`");
+        for bytes in inputs.into_iter().chain(kept(&format!("{name}.found.hex")).unwrap_or_default()) {
             if std::panic::catch_unwind(|| target(&bytes)).is_err() {
-                panic!("{} in the target `{name}`", file.display());
+                panic!("the target `{name}` on {bytes:02x?}");
             }
         }
     }
+}
+
+/// The inputs of a file, one a line, in hexadecimal digits; what once broke something stands in `….found.hex`.
+fn kept(file: &str) -> std::io::Result<Vec<Vec<u8>>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(file);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).expect("two digits");
+    let input = |line: &str| line.as_bytes().chunks(2).map(byte).collect();
+    Ok(std::fs::read_to_string(path)?.lines().map(input).collect())
 }
