@@ -16,6 +16,8 @@ const LONGEST: Duration = Duration::from_millis(500);
 const BAD: (u32, u32) = (2, 3);
 /// So much shorter waits are from one interval to the next where enough is given up.
 const EASING: Duration = Duration::from_millis(10);
+/// So long after the limit was lowered it is not lowered again.
+const SEEN: Duration = Duration::from_millis(300);
 /// Calls a second that are admitted whatever happens.
 const LEAST: f64 = 10.0;
 
@@ -37,6 +39,10 @@ pub(super) struct Pressure {
     admitted: u32,
     /// Calls a second that are admitted of all sources together; `None`: all that come.
     limit: Option<f64>,
+    /// Calls a second that are admitted, over about the last second, and the most of it that could be carried:
+    /// the limit does not fall below half of that, else answering what is refused leaves room for nothing.
+    admitting: f64,
+    proven: f64,
     /// Until then the last lowering of the limit cannot be seen.
     settled: Instant,
     /// Calls a second that one source may place while there is a limit.
@@ -68,6 +74,8 @@ impl Pressure {
             before: Duration::ZERO,
             admitted: 0,
             limit: None,
+            admitting: 0.0,
+            proven: 0.0,
             settled: Instant::ZERO,
             share: f64::INFINITY,
             sources,
@@ -151,6 +159,7 @@ impl Pressure {
         let before = self.before;
         let easing = late && self.shortest + EASING < before;
         self.before = if late { self.shortest } else { Duration::ZERO };
+        self.prove(admitted, passed, late);
         let offered: f64 = self.sources.values().map(|source| source.rate).sum();
         if self.bad >= BAD.0 && !easing && self.since >= self.settled {
             // What is admitted beyond the capacity waits: waits that grow by a second in a second tell of
@@ -160,13 +169,27 @@ impl Pressure {
             // How much too much the first calls of a flood are is not known, what a limit let in is.
             let most = if self.limit.is_some() { 0.5 } else { 9.0 };
             // A part less, so that what waits already is worked off.
-            self.limit = Some((admitted / (1.0 + growth.clamp(0.0, most)) * 0.9).max(LEAST));
-            // What comes of it is seen when all that waits now has been looked at.
-            self.settled = self.since + self.shortest.min(Duration::from_secs(1));
+            let part = if self.shortest > self.target * 4 { 0.7 } else { 0.9 };
+            let lower = admitted / (1.0 + growth.clamp(0.0, most)) * part;
+            self.limit = Some(lower.max(self.proven * 0.5).max(LEAST));
+            // What comes of it is seen when some of what waits now has been looked at.
+            self.settled = self.since + self.shortest.min(SEEN);
         } else if let Some(limit) = self.limit.filter(|_| !late) {
-            // Twice as much within a second; and where it binds nobody any more it goes.
-            let grown = limit * 2.0_f64.powf(passed.as_secs_f64().min(2.0)) + 1.0;
+            // Soon twice as much, sooner where hardly anything waits; where it binds nobody any more it goes.
+            let pace: f64 = if self.shortest < self.target / 2 { 4.0 } else { 2.0 };
+            let grown = limit * pace.powf(passed.as_secs_f64().min(2.0)) + 1.0;
             self.limit = (grown < offered * 2.0).then_some(grown);
+        }
+    }
+
+    /// What was admitted while nothing waited too long can be carried; that is forgotten within minutes, and
+    /// within seconds while everything waits.
+    fn prove(&mut self, admitted: f64, passed: Duration, late: bool) {
+        let seconds = passed.as_secs_f64();
+        self.admitting += (admitted - self.admitting) * seconds.min(1.0);
+        self.proven *= (if late { 0.95_f64 } else { 0.995 }).powf(seconds.min(60.0));
+        if !late {
+            self.proven = self.proven.max(self.admitting);
         }
     }
 
