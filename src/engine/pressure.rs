@@ -45,18 +45,24 @@ pub(super) struct Pressure {
     proven: f64,
     /// Until then the last lowering of the limit cannot be seen.
     settled: Instant,
-    /// Calls a second that one source may place while there is a limit.
+    /// Calls a second that one source may place while there is a limit, and that sources place on average.
     share: f64,
+    mean: f64,
     sources: Map<Option<TrunkSid>, Source>,
 }
 
 /// Whoever places calls: a trunk, or all sources without one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Source {
-    /// New calls in this interval.
+    /// New calls in this interval, and those of them that were admitted.
     came: u32,
-    /// A second, over about the last one.
+    admitted: u32,
+    /// New calls a second, over about the last one.
     rate: f64,
+    /// Calls a second that are admitted of it, over about two, and the most of it while nothing waited too long:
+    /// that is not what is too much.
+    admitting: f64,
+    usual: f64,
     /// What it may still place of its share.
     left: f64,
     filled: Instant,
@@ -78,6 +84,7 @@ impl Pressure {
             proven: 0.0,
             settled: Instant::ZERO,
             share: f64::INFINITY,
+            mean: 0.0,
             sources,
         }
     }
@@ -106,12 +113,14 @@ impl Pressure {
     /// One more call of `source` wants to begin: whether it may.
     pub fn admits(&mut self, now: Instant, source: Option<TrunkSid>) -> bool {
         self.turn(now);
-        let share = self.share;
         let of = self.sources.entry(source).or_default();
         of.came += 1;
-        if share.is_finite() {
-            // Two calls at once are nobody's flood.
-            let most = (share / 10.0).max(2.0);
+        // Who places less than most keeps what it always placed: the others are what is too much.
+        let usual = if of.rate < self.mean { of.usual * 1.25 } else { 0.0 };
+        let share = self.share.max(usual);
+        if self.share.is_finite() {
+            // Two calls at once are nobody's flood, nor is what came while nobody looked.
+            let most = (share / 10.0).max(usual).max(2.0);
             of.left = (of.left + now.since(of.filled).as_secs_f64() * share).min(most);
             of.filled = now;
             if of.left < 1.0 {
@@ -119,6 +128,7 @@ impl Pressure {
             }
             of.left -= 1.0;
         }
+        of.admitted += 1;
         self.admitted += 1;
         true
     }
@@ -138,29 +148,34 @@ impl Pressure {
         }
         self.since = now;
         let seconds = passed.as_secs_f64();
+        let late = self.is_bad();
         for source in self.sources.values_mut() {
-            let fresh = f64::from(source.came) / seconds;
-            source.rate += (fresh - source.rate) * (seconds * 2.0).min(1.0);
-            source.came = 0;
+            source.turn(seconds, late);
         }
-        self.sources.retain(|_, source| source.rate > 0.01);
+        self.sources.retain(|_, source| source.rate > 0.01 || source.usual > 0.01);
+        let offered: f64 = self.sources.values().map(|source| source.rate).sum();
+        self.mean = offered / self.sources.len().max(1) as f64;
         let admitted = f64::from(self.admitted) / seconds;
         if !self.target.is_zero() {
-            self.think(admitted, passed);
+            self.think(admitted, offered, passed);
         }
         (self.shortest, self.looks, self.admitted) = (Duration::MAX, 0, 0);
         self.share = self.limit.map_or(f64::INFINITY, |limit| self.fair(limit));
     }
 
-    fn think(&mut self, admitted: f64, passed: Duration) {
-        let late = self.looks >= BAD.1 && self.shortest > self.target;
+    /// Whether everything waited too long in the interval.
+    fn is_bad(&self) -> bool {
+        self.looks >= BAD.1 && self.shortest > self.target
+    }
+
+    fn think(&mut self, admitted: f64, offered: f64, passed: Duration) {
+        let late = self.is_bad();
         self.bad = if late { self.bad + 1 } else { 0 };
         // What was given up already may be enough: then everything waits less from look to look.
         let before = self.before;
         let easing = late && self.shortest + EASING < before;
         self.before = if late { self.shortest } else { Duration::ZERO };
         self.prove(admitted, passed, late);
-        let offered: f64 = self.sources.values().map(|source| source.rate).sum();
         if self.bad >= BAD.0 && !easing && self.since >= self.settled {
             // What is admitted beyond the capacity waits: waits that grow by a second in a second tell of
             // twice as much as can be carried.
@@ -187,7 +202,7 @@ impl Pressure {
     fn prove(&mut self, admitted: f64, passed: Duration, late: bool) {
         let seconds = passed.as_secs_f64();
         self.admitting += (admitted - self.admitting) * seconds.min(1.0);
-        self.proven *= (if late { 0.95_f64 } else { 0.995 }).powf(seconds.min(60.0));
+        self.proven *= (if late { 0.85_f64 } else { 0.995 }).powf(seconds.min(60.0));
         if !late {
             self.proven = self.proven.max(self.admitting);
         }
@@ -208,6 +223,21 @@ impl Pressure {
             waiting -= 1;
         }
         f64::INFINITY
+    }
+}
+
+impl Source {
+    /// An interval is over. What was usual counts for little after some seconds in which everything waits: it may be
+    /// the host that has become slower.
+    fn turn(&mut self, seconds: f64, late: bool) {
+        let fresh = f64::from(self.came) / seconds;
+        self.rate += (fresh - self.rate) * (seconds * 2.0).min(1.0);
+        self.admitting += (f64::from(self.admitted) / seconds - self.admitting) * (seconds / 2.0).min(1.0);
+        self.usual *= (if late { 0.8_f64 } else { 0.98 }).powf(seconds.min(60.0));
+        if !late {
+            self.usual = self.usual.max(self.admitting);
+        }
+        (self.came, self.admitted) = (0, 0);
     }
 }
 
@@ -236,8 +266,12 @@ mod tests {
 
         /// Offers calls a second for so long; of each source how many were admitted and refused.
         fn offer(&mut self, seconds: u32, offers: &[(Option<TrunkSid>, u32)]) -> Vec<(u32, u32)> {
+            self.offer_for(seconds * 1_000, offers)
+        }
+
+        fn offer_for(&mut self, ticks: u32, offers: &[(Option<TrunkSid>, u32)]) -> Vec<(u32, u32)> {
             let mut served = vec![(0, 0); offers.len()];
-            for tick in 0..seconds * 1_000 {
+            for tick in 0..ticks {
                 self.now += Duration::from_millis(1);
                 self.backlog = (self.backlog - self.capacity / 1_000.0).max(0.0);
                 let wait = Duration::from_secs_f64(self.backlog / self.capacity);
@@ -289,6 +323,34 @@ mod tests {
         router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
         let after = router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
         assert_eq!(after, [(40, 0), (400, 0)], "after two seconds it is over");
+    }
+
+    #[test]
+    fn who_places_what_it_always_did_hears_nothing_of_anothers_flood() {
+        for capacity in [100.0, 400.0, 2_000.0] {
+            let mut router = Router::new(capacity);
+            assert_eq!(router.offer(5, &[(GOOD, 20)]), [(100, 0)]);
+            let mut lost = 0;
+            for _ in 0..80 {
+                // A stalled host gets the calls of half a second at once.
+                router.offer_for(500, &[(NOISY, (capacity * 5.0) as u32)]);
+                let now = router.now;
+                lost += (0..10).filter(|_| !router.pressure.admits(now, GOOD)).count();
+            }
+            assert_eq!(lost, 0, "of 800, at {capacity} calls/s");
+        }
+    }
+
+    #[test]
+    fn what_was_usual_is_forgotten_where_it_can_be_carried_no_more() {
+        let mut router = Router::new(500.0);
+        assert_eq!(router.offer(20, &[(GOOD, 200), (NOISY, 250)]), [(4_000, 0), (5_000, 0)]);
+        router.capacity = 100.0;
+        router.offer(20, &[(GOOD, 200), (NOISY, 250)]);
+        let served = router.offer(20, &[(GOOD, 200), (NOISY, 250)]);
+        let goodput = f64::from(served[0].0 + served[1].0) / 20.0;
+        assert!((50.0..=130.0).contains(&goodput), "{goodput}");
+        assert!(router.backlog / router.capacity < 1.0, "{}", router.backlog);
     }
 
     #[test]
