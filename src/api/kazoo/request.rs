@@ -22,7 +22,7 @@ pub(super) struct Asked {
     pub(super) method: Method,
     /// The path's parts after the version, decoded.
     pub(super) path: Vec<String>,
-    /// The last value of each parameter.
+    /// The last value of each parameter; of a [`COUNTS`] all of them, parted by commas.
     pub(super) query: BTreeMap<String, String>,
     /// The credentials, where there are any.
     pub(super) token: Option<String>,
@@ -34,6 +34,9 @@ pub(super) struct Asked {
     /// The envelope's data; `None`: no body.
     pub(super) data: Option<Value>,
 }
+
+/// The parameters of a query that are whole numbers.
+pub(super) const COUNTS: [&str; 3] = ["page_size", "quantity", "offset"];
 
 /// The most characters a request may give itself as its identifier.
 const LONGEST_ID: usize = 64;
@@ -51,8 +54,7 @@ impl Asked {
         let rest = request.uri().path().trim_start_matches("/v2").trim_matches('/');
         let path: Result<Vec<String>, _> =
             rest.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
-        let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
-        let query: BTreeMap<String, String> = query.into_owned().collect();
+        let query = parameters(request.uri().query().unwrap_or_default());
         let headers = request.headers();
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let bearer = header(header::AUTHORIZATION.as_str()).and_then(bearer);
@@ -178,6 +180,21 @@ impl Asked {
         let count = text.parse().ok().filter(|count| *count <= i64::MAX.unsigned_abs());
         count.map(Some).ok_or_else(bad)
     }
+}
+
+/// The last value of each parameter. A count that is given more than once is none: all of its values stay.
+fn parameters(query: &str) -> BTreeMap<String, String> {
+    let mut read: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+        match read.get_mut(&name) {
+            Some(before) if COUNTS.contains(&name.as_str()) => {
+                before.push(',');
+                before.push_str(&value);
+            }
+            _ => drop(read.insert(name, value)),
+        }
+    }
+    read
 }
 
 fn no_data() -> Refusal {

@@ -10,7 +10,7 @@ use super::answer::{Told, preflight, respond};
 use super::filter::Filter;
 use super::place::{Place, Read};
 use super::refusal::Refusal;
-use super::request::Asked;
+use super::request::{Asked, COUNTS};
 use super::{classify, collection, inventory, list, login, numbers, place, tree};
 use crate::api::gate;
 use crate::api::service::{Principal, ServiceError};
@@ -95,7 +95,7 @@ async fn pass(api: &Api, asked: &mut Asked, body: Body) -> Result<Told, Refusal>
 
 /// The parameters of lists and searches share a path, and are looked at whichever is meant.
 fn understood(asked: &Asked) -> Result<(), Refusal> {
-    for name in ["page_size", "quantity", "offset"] {
+    for name in COUNTS {
         asked.count(name)?;
     }
     if let Some(country) = asked.query.get("country") {
