@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callgate::cli::demo::phone::{Phone, PhoneError};
@@ -207,8 +208,17 @@ struct HalfWay {
     receiver: Receiver,
     command: Child,
     follower: Follower,
-    ringing: std::thread::JoinHandle<Result<u16, PhoneError>>,
+    ringing: JoinHandle<Result<u16, PhoneError>>,
     talks: Vec<(Phone, callgate::cli::demo::phone::Dialog)>,
+}
+
+/// A call to the slow target, which has one line, and its end.
+fn slow_call(router: SocketAddr) -> JoinHandle<Result<u16, PhoneError>> {
+    std::thread::spawn(move || {
+        let mut phone = caller(Wire::udp(loopback()).unwrap());
+        let mut dialog = phone.call(router, NUMBERS[0], PATIENCE)?;
+        phone.hang_up(&mut dialog, PATIENCE)
+    })
 }
 
 fn half_way() -> HalfWay {
@@ -225,12 +235,7 @@ fn half_way() -> HalfWay {
         (phone, dialog)
     };
     let mut talks = vec![talk(NUMBERS[1])];
-    // The target has one line.
-    let slow = std::thread::spawn(move || {
-        let mut phone = caller(Wire::udp(loopback()).unwrap());
-        let mut dialog = phone.call(router, NUMBERS[0], PATIENCE)?;
-        phone.hang_up(&mut dialog, PATIENCE)
-    });
+    let slow = slow_call(router);
     node.until("it rings", |_| receiver.asked().len() == 2);
     let command = begin(&node.folder);
     let follower = Follower::of(&node);
@@ -342,11 +347,7 @@ fn calls_over_a_connection_of_the_old_process_are_the_new_ones_and_peers_connect
     };
     assert_eq!(call(&node), 200);
     let router = node.sip[0];
-    let slow = std::thread::spawn(move || {
-        let mut phone = caller(Wire::udp(loopback()).unwrap());
-        let mut dialog = phone.call(router, NUMBERS[0], PATIENCE)?;
-        phone.hang_up(&mut dialog, PATIENCE)
-    });
+    let slow = slow_call(router);
     node.until("it rings", |_| receiver.asked().len() == 2);
     let command = begin(&node.folder);
     let _follower = Follower::of(&node);
