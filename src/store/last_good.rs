@@ -278,16 +278,9 @@ mod tests {
 
     fn number(sid: u128, text: &str) -> Number {
         let voice = Some(Hook { url: "https://a.example/v".into(), method: Method::Get });
-        Number {
-            sid: NumberSid(sid),
-            text: text.into(),
-            account: AccountSid(2),
-            organization: OrganizationSid(3),
-            is_sip: false,
-            in_service: true,
-            main: false,
-            profile: Arc::new(VoiceProfile { voice, ..VoiceProfile::default() }),
-        }
+        let profile = Arc::new(VoiceProfile { voice, ..VoiceProfile::default() });
+        let number = Number::of(OrganizationSid(3), AccountSid(2), NumberSid(sid), text, &profile);
+        Number { is_sip: false, ..number }
     }
 
     fn written(path: &Path) {

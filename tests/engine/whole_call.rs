@@ -218,14 +218,5 @@ fn number() -> Number {
         status_callback: Some(hook("https://app.example/status")),
         ..VoiceProfile::default()
     };
-    Number {
-        sid: NumberSid(1),
-        text: "100".into(),
-        account: AccountSid(1),
-        organization: OrganizationSid(1),
-        is_sip: true,
-        in_service: true,
-        main: false,
-        profile: Arc::new(profile),
-    }
+    Number::of(OrganizationSid(1), AccountSid(1), NumberSid(1), "100", &Arc::new(profile))
 }

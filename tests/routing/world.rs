@@ -42,16 +42,9 @@ pub fn account(organization: OrganizationSid) -> Account {
 pub fn number(sid: u128, organization: &str, text: &str, is_sip: bool) -> Number {
     let organization = organization_sid(organization);
     let hook = Hook { url: "https://app.test/voice".into(), method: Method::Post };
-    Number {
-        sid: NumberSid(sid),
-        text: text.into(),
-        account: AccountSid(organization.0),
-        organization,
-        is_sip,
-        in_service: true,
-        main: false,
-        profile: Arc::new(VoiceProfile { voice: Some(hook), ..VoiceProfile::default() }),
-    }
+    let profile = Arc::new(VoiceProfile { voice: Some(hook), ..VoiceProfile::default() });
+    let account = AccountSid(organization.0);
+    Number { is_sip, ..Number::of(organization, account, NumberSid(sid), text, &profile) }
 }
 
 /// A shared trunk that matches 192.0.2.0/24.

@@ -42,22 +42,14 @@ pub fn directory(generation: u64, with_number: bool, wide: bool) -> Arc<Director
     };
     let hook =
         |path: &str| Some(Hook { url: format!("https://app.example/{path}").into(), method: Method::Post });
-    let number = Number {
-        sid: NumberSid(4),
-        text: "1000".into(),
-        account: AccountSid(2),
-        organization: OrganizationSid(1),
-        is_sip: true,
-        in_service: true,
-        main: false,
-        profile: Arc::new(VoiceProfile {
-            voice: hook("voice"),
-            status_callback: hook("status"),
-            refer: hook("refer"),
-            sms: hook("sms"),
-            ..VoiceProfile::default()
-        }),
+    let profile = VoiceProfile {
+        voice: hook("voice"),
+        status_callback: hook("status"),
+        refer: hook("refer"),
+        sms: hook("sms"),
+        ..VoiceProfile::default()
     };
+    let number = Number::of(OrganizationSid(1), AccountSid(2), NumberSid(4), "1000", &Arc::new(profile));
     let builder = Builder::new(frame);
     let builder = if with_number { builder.number(number) } else { builder };
     Arc::new(builder.build(generation))

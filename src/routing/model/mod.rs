@@ -243,6 +243,29 @@ pub struct Number {
     pub profile: Arc<VoiceProfile>,
 }
 
+impl Number {
+    /// A pure SIP number that routes.
+    #[must_use]
+    pub fn of(
+        organization: OrganizationSid,
+        account: AccountSid,
+        sid: NumberSid,
+        text: &str,
+        profile: &Arc<VoiceProfile>,
+    ) -> Self {
+        Self {
+            sid,
+            text: text.into(),
+            account,
+            organization,
+            is_sip: true,
+            in_service: true,
+            main: false,
+            profile: Arc::clone(profile),
+        }
+    }
+}
+
 /// Everything one generation of the directory is built from, apart from the numbers themselves,
 /// which are many and come one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -115,15 +115,8 @@ impl World {
             profile.status_callback = Some(hook("https://app.example/status"));
         }
         let profile = Arc::new(profile);
-        let number = |sid: u128, text: &str| Number {
-            sid: NumberSid(sid),
-            text: text.into(),
-            account: AccountSid(1),
-            organization: OrganizationSid(1),
-            is_sip: true,
-            in_service: true,
-            main: false,
-            profile: profile.clone(),
+        let number = |sid: u128, text: &str| {
+            Number::of(OrganizationSid(1), AccountSid(1), NumberSid(sid), text, &profile)
         };
         let main = self.main.as_deref().map(|text| Number { main: true, ..number(5, text) });
         main.into_iter()

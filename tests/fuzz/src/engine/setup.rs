@@ -71,16 +71,8 @@ pub(super) fn directory(kind: u8) -> Directory {
         status_callback: hook("https://app.example/status"),
         ..VoiceProfile::default()
     });
-    let number = |sid: u128, text: &str| Number {
-        sid: NumberSid(sid),
-        text: text.into(),
-        account: AccountSid(1),
-        organization: OrganizationSid(1),
-        is_sip: true,
-        in_service: true,
-        main: false,
-        profile: profile.clone(),
-    };
+    let number =
+        |sid: u128, text: &str| Number::of(OrganizationSid(1), AccountSid(1), NumberSid(sid), text, &profile);
     ["100", "200", "+15550001111", "mms:+12345678", "55*"]
         .into_iter()
         .zip(1..)
