@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::counting::allocations;
+use crate::hot::{WORK, Work};
 use crate::results::{Row, Section};
-use crate::work::{WORK, Work};
 
 /// More instructions than the baseline by this share are a step back.
 const TOLERATED: f64 = 0.02;

@@ -12,10 +12,10 @@ use callgate::time::Instant;
 use callgate::timers::Timers;
 
 use crate::counting::allocations;
+use crate::hot::whole_call::Line;
+use crate::hot::{self, nth};
 use crate::machine::{own_cpu, resident};
 use crate::results::{Row, Section, median, number};
-use crate::work::whole_call::Line;
-use crate::work::{self, nth};
 
 type Bare = HashMap<u64, u32, foldhash::fast::RandomState>;
 
@@ -61,8 +61,8 @@ fn bare(map: &Bare, keys: &Keys) -> f64 {
 /// The exact table, cold.
 pub fn exact(section: &mut Section) {
     let size = u64::from(number("CALLGATE_BENCH_NUMBERS", 10_000_000));
-    let (profile, before) = (work::profile(), resident(std::process::id()));
-    let directory = work::directory((0..size).map(|n| work::number(n, &format!("+{}", nth(n)), &profile)));
+    let (profile, before) = (hot::profile(), resident(std::process::id()));
+    let directory = hot::directory((0..size).map(|n| hot::number(n, &format!("+{}", nth(n)), &profile)));
     let each = (resident(std::process::id()) - before) / size as f64;
     let map: Bare = (0..size).map(|n| (nth(n), n as u32)).collect();
     let keys: Vec<Keys> = (0..2).map(|seed| Keys::new(1_000_000, size, seed * 7_777_777)).collect();
@@ -120,11 +120,11 @@ fn two(directory: &Directory, keys: &[Keys]) -> f64 {
 
 /// All forms through patterns.
 pub fn patterns(section: &mut Section) {
-    let profile = work::profile();
+    let profile = hot::profile();
     section.line("\nNanoseconds of CPU for all forms of a number that no pattern matches:\n\n| patterns | ns |\n|---|---|");
     let mut last = 0.0;
     for count in [1_u64, 10, 100, 1000, 10_000] {
-        let directory = work::directory((0..count).map(|n| work::number(n, &work::indexed(n), &profile)));
+        let directory = hot::directory((0..count).map(|n| hot::number(n, &hot::indexed(n), &profile)));
         last = decided(&directory);
         section.line(&format!("| {count} | {last:.0} |"));
     }
@@ -134,7 +134,7 @@ pub fn patterns(section: &mut Section) {
     for count in [1_u64, 500] {
         let texts = (0..count).map(|n| format!("[0-9]*{n}[0-9]*[a-f]"));
         let directory =
-            work::directory(texts.enumerate().map(|(n, text)| work::number(n as u64, &text, &profile)));
+            hot::directory(texts.enumerate().map(|(n, text)| hot::number(n as u64, &text, &profile)));
         found.push(decided(&directory));
     }
     // 6508251255, +6508251255's E.164 and national readings: at least two forms are tried against every pattern.
@@ -153,7 +153,7 @@ fn decided(directory: &Directory) -> f64 {
     let each = || {
         let before = own_cpu();
         for _ in 0..times {
-            black_box(work::decided(directory, black_box("6508251255")));
+            black_box(hot::decided(directory, black_box("6508251255")));
         }
         (own_cpu() - before) / f64::from(times)
     };

@@ -15,6 +15,9 @@ mod count;
 mod counting;
 mod delay;
 mod flat;
+#[allow(dead_code, reason = "the other benches use the rest")]
+#[path = "../hot/mod.rs"]
+mod hot;
 mod journal;
 mod line;
 mod load;
@@ -38,9 +41,6 @@ mod servers;
 mod sipp;
 mod subject;
 mod tls;
-#[allow(dead_code, reason = "the other benches use the rest")]
-#[path = "../work/mod.rs"]
-mod work;
 
 use results::Section;
 

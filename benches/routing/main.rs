@@ -1,70 +1,24 @@
 //! How long routing takes: exact look-ups among 10^3 to 10^6 numbers (10^7 with `CALLGATE_BENCH_BIG=1`),
 //! a bare hash map beside them, and all forms through 1 to 10,000 patterns.
 
+#[allow(dead_code, reason = "the other benches use the rest")]
+#[path = "../hot/mod.rs"]
+mod hot;
+
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::sync::Arc;
 
-use callgate::ids::{AccountSid, NumberSid, OrganizationSid};
-use callgate::routing::model::{Account, Delta, Frame, Hook, Method, Number, Organization, VoiceProfile};
-use callgate::routing::{Address, Builder, Decision, Directory, Inbound, decide};
+use callgate::routing::model::Delta;
 use criterion::{BenchmarkId, Criterion};
 
-fn frame() -> Frame {
-    let organization = Organization { is_default: true, ..Organization::at(OrganizationSid(1), "a.test") };
-    let account = Account::of(OrganizationSid(1), AccountSid(1));
-    Frame {
-        organizations: vec![Arc::new(organization)],
-        accounts: vec![Arc::new(account)],
-        ..Frame::default()
-    }
-}
-
-fn number(sid: u128, text: &str, profile: &Arc<VoiceProfile>) -> Number {
-    Number {
-        sid: NumberSid(sid),
-        text: text.into(),
-        account: AccountSid(1),
-        organization: OrganizationSid(1),
-        is_sip: true,
-        in_service: true,
-        main: false,
-        profile: Arc::clone(profile),
-    }
-}
-
-fn profile() -> Arc<VoiceProfile> {
-    let hook = Hook { url: "https://app.test/voice".into(), method: Method::Post };
-    Arc::new(VoiceProfile { voice: Some(hook), ..VoiceProfile::default() })
-}
-
-/// Numbers spread over the North American plan, without two alike.
-fn nth(n: u64) -> u64 {
-    12_000_000_000 + n.wrapping_mul(7_919) % 7_999_999_993
-}
-
-fn decided(directory: &Directory, user: &str) -> bool {
-    let inbound = Inbound {
-        trunk: None,
-        unknown_organization: None,
-        request: Address { user: user.as_bytes(), host: b"a.test", ..Address::default() },
-        to: Address::default(),
-        from_host: b"",
-        header: None,
-    };
-    matches!(decide(directory, &inbound), Decision::Application(_))
-}
+use hot::{decided, directory, indexed, nth, number, profile};
 
 fn exact(criterion: &mut Criterion) {
     let big = std::env::var_os("CALLGATE_BENCH_BIG").is_some();
     let sizes = [1_000_u64, 100_000, 1_000_000].into_iter().chain(big.then_some(10_000_000));
     for size in sizes {
         let (profile, before) = (profile(), resident());
-        let mut builder = Builder::new(frame());
-        for n in 0..size {
-            builder.add(&number(u128::from(n), &format!("+{}", nth(n)), &profile));
-        }
-        let directory = builder.build(1);
+        let directory = directory((0..size).map(|n| number(n, &format!("+{}", nth(n)), &profile)));
         println!("{size} numbers: {:.1} bytes each", (resident() - before) / size as f64);
         let bare: HashMap<u64, u32, foldhash::fast::RandomState> =
             (0..size).map(|n| (nth(n), n as u32)).collect();
@@ -84,10 +38,7 @@ fn exact(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("decide", size), |bencher| {
             bencher.iter(|| decided(&directory, black_box(&texts[next()])));
         });
-        let delta = Delta {
-            written: vec![number(u128::from(size) + 1, "+4930123456", &profile)],
-            ..Delta::default()
-        };
+        let delta = Delta { written: vec![number(size + 1, "+4930123456", &profile)], ..Delta::default() };
         group.bench_function(BenchmarkId::new("delta of one", size), |bencher| {
             bencher.iter(|| directory.apply(black_box(&delta), 2));
         });
@@ -98,19 +49,7 @@ fn patterns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("patterns");
     for count in [1_u64, 100, 10_000] {
         let profile = profile();
-        let mut builder = Builder::new(frame());
-        for n in 0..count {
-            // Half begin with two keys of their own, half end with them.
-            let (key, length) = (10 + n % 90, n / 180 % 60);
-            let rest = "[0-9]".repeat(1 + length as usize % 12);
-            let text = if n % 2 == 0 {
-                format!("{key}{rest}{}?", n % 10)
-            } else {
-                format!("{}?{rest}{key}", n % 10)
-            };
-            builder.add(&number(u128::from(n), &format!("{text}({n})?"), &profile));
-        }
-        let directory = builder.build(1);
+        let directory = directory((0..count).map(|n| number(n, &indexed(n), &profile)));
         group.bench_function(BenchmarkId::new("miss", count), |bencher| {
             bencher.iter(|| decided(&directory, black_box("#0000000000000#")));
         });
@@ -120,11 +59,8 @@ fn patterns(criterion: &mut Criterion) {
     }
     for count in [1_u64, 500] {
         let profile = profile();
-        let mut builder = Builder::new(frame());
-        for n in 0..count {
-            builder.add(&number(u128::from(n), &format!("[0-9]*{n}[0-9]{{30,40}}[a]?.*"), &profile));
-        }
-        let directory = builder.build(1);
+        let text = |n| format!("[0-9]*{n}[0-9]{{30,40}}[a]?.*");
+        let directory = directory((0..count).map(|n| number(n, &text(n), &profile)));
         group.bench_function(BenchmarkId::new("unindexable", count), |bencher| {
             bencher.iter(|| decided(&directory, black_box("6508251255")));
         });

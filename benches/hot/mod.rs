@@ -221,16 +221,7 @@ pub fn profile() -> Arc<VoiceProfile> {
 
 /// A SIP number of the only account.
 pub fn number(sid: u64, text: &str, profile: &Arc<VoiceProfile>) -> Number {
-    Number {
-        sid: NumberSid(u128::from(sid)),
-        text: text.into(),
-        account: AccountSid(1),
-        organization: OrganizationSid(1),
-        is_sip: true,
-        in_service: true,
-        main: false,
-        profile: Arc::clone(profile),
-    }
+    Number::of(OrganizationSid(1), AccountSid(1), NumberSid(u128::from(sid)), text, profile)
 }
 
 /// A directory of one organization and account with these numbers.
