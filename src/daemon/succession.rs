@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
+use super::full_load::chain;
 use super::ledger::restore;
 use super::shard::Command;
 use super::takeover::spread;
@@ -79,13 +80,7 @@ impl Predecessor {
 
     /// Says why it does not follow.
     pub async fn failed(&self, error: &dyn std::error::Error) {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        if let Err(error) = say(&self.0, &json!({ "failed": text })).await {
+        if let Err(error) = say(&self.0, &json!({ "failed": chain(error) })).await {
             tracing::debug!(%error, "nobody hears why");
         }
     }

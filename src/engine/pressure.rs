@@ -39,10 +39,9 @@ pub(super) struct Pressure {
     admitted: u32,
     /// Calls a second that are admitted of all sources together; `None`: all that come.
     limit: Option<f64>,
-    /// Calls a second that are admitted, over about the last second, and the most of it that could be carried:
-    /// the limit does not fall below half of that, else answering what is refused leaves room for nothing.
-    admitting: f64,
-    proven: f64,
+    /// Of all sources, over about a second: the limit does not fall below half of what could be carried, else
+    /// answering what is refused leaves room for nothing.
+    carried: Carried,
     /// Until then the last lowering of the limit cannot be seen.
     settled: Instant,
     /// Calls a second that one source may place while there is a limit, and that sources place on average.
@@ -59,13 +58,30 @@ pub(super) struct Source {
     admitted: u32,
     /// New calls a second, over about the last one.
     rate: f64,
-    /// Calls a second that are admitted of it, over about two, and the most of it while nothing waited too long:
-    /// that is not what is too much.
-    admitting: f64,
-    usual: f64,
+    /// Of it, over about two seconds: that is not what is too much.
+    carried: Carried,
     /// What it may still place of its share.
     left: f64,
     filled: Instant,
+}
+
+/// Calls a second that are admitted, and the most of it while nothing waited too long: so many can be carried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Carried {
+    admitting: f64,
+    most: f64,
+}
+
+impl Carried {
+    /// An interval is over in which so many a second were admitted. `pace`: how much of a second's worth of news
+    /// is taken; `kept`: how much of the most is left after a second.
+    fn turn(&mut self, admitted: f64, seconds: f64, pace: f64, kept: f64, late: bool) {
+        self.admitting += (admitted - self.admitting) * (seconds * pace).min(1.0);
+        self.most *= kept.powf(seconds.min(60.0));
+        if !late {
+            self.most = self.most.max(self.admitting);
+        }
+    }
 }
 
 impl Pressure {
@@ -80,8 +96,7 @@ impl Pressure {
             before: Duration::ZERO,
             admitted: 0,
             limit: None,
-            admitting: 0.0,
-            proven: 0.0,
+            carried: Carried::default(),
             settled: Instant::ZERO,
             share: f64::INFINITY,
             mean: 0.0,
@@ -116,7 +131,7 @@ impl Pressure {
         let of = self.sources.entry(source).or_default();
         of.came += 1;
         // Who places less than most keeps what it always placed: the others are what is too much.
-        let usual = if of.rate < self.mean { of.usual * 1.25 } else { 0.0 };
+        let usual = if of.rate < self.mean { of.carried.most * 1.25 } else { 0.0 };
         let share = self.share.max(usual);
         if self.share.is_finite() {
             // Two calls at once are nobody's flood, nor is what came while nobody looked.
@@ -152,7 +167,7 @@ impl Pressure {
         for source in self.sources.values_mut() {
             source.turn(seconds, late);
         }
-        self.sources.retain(|_, source| source.rate > 0.01 || source.usual > 0.01);
+        self.sources.retain(|_, source| source.rate > 0.01 || source.carried.most > 0.01);
         let offered: f64 = self.sources.values().map(|source| source.rate).sum();
         self.mean = offered / self.sources.len().max(1) as f64;
         let admitted = f64::from(self.admitted) / seconds;
@@ -175,7 +190,9 @@ impl Pressure {
         let before = self.before;
         let easing = late && self.shortest + EASING < before;
         self.before = if late { self.shortest } else { Duration::ZERO };
-        self.prove(admitted, passed, late);
+        // Forgotten within minutes, and within seconds while everything waits.
+        let kept = if late { 0.85 } else { 0.995 };
+        self.carried.turn(admitted, passed.as_secs_f64(), 1.0, kept, late);
         if self.bad >= BAD.0 && !easing && self.since >= self.settled {
             // What is admitted beyond the capacity waits: waits that grow by a second in a second tell of
             // twice as much as can be carried.
@@ -186,7 +203,7 @@ impl Pressure {
             // A part less, so that what waits already is worked off.
             let part = if self.shortest > self.target * 4 { 0.7 } else { 0.9 };
             let lower = admitted / (1.0 + growth.clamp(0.0, most)) * part;
-            self.limit = Some(lower.max(self.proven * 0.5).max(LEAST));
+            self.limit = Some(lower.max(self.carried.most * 0.5).max(LEAST));
             // What comes of it is seen when some of what waits now has been looked at.
             self.settled = self.since + self.shortest.min(SEEN);
         } else if let Some(limit) = self.limit.filter(|_| !late) {
@@ -194,17 +211,6 @@ impl Pressure {
             let pace: f64 = if self.shortest < self.target / 2 { 4.0 } else { 2.0 };
             let grown = limit * pace.powf(passed.as_secs_f64().min(2.0)) + 1.0;
             self.limit = (grown < offered * 2.0).then_some(grown);
-        }
-    }
-
-    /// What was admitted while nothing waited too long can be carried; that is forgotten within minutes, and
-    /// within seconds while everything waits.
-    fn prove(&mut self, admitted: f64, passed: Duration, late: bool) {
-        let seconds = passed.as_secs_f64();
-        self.admitting += (admitted - self.admitting) * seconds.min(1.0);
-        self.proven *= (if late { 0.85_f64 } else { 0.995 }).powf(seconds.min(60.0));
-        if !late {
-            self.proven = self.proven.max(self.admitting);
         }
     }
 
@@ -232,11 +238,8 @@ impl Source {
     fn turn(&mut self, seconds: f64, late: bool) {
         let fresh = f64::from(self.came) / seconds;
         self.rate += (fresh - self.rate) * (seconds * 2.0).min(1.0);
-        self.admitting += (f64::from(self.admitted) / seconds - self.admitting) * (seconds / 2.0).min(1.0);
-        self.usual *= (if late { 0.8_f64 } else { 0.98 }).powf(seconds.min(60.0));
-        if !late {
-            self.usual = self.usual.max(self.admitting);
-        }
+        let kept = if late { 0.8 } else { 0.98 };
+        self.carried.turn(f64::from(self.admitted) / seconds, seconds, 0.5, kept, late);
         (self.came, self.admitted) = (0, 0);
     }
 }
