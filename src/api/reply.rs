@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::service::{ServiceError, Written};
 use crate::store::{SecretError, StoreError};
+use crate::telemetry::chain;
 
 /// The most warnings one answer carries.
 const MOST_WARNINGS: usize = 20;
@@ -108,16 +109,4 @@ fn of_store(error: &StoreError) -> ApiError {
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the store failed; the log has more")
         }
     }
-}
-
-/// An error with all that lies behind it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -21,7 +21,7 @@ use crate::routing::Directory;
 use crate::routing::model::Delta;
 use crate::store::{Changes, Step, Store, StoreError};
 use crate::telemetry::health::Severity;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, chain};
 
 /// How the follower behaves.
 #[derive(Clone, Debug)]
@@ -208,7 +208,7 @@ impl Following {
             Err(FirstStartError::Store(error)) => return Err(error),
             // A file or a variable: what routes goes on, and the next start says it again.
             Err(error) => {
-                self.health.raise(FIRST_START, Severity::Degraded, full_load::chain(&error));
+                self.health.raise(FIRST_START, Severity::Degraded, chain(&error));
             }
         }
         self.owed = None;
@@ -321,12 +321,12 @@ impl Following {
         self.metrics.directory.loads.inc("failed");
         self.metrics.store.failures.inc();
         self.metrics.store.up.set(0);
-        tracing::debug!(error = %full_load::chain(error), "the database is away");
+        tracing::debug!(error = %chain(error), "the database is away");
         if self.begun {
             self.health.raise(
                 "store",
                 Severity::Degraded,
-                format!("{}; known numbers go on routing", full_load::chain(error)),
+                format!("{}; known numbers go on routing", chain(error)),
             );
             return;
         }
@@ -339,18 +339,14 @@ impl Following {
                     Severity::Degraded,
                     format!(
                         "{}; routing with the last good directory, generation {generation}, {numbers} numbers",
-                        full_load::chain(error)
+                        chain(error)
                     ),
                 );
             }
             Err(missing) => self.health.raise(
                 "store",
                 Severity::NotReady,
-                format!(
-                    "{}, and there is no directory: {}",
-                    full_load::chain(error),
-                    full_load::chain(&missing)
-                ),
+                format!("{}, and there is no directory: {}", chain(error), chain(&missing)),
             ),
         }
     }

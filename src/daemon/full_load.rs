@@ -9,8 +9,8 @@ use crate::routing::model::{Delta, Number};
 use crate::routing::{Builder, Directory};
 use crate::store::last_good::{self, KeptStep, LastGood, LastGoodError, Piece, Snapshot};
 use crate::store::{BadRow, FrameRows, Store, StoreError};
-use crate::telemetry::Health;
 use crate::telemetry::health::Severity;
+use crate::telemetry::{Health, chain};
 
 /// The file of the last good directory, open for steps.
 pub(super) type Kept = LastGood;
@@ -162,16 +162,4 @@ fn noted<T>(result: Result<T, LastGoodError>, health: &Health) -> Option<T> {
             None
         }
     }
-}
-
-/// An error with all its sources, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-use super::full_load::chain;
 use super::ledger::restore;
 use super::shard::Command;
 use super::takeover::spread;
@@ -23,6 +22,7 @@ use crate::flow::{ListenerId, Transport};
 use crate::ids::CallSid;
 use crate::journal::{Estate, FORM as JOURNAL_FORM};
 use crate::net::{Bound, Line, Planned, ShardSockets, granted_buffer};
+use crate::telemetry::chain;
 
 /// Set for the process that follows: the one before it. Its standard input is the line.
 pub const SUCCEEDS: &str = "CALLGATE_SUCCEEDS";

@@ -22,6 +22,7 @@ use crate::routing::model::Trunk;
 use crate::routing::trunk::{Source, find};
 use crate::routing::{Directory, Inbound};
 use crate::store::Word;
+use crate::telemetry::chain;
 
 /// The longest that `?wait=` waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -209,7 +210,7 @@ impl From<ReloadError> for ApiError {
         let status = match &error {
             ReloadError::Shrinks { .. } | ReloadError::Busy => StatusCode::CONFLICT,
             ReloadError::Store(source) => {
-                tracing::warn!(error = reply::chain(source.as_ref()), "a reload could not read the store");
+                tracing::warn!(error = chain(source.as_ref()), "a reload could not read the store");
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::api::reply::chain;
 use crate::api::service::{Refused, ServiceError};
 use crate::store::{NumberState, StoreError, Word};
+use crate::telemetry::chain;
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq)]
