@@ -1,6 +1,6 @@
 //! The process: start, run, reload, drain, stop.
 //!
-//! - `start`: step by step. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
+//! - `start`: step by step. `settings`: what the configuration means to each room. `doors`: what is listened on. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
 //! - `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
@@ -16,6 +16,7 @@ mod call_rows;
 mod clock;
 mod config;
 mod control;
+mod doors;
 mod drain;
 mod effects;
 mod first;
@@ -36,6 +37,7 @@ mod receivers;
 mod reload;
 mod reports;
 mod run;
+mod settings;
 mod shard;
 mod shards;
 mod start;

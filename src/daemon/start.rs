@@ -10,57 +10,54 @@
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::control::{Bans, Control};
+use super::doors::{bound_sockets, taken_sockets};
 use super::first::{FirstStart, FirstStartError, GivenAdmin, instance, shard_key};
-use super::follow::{FollowConfig, Following};
+use super::follow::Following;
 use super::follower::Follower;
 use super::forget::Forgetting;
 use super::ledger::{Deliveries, Unread, pump, restore};
-use super::listeners::{BadAdvertise, for_engine};
+use super::listeners::BadAdvertise;
 use super::notices::Notices;
 use super::projection::Projection;
 use super::receivers::Receivers;
 use super::reload::{Levers, Reloading};
 use super::reports::{Reported, observer, sample, watch_journal};
+use super::settings::{
+    connection_limits, engine_config, follow_config, journal_config, providers_client, stream_limits,
+};
 use super::shards::{Birthright, Heritage, ShardError, Shards};
 use super::succession::{Bequest, Parking, Predecessor, Succession, SuccessionError};
 use super::takeover::spread;
 use super::traces::Traces;
 use super::upgrade::{Holdings, Progress, Taking, copies, hear, program, say};
 use crate::api::{
-    Api, Handles, HttpTls, HttpTlsError, Service, UpgradeState, bind_unix, router, serve_tcp, serve_tls,
-    serve_unix,
+    Api, Handles, HttpTls, HttpTlsError, Service, UpgradeState, router, serve_tcp, serve_tls, serve_unix,
 };
-use crate::call::config::{EngineConfig, Timers, UnknownSource};
 use crate::call::mint::ShardKey;
 use crate::callback::{self, Callbacks};
 use crate::config::Config;
 use crate::dns::{self, BadServer, Resolver};
 use crate::engine::door::Recovered;
 use crate::engine::virtual_shard;
-use crate::journal::{self, Journal, JournalError, Replay};
-use crate::net::{
-    BadListener, BindError, Bound, ConnectionLimits, Connections, Edge, FollowWord, Line, Owner,
-    ShardSockets, SourceWord, StreamLimits, Tls, TlsError, bind_all,
-};
-use crate::outbound::{self, AllowPrivate, Client, Providers, SetupError, Urls};
+use crate::journal::{Journal, JournalError, Replay};
+use crate::net::{BadListener, BindError, Bound, Connections, Edge, Line, Owner, Tls, TlsError};
+use crate::outbound::{Client, Providers, SetupError, Urls};
 use crate::routing::Directory;
 use crate::routing::limits::Limits;
-use crate::routing::model::Follow;
 use crate::store::{SecretError, Store, StoreError, random_id};
 use crate::telemetry::{Calls, Health, Metrics};
 use crate::webhook;
@@ -491,24 +488,6 @@ fn open_journal(
     Ok((Journal::begin(&settings, *start)?, Replay::default()))
 }
 
-type Doors = (Vec<Bound>, Vec<ShardSockets>, TcpListener, UnixListener);
-
-async fn bound_sockets(config: &Config) -> Result<Doors, StartError> {
-    let (bound, sockets) = bind_sip(config)?;
-    let http = bind_http(config).await?;
-    let unix = bind_unix(&config.http.socket)
-        .map_err(|source| StartError::Socket { path: config.http.socket.clone(), source })?;
-    Ok((bound, sockets, http, unix))
-}
-
-fn taken_sockets(config: &Config, bequest: Bequest) -> Result<Doors, StartError> {
-    let listen = config.http.listen;
-    let http = TcpListener::from_std(bequest.http).map_err(|source| StartError::Http { listen, source })?;
-    let path = config.http.socket.clone();
-    let unix = UnixListener::from_std(bequest.unix).map_err(|source| StartError::Socket { path, source })?;
-    Ok((bequest.bound, bequest.sockets, http, unix))
-}
-
 /// Opens and migrates the store, and completes a first start; true when that is done. A store that
 /// is away stops nothing: the follower does the same once it answers.
 async fn open_store(config: &Config, first: &FirstStart) -> Result<(Store, bool), StartError> {
@@ -544,122 +523,6 @@ fn taken_over(replay: &mut Replay, shards: usize, metrics: &Metrics) -> Vec<Vec<
     spread(unfinished, shards)
 }
 
-fn follow_config(config: &Config) -> FollowConfig {
-    FollowConfig {
-        last_good: config.node.data_dir.join("last-good"),
-        shrink_guard: config.store.shrink_guard,
-        change_log: jiff::SignedDuration::from_hours(i64::from(config.store.change_log_hours)),
-    }
-}
-
-fn journal_config(config: &Config, clock: &Clock) -> journal::Config {
-    journal::Config {
-        segment_size: config.journal.segment_bytes,
-        reserve: config.journal.reserve_bytes,
-        ..journal::Config::new(&config.journal.directory, clock.origin_wall())
-    }
-}
-
-fn bind_sip(config: &Config) -> Result<(Vec<Bound>, Vec<ShardSockets>), StartError> {
-    let plans = config.sip.planned()?;
-    let (bound, sockets) = bind_all(&plans, config.node.shard_count(), config.sip.receive_buffer)?;
-    warn_of_buffers(&bound, config.sip.receive_buffer);
-    Ok((bound, sockets))
-}
-
-/// Operators name these URLs, and most are of the inside.
-fn providers_client(config: &Config, resolver: &Resolver) -> Result<Client, SetupError> {
-    let limits = outbound::Config {
-        allow_private: AllowPrivate::All,
-        body_limit: 1 << 20,
-        ..config.webhook.outbound()
-    };
-    Client::new(limits, resolver.lookup_fn(), Arc::new(Urls::default()))
-}
-
-async fn bind_http(config: &Config) -> Result<TcpListener, StartError> {
-    let listen = config.http.listen;
-    TcpListener::bind(listen).await.map_err(|source| StartError::Http { listen, source })
-}
-
-fn engine_config(
-    config: &Config,
-    bound: &[Bound],
-    clock: &Clock,
-    shard_key: ShardKey,
-    shards: usize,
-) -> Result<EngineConfig, BadAdvertise> {
-    let sip = &config.sip;
-    let unknown_source = match sip.unknown_source {
-        SourceWord::Reject => UnknownSource::Reject,
-        SourceWord::Drop => UnknownSource::Drop,
-        SourceWord::DefaultOrganization => UnknownSource::DefaultOrganization,
-    };
-    let follow_redirects = match sip.follow_redirects {
-        FollowWord::No => Follow::No,
-        FollowWord::Known => Follow::Known,
-        FollowWord::Any => Follow::Any,
-    };
-    Ok(EngineConfig {
-        listeners: for_engine(bound)?,
-        unknown_source,
-        scanners: config
-            .edge
-            .scanners
-            .iter()
-            .map(|part| part.to_ascii_lowercase().into_bytes().into())
-            .collect(),
-        follow_redirects,
-        timers: Timers { t1: Duration::from_millis(sip.t1_ms), ..Timers::default() },
-        first_response: Duration::from_millis(sip.first_response_ms),
-        dead_target: Duration::from_secs(sip.dead_target_seconds),
-        check_interval: Duration::from_secs(sip.gateway_check_seconds),
-        check_thresholds: (sip.gateway_down_after, sip.gateway_up_after),
-        own_addresses: own_addresses(),
-        liveness: Duration::from_secs(sip.liveness_seconds),
-        session_expires: sip.session_expires_seconds,
-        max_calls: config.limits.per_shard(shards),
-        overload_delay: config.limits.overload_delay(),
-        udp_size_limit: sip.udp_size_limit,
-        epoch: clock.origin_wall().duration_since(UNIX_EPOCH).unwrap_or_default(),
-        shard_key,
-        ..EngineConfig::default()
-    })
-}
-
-/// The addresses that this host has toward the rest of the world, as the kernel would choose them.
-fn own_addresses() -> Vec<IpAddr> {
-    let chosen = |bind: &str, toward: &str| {
-        let socket = std::net::UdpSocket::bind(bind).ok()?;
-        // Nothing is sent: the kernel looks the way up and names the address it would leave from.
-        socket.connect(toward).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    let families = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    families.into_iter().filter_map(|(bind, toward)| chosen(bind, toward)).collect()
-}
-
-fn stream_limits(config: &Config) -> StreamLimits {
-    let sip = &config.sip;
-    StreamLimits {
-        idle: Duration::from_secs(sip.tcp_idle_seconds),
-        message: Duration::from_millis(sip.tcp_message_ms),
-        connect: Duration::from_millis(sip.tcp_connect_ms),
-        connect_large: Duration::from_millis(sip.tcp_connect_large_ms),
-        large: sip.udp_size_limit,
-        handshake: Duration::from_millis(sip.tls_handshake_ms),
-    }
-}
-
-fn connection_limits(config: &Config) -> ConnectionLimits {
-    let sip = &config.sip;
-    ConnectionLimits {
-        most: sip.tcp_connections,
-        per_source: sip.tcp_connections_per_source,
-        write_queue: sip.tcp_write_queue,
-    }
-}
-
 /// Which shard a raw message belongs to; one that cannot be read is anybody's.
 fn owner(shards: usize, key: ShardKey) -> Owner {
     Arc::new(move |bytes| virtual_shard(bytes, &key).map_or(0, |owner| usize::from(owner.0) % shards.max(1)))
@@ -670,17 +533,4 @@ fn seed() -> Result<[u8; 32], SecretError> {
     seed[..16].copy_from_slice(&random_id()?.to_be_bytes());
     seed[16..].copy_from_slice(&random_id()?.to_be_bytes());
     Ok(seed)
-}
-
-fn warn_of_buffers(bound: &[Bound], wanted: usize) {
-    for one in bound {
-        if let Some(granted) = one.receive_buffer.filter(|granted| *granted < wanted) {
-            tracing::warn!(
-                listener = one.plan.name,
-                granted,
-                wanted,
-                "the kernel grants a smaller receive buffer: raise net.core.rmem_max, or bursts are lost"
-            );
-        }
-    }
 }
