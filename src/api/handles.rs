@@ -66,14 +66,23 @@ pub trait Follower: Send + Sync {
 
 /// Replaces this process by what its program's file starts now; the daemon implements it.
 pub trait Upgrade: Send + Sync {
-    /// Begins; `Err` where one is under way.
+    /// Begins.
     ///
     /// # Errors
-    /// How far that one is.
-    fn begin(&self) -> Result<UpgradeNote, UpgradeNote>;
+    /// Why not now.
+    fn begin(&self) -> Result<UpgradeNote, UpgradeRefused>;
 
     /// How far the last one is.
     fn note(&self) -> UpgradeNote;
+}
+
+/// Why no upgrade begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeRefused {
+    /// One is under way.
+    UnderWay,
+    /// The process has been told to end.
+    Ending,
 }
 
 /// How far an upgrade is.

@@ -33,7 +33,7 @@ pub use config::{HttpConfig, InventoryConfig, KazooConfig};
 pub use error::ApiError;
 pub use handles::{
     BanNote, Bans, BoxFuture, CallControl, Follower, GenerationNote, Handles, Receivers, ReloadError,
-    ReloadOptions, ReloadReport, SentAgain, Upgrade, UpgradeNote, UpgradeState,
+    ReloadOptions, ReloadReport, SentAgain, Upgrade, UpgradeNote, UpgradeRefused, UpgradeState,
 };
 pub use router::router;
 pub use server::{Peer, bind_unix, serve_tcp, serve_tls, serve_unix};

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// Build the directory from the store anew
     Reload(Reload),
     /// Let the program's file as it is now take the running daemon's place, without a call lost
+    ///
+    /// Each step is told, and why there was none: 69 then, and the daemon goes on as it was. TERM to the new process
+    /// takes it back; one upgrade at a time.
     Upgrade,
     /// Who changed what, generation by generation, and the way back
     #[command(subcommand)]

@@ -51,7 +51,11 @@ pub(crate) fn config(file: Option<&Path>) -> Result<Config> {
 
 /// Runs the router until a signal ends it.
 pub(crate) fn serve(file: Option<&Path>) -> Result<()> {
-    Ok(crate::daemon::serve(config(file)?, file.map(Path::to_owned))?)
+    let served = config(file).and_then(|config| Ok(crate::daemon::serve(config, file.map(Path::to_owned))?));
+    if let Err(error) = &served {
+        crate::daemon::cannot_follow(error);
+    }
+    served
 }
 
 /// Brings the store's tables up to date; what was applied.

@@ -26,6 +26,8 @@ pub(crate) enum UpgradeError {
     Failed(String),
     #[error("the daemon was started anew meanwhile")]
     Restarted,
+    #[error("both processes have ended: start callgate anew, which takes their calls over")]
+    Ended,
     #[error("the progress cannot be printed; the upgrade goes on")]
     Print(#[from] io::Error),
 }
@@ -35,7 +37,7 @@ impl UpgradeError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => error.exit_code(),
-            Self::Failed(_) | Self::Restarted => exit::UNAVAILABLE,
+            Self::Failed(_) | Self::Restarted | Self::Ended => exit::UNAVAILABLE,
             Self::Print(_) => exit::SOFTWARE,
         }
     }
@@ -46,7 +48,11 @@ pub(crate) fn upgrade(socket: &Path, json: bool) -> Result<(), UpgradeError> {
     let mut note = request(socket, Method::POST, PATH, None)?.body;
     let former = note["pid"].clone();
     let (mut printed, mut teller, mut heard) = (0, former.clone(), Instant::now());
+    let mut both = [former.clone(), Value::Null];
     loop {
+        if !note["successor"].is_null() {
+            both[1] = note["successor"].clone();
+        }
         if note["pid"] != teller {
             // The new process tells its own steps.
             (teller, printed) = (note["pid"].clone(), 0);
@@ -69,10 +75,22 @@ pub(crate) fn upgrade(socket: &Path, json: bool) -> Result<(), UpgradeError> {
                 heard = Instant::now();
                 reply.body
             }
-            Err(ClientError::NoDaemon { .. } | ClientError::Broken(_)) if heard.elapsed() < AWAY => continue,
+            Err(ClientError::NoDaemon { .. } | ClientError::Broken(_)) if !both.iter().any(runs) => {
+                return Err(UpgradeError::Ended);
+            }
+            Err(ClientError::NoDaemon { .. } | ClientError::Broken(_)) if heard.elapsed() < AWAY => {
+                std::thread::sleep(LOOK);
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
     }
+}
+
+/// Whether this process is there, and not only because nobody has looked how it ended.
+fn runs(pid: &Value) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 fn tell(json: bool, step: &Value) -> io::Result<()> {

@@ -13,11 +13,20 @@ use crate::telemetry::health::Severity;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Refuses new INVITEs and answers OPTIONS with 503 until no unanswered call and no open transaction
-/// is left, `limit` at most. Answered calls live in the journal.
-pub async fn drain(shards: &Shards, health: &Health, limit: Duration) {
+/// is left, until `deadline` at most. Answered calls live in the journal.
+pub async fn drain(shards: &Shards, health: &Health, deadline: Instant) {
+    refuse(shards, health).await;
+    settled(shards, deadline).await;
+}
+
+/// No new calls from here on.
+pub async fn refuse(shards: &Shards, health: &Health) {
     health.raise("drain", Severity::NotReady, "shutting down: no new calls");
     shards.tell(|| Command::Drain(true)).await;
-    let deadline = Instant::now() + limit;
+}
+
+/// Until nothing is left that a restart would lose.
+pub async fn settled(shards: &Shards, deadline: Instant) {
     loop {
         let loads = shards.loads().await;
         // A shard that does not answer has something under way.

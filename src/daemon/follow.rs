@@ -90,7 +90,13 @@ impl Following {
         metrics: Arc<Metrics>,
     ) -> (Follower, Self) {
         let live = watch::Sender::new(directory.load().generation());
-        let shared = Arc::new(Shared { directory, live, touched: Arc::default(), history: Mutex::default() });
+        let shared = Arc::new(Shared {
+            directory,
+            live,
+            ahead: watch::Sender::new(None),
+            touched: Arc::default(),
+            history: Mutex::default(),
+        });
         // One reload at a time, one waiting would only repeat it.
         let (orders, taken) = mpsc::channel(1);
         let following = Self {

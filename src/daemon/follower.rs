@@ -25,6 +25,8 @@ pub struct Follower {
 pub(super) struct Shared {
     pub directory: Arc<ArcSwap<Directory>>,
     pub live: watch::Sender<u64>,
+    /// The generation of the process that is to follow this one, while there is one.
+    pub ahead: watch::Sender<Option<u64>>,
     /// Numbers that changed since the first directory.
     pub touched: Arc<AtomicU64>,
     pub history: Mutex<VecDeque<GenerationNote>>,
@@ -41,6 +43,12 @@ impl Follower {
     #[must_use]
     pub fn live(&self) -> watch::Receiver<u64> {
         self.shared.live.subscribe()
+    }
+
+    /// To be told what generation is live in the process that takes new calls, where that is another.
+    #[must_use]
+    pub fn ahead(&self) -> watch::Sender<Option<u64>> {
+        self.shared.ahead.clone()
     }
 
     /// What walks lists of numbers before they are asked for.
@@ -62,10 +70,14 @@ impl crate::api::Follower for Follower {
 
     fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
         Box::pin(async move {
-            let mut live = self.live();
-            let reached = tokio::time::timeout(limit, live.wait_for(|now| *now >= generation)).await;
-            drop(reached);
-            *self.shared.live.borrow()
+            let (mut live, mut ahead) = (self.live(), self.shared.ahead.subscribe());
+            let both = async {
+                drop(live.wait_for(|now| *now >= generation).await);
+                drop(ahead.wait_for(|there| there.is_none_or(|there| there >= generation)).await);
+            };
+            drop(tokio::time::timeout(limit, both).await);
+            let (here, there) = (*self.shared.live.borrow(), *self.shared.ahead.borrow());
+            there.map_or(here, |there| there.min(here))
         })
     }
 

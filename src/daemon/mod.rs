@@ -58,3 +58,4 @@ pub use lists::ListsAhead;
 pub use projection::{Projection, Sink};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};
+pub(crate) use succession::cannot_follow;

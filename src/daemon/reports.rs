@@ -22,10 +22,15 @@ pub async fn watch_journal(
     shards: Vec<tokio::sync::mpsc::Sender<Command>>,
     health: Arc<Health>,
 ) {
-    let mut full = false;
+    let (mut full, mut on_reserve) = (false, false);
     loop {
         tokio::time::sleep(LOOK).await;
+        if (gauge.is_full(), gauge.is_on_reserve()) == (full, on_reserve) {
+            continue;
+        }
+        on_reserve = gauge.is_on_reserve();
         if gauge.is_full() == full {
+            say(&health, full, on_reserve);
             continue;
         }
         full = !full;
@@ -34,12 +39,23 @@ pub async fn watch_journal(
                 return;
             }
         }
-        if full {
+        say(&health, full, on_reserve);
+    }
+}
+
+/// A node that takes calls into the reserve is degraded; one that refuses them is not ready.
+fn say(health: &Health, full: bool, on_reserve: bool) {
+    match (full, on_reserve) {
+        (true, _) => {
             let sentence = "the disk is full or too slow: new calls get 503 until the journal can be written";
             health.raise("journal", Severity::NotReady, sentence);
-        } else {
-            health.clear("journal");
         }
+        (false, true) => {
+            let sentence =
+                "the disk is full: calls go on in the journal's reserve, free the disk of journal.directory";
+            health.raise("journal", Severity::Degraded, sentence);
+        }
+        (false, false) => health.clear("journal"),
     }
 }
 
@@ -51,6 +67,7 @@ pub fn sample(gauge: &Gauge, callbacks: &callback::Feed, urls: &Urls, metrics: &
     journal.reserved_bytes.set(number(gauge.reserved().into()));
     journal.segments.set(number(gauge.segments() as u128));
     journal.full.set(i64::from(gauge.is_full()));
+    journal.on_reserve.set(i64::from(gauge.is_on_reserve()));
     journal.records.inc_by(gauge.records().saturating_sub(journal.records.get()));
     journal.bytes.inc_by(gauge.bytes().saturating_sub(journal.bytes.get()));
     journal.failures.inc_by(gauge.failures().saturating_sub(journal.failures.get()));

@@ -9,12 +9,14 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
+use tokio::time::{Instant, timeout_at};
 
-use super::drain::drain;
+use super::drain::{drain, refuse, settled};
 use super::notify;
 use super::reload::reload;
+use super::shard::Command;
 use super::start::{Fault, Running, StartError, start};
-use super::succession::Predecessor;
+use super::succession::{Predecessor, Stage};
 use super::upgrade::{Progress, UpgradeError, end_successor, say, upgrade};
 use crate::api::UpgradeState;
 use crate::config::Config;
@@ -96,17 +98,20 @@ async fn control(
         started = start(&config, metrics, before.as_ref()) => started,
         () = signals.term() => return Ok(()),
     };
-    if let (Some(before), Err(error)) = (&before, &started) {
-        before.failed(error).await;
-    }
     let mut running = started?;
     let end = match before {
         Some(before) => follow(&config, before, &mut running, &mut signals).await,
-        None => ready(&config, &running).map(|()| true),
+        None => ready(&config, &running).map(|()| Followed::GoesOn),
     };
     let end = match end {
-        Ok(true) => attend(&config, config_file, log, &mut running, &mut signals).await,
-        Ok(false) => drained(&config, &running, &mut signals).await.map(|()| None),
+        Ok(Followed::GoesOn) => attend(&config, config_file, log, &mut running, &mut signals).await,
+        Ok(Followed::Ends) => drained(&running, &mut signals, patience(&config)).await.map(|()| None),
+        Ok(Followed::Leaves) => {
+            // It never was the service's main process: nobody is to think that the service stops.
+            running.stop().await;
+            tracing::info!("stopped: the former process goes on");
+            return Ok(());
+        }
         Err(error) => Err(error),
     };
     if let Ok(Some(line)) = end {
@@ -120,25 +125,79 @@ async fn control(
     end.map(drop)
 }
 
-/// Behind another process until that one has ended; false when a TERM ends it before.
+/// What became of a process that was to follow another.
+enum Followed {
+    /// It is alone.
+    GoesOn,
+    /// It has the calls, and has been told to end.
+    Ends,
+    /// It was told to end before it had them, and has given back what came since.
+    Leaves,
+}
+
+/// Behind another process until that one has ended, or a TERM ends this one.
 async fn follow(
     config: &Config,
     before: Predecessor,
     running: &mut Running,
     signals: &mut Signals,
-) -> Result<bool, ServeError> {
-    let Some(mut succession) = running.succession.take() else { return Ok(true) };
-    say(&before.0, &serde_json::json!("serving")).await.map_err(ServeError::Process)?;
+) -> Result<Followed, ServeError> {
+    let Some(mut succession) = running.succession.take() else { return Ok(Followed::GoesOn) };
+    if let Err(error) = say(&before.0, &serde_json::json!("serving")).await {
+        tracing::debug!(%error, "the former process has ended already");
+    }
+    let (stage, mut at_front) = (succession.stage(), succession.stage());
     let mut told = Ok(());
-    let first = || {
-        notify::main_process();
-        told = ready(config, running);
-    };
-    let goes_on = tokio::select! {
-        () = succession.run(&before.0, first) => true,
-        () = signals.term() => false,
-    };
-    told.map(|()| goes_on)
+    let mut is_told_to_end = false;
+    {
+        let first = || {
+            notify::main_process();
+            told = ready(config, running);
+        };
+        let mut run = std::pin::pin!(succession.run(&before.0, first));
+        loop {
+            tokio::select! {
+                () = &mut run => break,
+                () = signals.term(), if !is_told_to_end => {
+                    is_told_to_end = true;
+                    if *stage.borrow() == Stage::Behind {
+                        break;
+                    }
+                }
+                // What is half-way is nobody's: the calls are taken over first.
+                _ = at_front.wait_for(|stage| *stage == Stage::Front), if is_told_to_end => break,
+            }
+        }
+    }
+    told?;
+    if !is_told_to_end {
+        return Ok(Followed::GoesOn);
+    }
+    if *stage.borrow() == Stage::Front {
+        return Ok(Followed::Ends);
+    }
+    leave(&before.0, running, signals, patience(config)).await;
+    Ok(Followed::Leaves)
+}
+
+/// Gives back what is not of calls here, until these have settled: the former process goes on.
+async fn leave(line: &Line, running: &Running, signals: &mut Signals, deadline: Instant) {
+    tracing::info!(
+        "told to end: the former process goes on with what is settled here; a second TERM stops at once"
+    );
+    if let Err(error) = say(line, &serde_json::json!("leaving")).await {
+        tracing::warn!(%error, "the former process has ended, too: the next start takes all calls over");
+    }
+    running.shards.tell(|| Command::Leaving).await;
+    tokio::select! {
+        () = settled(&running.shards, deadline) => {}
+        () = signals.term() => tracing::warn!("stopped without waiting, as asked"),
+    }
+}
+
+/// How long the end may take.
+fn patience(config: &Config) -> Instant {
+    Instant::now() + Duration::from_secs(config.node.drain_seconds)
 }
 
 /// Until TERM and its drain, a second TERM, or a shard's death; or until an upgrade: then with the line to
@@ -185,17 +244,59 @@ async fn attend(
             }),
         }
     }
-    if let Some(upgrading) = upgrading {
-        // What the new process has is taken back when it has ended.
-        end_successor(&progress);
-        let limit = Duration::from_secs(config.node.drain_seconds);
-        match tokio::time::timeout(limit, upgrading).await {
-            Ok(Ok(line)) => return Ok(Some(line)),
-            Ok(Err(error)) => failed(&progress, &error),
+    drop(orders);
+    let deadline = patience(config);
+    let Some(upgrading) = upgrading else {
+        return drained(running, signals, deadline).await.map(|()| None);
+    };
+    match both_end(running, &progress, signals, upgrading, deadline).await {
+        Both::HandedOver(line) => Ok(Some(line)),
+        Both::AtOnce => Ok(None),
+        Both::Settled => drained(running, signals, deadline).await.map(|()| None),
+    }
+}
+
+/// What became of an upgrade whose two processes were told to end.
+enum Both {
+    /// The new process has everything, and ends as it was told to.
+    HandedOver(Line),
+    /// It has ended, and what it had is this process's again.
+    Settled,
+    /// Nobody waits any longer.
+    AtOnce,
+}
+
+/// A TERM in the middle of an upgrade: no new calls here or there, and what the new process has is taken
+/// back when it has ended.
+async fn both_end(
+    running: &Running,
+    progress: &Progress,
+    signals: &mut Signals,
+    upgrading: impl Future<Output = Result<Line, UpgradeError>>,
+    deadline: Instant,
+) -> Both {
+    let successor = progress.successor();
+    notify::tell(&[NotifyState::Stopping]);
+    refuse(&running.shards, &running.health).await;
+    end_successor(successor);
+    progress.end(
+        UpgradeState::Failed,
+        Some("the daemon has been told to end, and the new process with it".into()),
+    );
+    tokio::select! {
+        // It is told at the same moment, and may take as long.
+        outcome = timeout_at(deadline + Duration::from_secs(1), upgrading) => match outcome {
+            Ok(Ok(line)) => return Both::HandedOver(line),
+            Ok(Err(error)) => tracing::info!(error = &error as &dyn std::error::Error, "the new process has ended"),
             Err(_) => tracing::warn!("the new process does not end: its journal is read by the next start"),
+        },
+        () = signals.term() => {
+            end_successor(successor);
+            tracing::warn!("stopped without waiting, as asked");
+            return Both::AtOnce;
         }
     }
-    drained(config, running, signals).await.map(|()| None)
+    Both::Settled
 }
 
 fn failed(progress: &Progress, error: &UpgradeError) {
@@ -208,12 +309,11 @@ fn failed(progress: &Progress, error: &UpgradeError) {
 }
 
 /// The end without loss, or at once by a second TERM.
-async fn drained(config: &Config, running: &Running, signals: &mut Signals) -> Result<(), ServeError> {
+async fn drained(running: &Running, signals: &mut Signals, deadline: Instant) -> Result<(), ServeError> {
     tracing::info!("draining; a second TERM stops at once");
     notify::tell(&[NotifyState::Stopping]);
-    let limit = Duration::from_secs(config.node.drain_seconds);
     tokio::select! {
-        () = drain(&running.shards, &running.health, limit) => {}
+        () = drain(&running.shards, &running.health, deadline) => {}
         () = signals.term() => tracing::warn!("stopped without waiting, as asked"),
     }
     Ok(())

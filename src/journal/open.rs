@@ -127,6 +127,7 @@ impl Journal {
             track: scan.track(),
             disabled,
             looked_at: u64::MAX,
+            refilled: std::time::Instant::now(),
         };
         let threads = start_threads(&shared, writer).map_err(JournalError::Thread)?;
         Ok(Self { shared, start, known: scan.known(), threads })
@@ -213,11 +214,18 @@ impl Drop for Journal {
 pub struct Gauge(Arc<Shared>);
 
 impl Gauge {
-    /// Whether no call is to be admitted: the disk is full, or the oldest unwritten record is over
+    /// Whether no call is to be admitted: the disk is full and the reserve is for those that are, or the oldest unwritten record is over
     /// 250 ms old.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.is_full()
+    }
+
+    /// Whether the disk is full, and the reserve takes what is written: new calls too, as long as it has room for
+    /// all of those that are admitted.
+    #[must_use]
+    pub fn is_on_reserve(&self) -> bool {
+        self.0.on_reserve.load(Ordering::Relaxed)
     }
 
     /// The age of the oldest record that is not written.

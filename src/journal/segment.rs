@@ -81,6 +81,12 @@ impl Folder {
         }
     }
 
+    /// Bytes in the spares that are left.
+    pub fn spare_bytes(&self) -> u64 {
+        let left = (0..self.spares).filter(|number| self.spare_path(*number).exists()).count();
+        self.size * left as u64
+    }
+
     /// Allocates the spares that are missing.
     pub fn refill(&self) -> io::Result<()> {
         for number in 0..self.spares {

@@ -40,8 +40,10 @@ pub(super) struct Shared {
     pub segments: Mutex<Vec<u64>>,
     /// Something was written.
     pub grown: Notify,
-    /// The next segment cannot be allocated.
+    /// Nothing more can be allocated, and what is left of the reserve is for the calls that are admitted.
     pub disk_full: AtomicBool,
+    /// The next segment could not be allocated, and one of the reserve serves.
+    pub on_reserve: AtomicBool,
     /// The disk did not keep what it was given.
     pub sick: AtomicBool,
     /// What the syncer has to sync.
@@ -145,6 +147,7 @@ impl Shared {
             segments: Mutex::new(segments),
             grown: Notify::new(),
             disk_full: AtomicBool::new(false),
+            on_reserve: AtomicBool::new(false),
             sick: AtomicBool::new(false),
             unsynced: Mutex::default(),
             sync_wake: Condvar::new(),

@@ -45,6 +45,8 @@ pub(super) struct Writer {
     pub disabled: BTreeMap<(AccountSid, Arc<str>), Vec<u8>>,
     /// The newest segment when it was last looked whether what holds the oldest can be moved.
     pub looked_at: u64,
+    /// When it was last tried to get the reserve back.
+    pub refilled: Instant,
 }
 
 impl Writer {
@@ -88,8 +90,7 @@ impl Writer {
     ) -> bool {
         let mut pending = lock(&self.shared.pending);
         if pending.notes.is_empty() && pending.legacies.is_empty() && !pending.stop {
-            let full = self.shared.disk_full.load(Ordering::Relaxed);
-            let patience = if full { RETRY } else { HOUSEKEEPING };
+            let patience = if self.is_short() { RETRY } else { HOUSEKEEPING };
             pending.asleep = true;
             pending = match self.shared.wake.wait_timeout(pending, patience) {
                 Ok((pending, _)) => pending,
@@ -234,10 +235,12 @@ impl Writer {
         self.persist("no room for the next segment of the journal", |writer| {
             let end = writer.base + writer.offset;
             let (file, spare) = writer.folder.create(end)?;
-            if spare {
-                writer.shared.disk_full.store(true, Ordering::Relaxed);
-            }
             (writer.file, writer.base, writer.offset) = (Arc::new(file), end, HEADER);
+            if spare {
+                writer.watch_reserve();
+                writer.shared.on_reserve.store(true, Ordering::Relaxed);
+                tracing::error!("the disk is full: the journal goes on in its reserve");
+            }
             lock(&writer.shared.segments).push(end);
             Ok(())
         })
@@ -284,10 +287,32 @@ impl Writer {
         if self.say_done() {
             self.retire();
         }
-        let is_full = self.shared.disk_full.load(Ordering::Relaxed);
-        if is_full && self.folder.refill().is_ok() {
+        if !self.is_short() {
+            return;
+        }
+        self.watch_reserve();
+        if self.refilled.elapsed() < RETRY {
+            return;
+        }
+        self.refilled = Instant::now();
+        if self.folder.refill().is_ok() {
             tracing::warn!("the journal has room again");
             self.shared.disk_full.store(false, Ordering::Relaxed);
+            self.shared.on_reserve.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the disk is full, with or without a reserve to go on in.
+    fn is_short(&self) -> bool {
+        self.shared.disk_full.load(Ordering::Relaxed) || self.shared.on_reserve.load(Ordering::Relaxed)
+    }
+
+    /// Admits no more calls once what is left of the reserve is for those that are admitted; one segment more is kept
+    /// for what comes before that is seen. It stays so until there is room again.
+    fn watch_reserve(&self) {
+        let left = self.folder.spare_bytes() + self.folder.size.saturating_sub(self.offset);
+        if self.track.reserved() + self.folder.size > left {
+            self.shared.disk_full.store(true, Ordering::Relaxed);
         }
     }
 

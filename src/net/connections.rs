@@ -54,6 +54,15 @@ pub enum Arrival {
         /// One whole message.
         bytes: Bytes,
     },
+    /// A message that was handed to another process of this node, which has come back from there.
+    Returned {
+        /// What it came through.
+        flow: Flow,
+        /// Its bytes.
+        bytes: Bytes,
+        /// When the network brought it.
+        since: Instant,
+    },
     /// Whether an open transaction goes over this connection, on which nothing passed for long.
     InUse(Flow, oneshot::Sender<bool>),
 }

@@ -51,6 +51,14 @@ impl Passage {
         self.give(frame(Kind::Message, flow, message, since.elapsed()))
     }
 
+    /// Hands a message back that came from there and is of no call here. False at the limit, as with [`pass`].
+    ///
+    /// [`pass`]: Self::pass
+    #[must_use]
+    pub fn give_back(&self, flow: &Flow, message: &[u8], since: Instant) -> bool {
+        self.give(frame(Kind::Returned, flow, message, since.elapsed()))
+    }
+
     /// A connection from here, whose messages are handed on, is gone.
     pub fn closed(&self, flow: &Flow) {
         self.give(frame(Kind::Closed, flow, b"", Duration::ZERO));
@@ -131,6 +139,8 @@ enum Kind {
     Proved = 2,
     /// A message that is to leave over a connection of the reader's.
     Leave = 3,
+    /// A message that the reader handed on, and is to look at itself.
+    Returned = 4,
 }
 
 fn frame(kind: Kind, flow: &Flow, bytes: &[u8], age: Duration) -> Vec<u8> {
@@ -175,7 +185,8 @@ fn read(mut frame: Bytes) -> Option<Arrival> {
     };
     let transport = [Transport::Udp, Transport::Tcp, Transport::Tls].into_iter().nth(transport.into())?;
     // What the reader has is its own; what the writer has is elsewhere.
-    let mark = if kind == Kind::Leave as u8 { 0 } else { ELSEWHERE };
+    let own = kind == Kind::Leave as u8 || kind == Kind::Returned as u8;
+    let mark = if own { 0 } else { ELSEWHERE };
     let connection = (connection != 0).then_some(ConnectionId(connection | mark));
     let flow = Flow { transport, listener: ListenerId(listener), local, peer, connection, domain: None };
     let now = Instant::now();
@@ -188,6 +199,7 @@ fn read(mut frame: Bytes) -> Option<Arrival> {
             Some(Arrival::Proved(flow, names.lines().map(Arc::from).collect()))
         }
         3 => Some(Arrival::Leave { flow, bytes }),
+        4 => Some(Arrival::Returned { flow, bytes, since }),
         _ => None,
     }
 }
@@ -246,6 +258,11 @@ mod tests {
                 panic!("a frame");
             };
             assert_eq!((back, &bytes[..]), (flow, &b"SIP/2.0 200 OK"[..]));
+            let bytes = frame(Kind::Returned, &there, b"OPTIONS", Duration::ZERO);
+            let Some(Arrival::Returned { flow: back, .. }) = read(bytes[4..].to_vec().into()) else {
+                panic!("a frame");
+            };
+            assert_eq!(back, flow);
             let names: Vec<Arc<str>> = vec!["a.example".into(), "b.example".into()];
             let bytes = frame(Kind::Proved, &flow, names.join("\n").as_bytes(), Duration::ZERO);
             let Some(Arrival::Proved(_, proved)) = read(bytes[4..].to_vec().into()) else {

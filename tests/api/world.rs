@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use callgate::api::{
     Api as State, BanNote, Bans, BoxFuture, CallControl, Follower, GenerationNote, Handles, HttpConfig,
     KazooConfig, Receivers, ReloadError, ReloadOptions, ReloadReport, SentAgain, Service, Upgrade,
-    UpgradeNote, UpgradeState, bind_unix, router, serve_tcp, serve_unix,
+    UpgradeNote, UpgradeRefused, UpgradeState, bind_unix, router, serve_tcp, serve_unix,
 };
 use callgate::ids::{AccountSid, CallSid};
 use callgate::outbound::{
@@ -251,8 +251,8 @@ impl Told {
 struct NoUpgrade;
 
 impl Upgrade for NoUpgrade {
-    fn begin(&self) -> Result<UpgradeNote, UpgradeNote> {
-        Err(self.note())
+    fn begin(&self) -> Result<UpgradeNote, UpgradeRefused> {
+        Err(UpgradeRefused::UnderWay)
     }
 
     fn note(&self) -> UpgradeNote {

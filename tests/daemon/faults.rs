@@ -197,9 +197,9 @@ impl Held {
     }
 }
 
-/// A reserve of one file, which is filled soon.
+/// A reserve of two files: one for new calls, which is filled soon, and one for those that are admitted.
 const JOURNAL: [(&str, &str); 2] =
-    [("CALLGATE__JOURNAL__RESERVE_BYTES", "1048576"), ("CALLGATE__JOURNAL__SEGMENT_BYTES", "1048576")];
+    [("CALLGATE__JOURNAL__RESERVE_BYTES", "2097152"), ("CALLGATE__JOURNAL__SEGMENT_BYTES", "1048576")];
 
 #[test]
 fn a_disk_that_was_full_has_lost_nothing_once_it_is_emptied() {
@@ -221,11 +221,15 @@ fn a_disk_that_was_full_has_lost_nothing_once_it_is_emptied() {
     let before = load.ends().len();
     // What was reserved serves for a while, then new calls are refused.
     let began = Instant::now();
+    let mut degraded = false;
     while !load.ends()[before..].iter().any(|end| matches!(end, Err((503, _)))) {
+        let (status, body) = node.ready();
+        degraded |= status == 200 && body.contains("degraded") && body.contains("the journal's reserve");
         assert!(began.elapsed() < 4 * PATIENCE, "the reserve has no end: {} calls", load.ends().len());
         std::thread::sleep(Duration::from_millis(50));
     }
     let whole = load.ends()[before..].iter().filter(|end| end.is_ok()).count();
+    assert!(degraded, "operators hear of it while calls still go on");
     let (status, body) = node.ready();
     assert!(status == 503 && body.contains("the disk is full"), "nothing new is to be sent here: {body}");
     std::thread::sleep(away() / 5);

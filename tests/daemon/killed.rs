@@ -20,7 +20,7 @@ use crate::{caller, loopback, target};
 /// Two are answered, each by a target of its own; the third is rejected by the application.
 const NUMBERS: [&str; 3] = ["+16508250001", "+16508250002", "+16508250003"];
 
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |value| value.parse().expect(name))
 }
 
@@ -161,7 +161,7 @@ fn a_caller_left_unanswered_by_kill_9_hears_500_after_the_restart() {
 }
 
 /// Calls until it is told to stop; a router that dies under a call is silent for a second.
-fn call_on(number: &str, router: SocketAddr, stop: &AtomicBool, finished: &AtomicUsize) {
+pub fn call_on(number: &str, router: SocketAddr, stop: &AtomicBool, finished: &AtomicUsize) {
     let patience = Duration::from_secs(1);
     while !stop.load(Ordering::SeqCst) {
         let mut phone = caller(Wire::udp(loopback()).unwrap());

@@ -30,12 +30,16 @@ pub fn folder() -> PathBuf {
     folder
 }
 
+/// The binary of this build, or the one that `CALLGATE_TEST_BINARY` names: one that was built elsewhere can
+/// be put to the same tests.
+pub fn program() -> PathBuf {
+    let program = std::env::var_os("CALLGATE_TEST_BINARY").map(PathBuf::from);
+    program.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_callgate")))
+}
+
 /// The binary in `folder` with a wholesome environment and `settings` over it.
 pub fn command(folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {
-    // One that was built elsewhere can be put to the same tests.
-    let program = std::env::var_os("CALLGATE_TEST_BINARY").map(PathBuf::from);
-    let program = program.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_callgate")));
-    command_of(&program, folder, listen, settings)
+    command_of(&program(), folder, listen, settings)
 }
 
 fn command_of(program: &Path, folder: &PathBuf, listen: &[&str], settings: &[(&str, &str)]) -> Command {

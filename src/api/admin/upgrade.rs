@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::auth::Admin;
 use crate::api::error::ApiError;
-use crate::api::handles::{UpgradeNote, UpgradeState};
+use crate::api::handles::{UpgradeNote, UpgradeRefused, UpgradeState};
 use crate::api::reply;
 use crate::api::state::Api;
 
@@ -15,8 +15,14 @@ use crate::api::state::Api;
 pub(in crate::api) const STATES: &[&str] = &["idle", "running", "complete", "failed"];
 
 pub(super) async fn begin(State(api): State<Api>, _admin: Admin) -> Result<Response, ApiError> {
-    let note = api.handles.upgrade.begin().map_err(|_| {
-        ApiError::new(StatusCode::CONFLICT, "an upgrade is under way: wait for its end, then repeat")
+    let note = api.handles.upgrade.begin().map_err(|why| {
+        ApiError::new(
+            StatusCode::CONFLICT,
+            match why {
+                UpgradeRefused::UnderWay => "an upgrade is under way: wait for its end, then repeat",
+                UpgradeRefused::Ending => "the process has been told to end: start callgate anew instead",
+            },
+        )
     })?;
     let mut response = reply::json(&printed(&note));
     *response.status_mut() = StatusCode::ACCEPTED;

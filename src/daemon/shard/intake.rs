@@ -66,6 +66,13 @@ impl Shard {
         {
             return;
         }
+        if self.leaving
+            && let Some(before) = &self.parts.before
+            && !self.parts.engine.claims(bytes, false)
+            && (before.give_back(&flow, bytes, since) || flow.connection.is_none())
+        {
+            return;
+        }
         self.handle(Input::Received { flow, bytes });
     }
 
@@ -106,6 +113,10 @@ impl Shard {
     pub(super) fn arrival(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Message { flow, bytes, since } => self.message(flow, &bytes, since),
+            Arrival::Returned { flow, bytes, since } => {
+                self.waited(since.elapsed());
+                self.handle(Input::Received { flow, bytes: &bytes });
+            }
             Arrival::Leave { flow, bytes } => {
                 if !self.parts.streams.send(&flow, &bytes, SendToken(0), &mut self.dirty) {
                     tracing::debug!(peer = %flow.peer, "a connection was gone before its answer");

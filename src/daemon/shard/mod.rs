@@ -62,6 +62,8 @@ pub enum Command {
     Closing(bool),
     /// Take in nothing until calls are taken over: what came before is another's. Answered once it holds.
     Hold(oneshot::Sender<()>),
+    /// This process does not follow after all: what is of no call here goes back to the process before.
+    Leaving,
     /// Take calls over and go on.
     TakeOver(Vec<Recovered>),
     /// The sockets are this process's alone: read them.
@@ -152,6 +154,7 @@ pub struct Shard {
     elsewhere: HashSet<Flow>,
     closing: bool,
     held: bool,
+    leaving: bool,
 }
 
 impl Shard {
@@ -174,6 +177,7 @@ impl Shard {
             elsewhere: HashSet::new(),
             closing: false,
             held: false,
+            leaving: false,
         }
     }
 

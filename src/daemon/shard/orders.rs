@@ -37,6 +37,7 @@ impl Shard {
                     tracing::debug!("whoever wanted a shard to hold is gone");
                 }
             }
+            Command::Leaving => self.leaving = true,
             Command::TakeOver(calls) => {
                 self.held = false;
                 self.parts.recovered = calls;

@@ -50,6 +50,29 @@ fn on_a_full_disk_admitted_calls_go_on_in_the_reserve_and_all_is_well_when_there
 }
 
 #[test]
+fn calls_are_admitted_into_the_reserve_until_the_rest_of_it_is_for_those_that_are() {
+    let folder = Folder::new();
+    // The first segment, a reserve of six, and not one byte more.
+    let config = Config { reserve: 6 * (64 << 10), ..config(&folder) };
+    let room = Arc::new(AtomicI64::new(7 * (64 << 10)));
+    let (journal, _) = Journal::open_on(&config, Box::new(Small(Arc::clone(&room)))).unwrap();
+    let gauge = journal.gauge();
+    let mut pen = journal.pen();
+    let (mut count, mut into_the_reserve) = (0, 0);
+    while !gauge.is_full() {
+        pen.write(&mut call(u128::from(count) * 10, true));
+        count += 9;
+        settle(&pen, count);
+        into_the_reserve += u64::from(gauge.is_on_reserve());
+        assert!(count < 9_000, "the disk never filled");
+    }
+    assert!(gauge.is_on_reserve() && into_the_reserve > 50, "{into_the_reserve} calls of {}", count / 9);
+    assert_eq!(gauge.failures(), 0, "it ends before the reserve does");
+    room.store(64 << 20, Ordering::SeqCst);
+    wait_for(|| !gauge.is_full() && !gauge.is_on_reserve());
+}
+
+#[test]
 fn no_journal_without_room_for_its_reserve() {
     let folder = Folder::new();
     let room = Arc::new(AtomicI64::new(2 * (64 << 10)));

@@ -164,6 +164,7 @@ group! {
         oldest_unwritten_ms: gauge, "Age in milliseconds of the oldest record that is not written yet.";
         reserved_bytes: gauge, "Bytes reserved in the journal for records of admitted calls.";
         segments: gauge, "Segments of the journal on the disk, delivered ones not yet removed included.";
+        on_reserve: gauge, "1 while the disk is full and the journal is written into its reserve.";
         full: gauge, "1 while the journal takes no new call because the disk is full or too slow.";
         failures: counter, "Writes or syncs of the journal that failed.";
     }

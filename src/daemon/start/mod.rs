@@ -9,166 +9,56 @@
 //! 6. The shards.
 //! 7. Control: API, callbacks, follower.
 //! 8. READY.
+//!
+//! `error`: why one ends. `running`: what was started. `steps`: some of them.
 
-use std::net::SocketAddr;
+mod error;
+mod running;
+mod steps;
+
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::clock::Clock;
-use super::control::{Bans, Control};
-use super::doors::{bound_sockets, taken_sockets};
-use super::first::{FirstStart, FirstStartError, GivenAdmin, instance, shard_key};
-use super::follow::Following;
-use super::follower::Follower;
-use super::forget::Forgetting;
-use super::ledger::{Deliveries, Unread, pump, restore};
-use super::listeners::BadAdvertise;
-use super::notices::Notices;
-use super::projection::Projection;
-use super::receivers::Receivers;
-use super::reload::{Levers, Reloading};
-use super::reports::{Reported, observer, sample, watch_journal};
-use super::settings::{
-    connection_limits, engine_config, follow_config, journal_config, providers_client, stream_limits,
-};
-use super::shards::{Birthright, Heritage, ShardError, Shards};
-use super::succession::{Bequest, Parking, Predecessor, Succession, SuccessionError};
-use super::takeover::spread;
-use super::traces::Traces;
-use super::upgrade::{Holdings, Progress, Taking, copies, hear, program, say};
-use crate::api::{
-    Api, Handles, HttpTls, HttpTlsError, Service, UpgradeState, router, serve_tcp, serve_tls, serve_unix,
-};
-use crate::call::mint::ShardKey;
+use crate::api::{Api, Handles, HttpTls, Service, UpgradeState, router, serve_tcp, serve_tls, serve_unix};
 use crate::callback::{self, Callbacks};
 use crate::config::Config;
-use crate::dns::{self, BadServer, Resolver};
-use crate::engine::door::Recovered;
-use crate::engine::virtual_shard;
-use crate::journal::{Journal, JournalError, Replay};
-use crate::net::{BadListener, BindError, Bound, Connections, Edge, Line, Owner, Tls, TlsError};
-use crate::outbound::{Client, Providers, SetupError, Urls};
+use crate::daemon::clock::Clock;
+use crate::daemon::control::{Bans, Control};
+use crate::daemon::doors::{bound_sockets, taken_sockets};
+use crate::daemon::first::{FirstStart, GivenAdmin, instance, shard_key};
+use crate::daemon::follow::Following;
+use crate::daemon::forget::Forgetting;
+use crate::daemon::ledger::{Deliveries, Unread, pump, restore};
+use crate::daemon::notices::Notices;
+use crate::daemon::projection::Projection;
+use crate::daemon::receivers::Receivers;
+use crate::daemon::reload::{Levers, Reloading};
+use crate::daemon::reports::{Reported, observer, sample, watch_journal};
+use crate::daemon::settings::{
+    connection_limits, engine_config, follow_config, providers_client, stream_limits,
+};
+use crate::daemon::shards::{Birthright, Heritage, Shards};
+use crate::daemon::succession::{Inheritance, Parking, Predecessor, Succession};
+use crate::daemon::traces::Traces;
+use crate::daemon::upgrade::{Holdings, Progress, Taking, copies, program};
+use crate::dns::{self, Resolver};
+use crate::net::{Connections, Edge, Tls};
+use crate::outbound::{Client, Providers, Urls};
 use crate::routing::Directory;
 use crate::routing::limits::Limits;
-use crate::store::{SecretError, Store, StoreError, random_id};
 use crate::telemetry::{Calls, Health, Metrics};
 use crate::webhook;
 
-/// Why callgate did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory.
-    #[error("the data directory `{}` cannot be made (node.data-dir)", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Identity or first credentials.
-    #[error("first start")]
-    First(#[from] FirstStartError),
-    /// The store's configuration or key file, or a schema newer than this program.
-    #[error("the store cannot be used")]
-    Store(#[from] StoreError),
-    /// No randomness.
-    #[error("the system gives no randomness")]
-    Random(#[from] SecretError),
-    /// A name server.
-    #[error("dns.servers")]
-    Dns(#[from] BadServer),
-    /// The HTTP client.
-    #[error("the HTTP client cannot be made")]
-    Client(#[from] SetupError),
-    /// A listener's words.
-    #[error("sip.listener")]
-    Advertise(#[from] BadAdvertise),
-    /// A certificate, a key or a CA.
-    #[error("TLS cannot be spoken")]
-    Tls(#[from] TlsError),
-    /// The API's certificate.
-    #[error("the API cannot speak TLS")]
-    HttpTls(#[from] HttpTlsError),
-    /// A port.
-    #[error("SIP cannot be served")]
-    Bind(#[from] BindError),
-    /// A listener's address.
-    #[error("sip.listen")]
-    Listener(#[from] BadListener),
-    /// The journal.
-    #[error("the journal cannot be used (journal.directory)")]
-    Journal(#[from] JournalError),
-    /// The API's port.
-    #[error("the API cannot listen on {listen} (http.listen); is another process there?")]
-    Http {
-        /// Where.
-        listen: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The command line's socket.
-    #[error("the command line's socket `{}` cannot be bound (http.socket)", path.display())]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A thread.
-    #[error("a shard did not start")]
-    Shard(#[from] ShardError),
-    /// The process before this one.
-    #[error("the former process cannot be followed")]
-    Succession(#[from] SuccessionError),
-    /// The sockets, for an upgrade one day.
-    #[error("the sockets cannot be kept for an upgrade")]
-    Copies(#[source] std::io::Error),
-}
-
-/// A callgate that runs.
-pub struct Running {
-    /// Its listeners.
-    pub bound: Vec<Bound>,
-    /// Where the API listens.
-    pub http: SocketAddr,
-    /// Its shards.
-    pub shards: Shards,
-    /// What is degraded.
-    pub health: Arc<Health>,
-    /// Whoever keeps the directory in step.
-    pub follower: Follower,
-    /// What a reload of the configuration changes.
-    pub levers: Levers,
-    tasks: JoinSet<()>,
-    stop_api: watch::Sender<bool>,
-    store: Store,
-    journal: Arc<Journal>,
-    /// What an upgrade gives away.
-    pub holdings: Rc<Holdings>,
-    /// What is told of one, and where it is ordered.
-    pub progress: Progress,
-    /// Orders to upgrade.
-    pub orders: Option<mpsc::Receiver<()>>,
-    /// Where this process follows another, until that has ended.
-    pub succession: Option<Succession>,
-}
-
-/// Who panicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// That shard.
-    Shard(u16),
-    /// A task of *control*.
-    Control,
-}
+pub use error::StartError;
+pub use running::{Fault, Running};
+use steps::{open_journal, open_store, owner, seed, taken_over, turned};
 
 /// Starts everything; runs inside a `LocalSet`.
 ///
@@ -346,7 +236,7 @@ pub async fn start(
         http_tls: http_tls.clone(),
     });
     let state = if is_first { UpgradeState::Idle } else { UpgradeState::Running };
-    let (progress, orders) = Progress::new(state);
+    let (progress, orders) = Progress::new(state, follower.ahead());
     let taking = Taking {
         journal: journal.clone(),
         home: config.journal.directory.clone(),
@@ -355,6 +245,7 @@ pub async fn start(
         metrics: metrics.clone(),
     };
     let copied = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(StartError::Copies);
+    let liveness = Duration::from_secs(config.sip.liveness_seconds);
     let holdings = Rc::new(Holdings {
         sockets: kept,
         bound: bound.clone(),
@@ -362,11 +253,13 @@ pub async fn start(
         unix: copied(unix.as_fd())?,
         program,
         patience: Duration::from_secs(config.node.upgrade_seconds),
+        leaving: Duration::from_secs(config.node.drain_seconds + 5),
+        liveness,
         calls: taking.clone(),
     });
-    let liveness = Duration::from_secs(config.sip.liveness_seconds);
-    let following_on =
-        before.map(|_| Succession::new(taking, parking, (front, alone), over, liveness, progress.clone()));
+    let live = follower.live();
+    let inheritance = Inheritance { calls: taking, parking, turns: (front, alone), over, liveness, live };
+    let following_on = before.map(|_| Succession::new(inheritance, progress.clone()));
     let handles = Handles {
         upgrade: Arc::new(progress.clone()),
         directory,
@@ -415,122 +308,4 @@ pub async fn start(
         orders: Some(orders),
         succession: following_on,
     })
-}
-
-/// Until it is this process's turn. Whoever would say so is gone only with the process.
-async fn turned(turn: &mut watch::Receiver<bool>) {
-    if turn.wait_for(|turn| *turn).await.is_err() && !*turn.borrow() {
-        std::future::pending::<()>().await;
-    }
-}
-
-impl Running {
-    /// Resolves when a shard or a task of *control* has panicked: what is shared is in doubt then.
-    pub async fn fault(&mut self) -> Fault {
-        loop {
-            tokio::select! {
-                index = self.shards.death() => return Fault::Shard(index),
-                Some(ended) = self.tasks.join_next() => {
-                    if ended.is_err_and(|error| error.is_panic()) {
-                        return Fault::Control;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives everything to the process at the other end of `line`, which holds still, and ends. False: that
-    /// process did not take it, so that a restart has to.
-    pub async fn hand_over(mut self, line: Line) -> bool {
-        let gauge = self.journal.gauge();
-        self.shards.stop().await;
-        while !gauge.oldest_unwritten().is_zero() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        let said = say(&line, &serde_json::json!("yours")).await;
-        let taken = hear(&line, "take over", TAKING).await;
-        if let (Ok(()), Err(error)) = (&said, &taken) {
-            tracing::error!(error = error as &dyn std::error::Error, "the new process did not take over");
-        }
-        self.stop_api.send_replace(true);
-        if tokio::time::timeout(RESTING, self.holdings.calls.callbacks.rest()).await.is_err() {
-            tracing::warn!("callbacks in flight are made again by the new process");
-        }
-        self.tasks.shutdown().await;
-        self.store.close().await;
-        said.is_ok() && taken.is_ok()
-    }
-
-    /// Ends everything in the order that loses nothing: the API, the shards, then what they write to.
-    pub async fn stop(mut self) {
-        self.stop_api.send_replace(true);
-        self.shards.stop().await;
-        self.tasks.shutdown().await;
-        self.store.close().await;
-        drop(self.journal);
-    }
-}
-
-/// How long the new process may take over what this one had; a try of a callback may take 15 s.
-const TAKING: Duration = Duration::from_secs(60);
-const RESTING: Duration = Duration::from_secs(16);
-
-/// The journal of the configuration with what it holds, or one beside another process's.
-fn open_journal(
-    config: &Config,
-    clock: &Clock,
-    bequest: Option<&Bequest>,
-) -> Result<(Journal, Replay), JournalError> {
-    let mut settings = journal_config(config, clock);
-    let Some(bequest) = bequest else { return Journal::open(&settings) };
-    let (folder, start) = &bequest.journal;
-    folder.clone_into(&mut settings.path);
-    Ok((Journal::begin(&settings, *start)?, Replay::default()))
-}
-
-/// Opens and migrates the store, and completes a first start; true when that is done. A store that
-/// is away stops nothing: the follower does the same once it answers.
-async fn open_store(config: &Config, first: &FirstStart) -> Result<(Store, bool), StartError> {
-    let store = Store::open(config.store.opening(&config.secrets))?;
-    let prepared = match store.migrate().await {
-        Ok(applied) => {
-            for name in applied {
-                tracing::info!(name, "migration applied");
-            }
-            first.complete(&store).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    match prepared {
-        Ok(()) => Ok((store, true)),
-        Err(FirstStartError::Store(error)) if error.is_unavailable() => {
-            tracing::warn!(%error, "the store is away");
-            Ok((store, false))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What the shards take over, and a line about it.
-fn taken_over(replay: &mut Replay, shards: usize, metrics: &Metrics) -> Vec<Vec<Recovered>> {
-    let unfinished = std::mem::take(&mut replay.unfinished);
-    let (calls, undelivered) = (unfinished.len(), replay.undelivered.len());
-    if calls > 0 || undelivered > 0 {
-        let answered = unfinished.iter().filter(|call| call.talk.is_some()).count();
-        tracing::info!(answered, unanswered = calls - answered, undelivered, "the journal was replayed");
-    }
-    metrics.calls.recovered.inc_by(calls as u64);
-    spread(unfinished, shards)
-}
-
-/// Which shard a raw message belongs to; one that cannot be read is anybody's.
-fn owner(shards: usize, key: ShardKey) -> Owner {
-    Arc::new(move |bytes| virtual_shard(bytes, &key).map_or(0, |owner| usize::from(owner.0) % shards.max(1)))
-}
-
-fn seed() -> Result<[u8; 32], SecretError> {
-    let mut seed = [0; 32];
-    seed[..16].copy_from_slice(&random_id()?.to_be_bytes());
-    seed[16..].copy_from_slice(&random_id()?.to_be_bytes());
-    Ok(seed)
 }

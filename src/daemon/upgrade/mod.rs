@@ -1,5 +1,7 @@
 //! `callgate upgrade`, as the process that is replaced sees it. `succession` is the other side.
 //!
+//! - `holdings`: what is given, and where calls come back to. `progress`: how far it is. `words`: what both say.
+//!
 //! The new process is one more shard that stands behind each of ours:
 //!
 //! 1. **Start.** The same words, the same environment, from the file that this process was started from: whatever
@@ -22,32 +24,32 @@
 //!
 //! Whoever dies is followed by the other: the line ends, and what the dead one's journal holds is taken over as after a
 //! restart. Before step 5 that is this process, which takes all calls itself again; behind it the new one.
+//! A new process that is told to end before step 4 gives back what is of no call of its own, and is taken back
+//! when its calls have settled; one that is told later takes everything first. Where the old one is told, both are.
 //! One at a time: a second one is refused while one is under way.
 
+mod holdings;
+mod progress;
+mod words;
+
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command as Process, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::ledger::restore;
 use super::shard::{Command, Load};
 use super::succession::{FORM, SUCCEEDS};
-use super::takeover::spread;
-use crate::api::{self, UpgradeNote, UpgradeState};
-use crate::callback;
-use crate::ids::CallSid;
-use crate::journal::{Estate, Journal, JournalError, gather};
-use crate::net::{Bound, Line, ShardSockets};
-use crate::telemetry::Metrics;
+use crate::net::Line;
+
+pub(super) use holdings::tell;
+pub use holdings::{Holdings, Taking, copies, program};
+pub use progress::{Progress, end_successor};
+pub use words::{hear, say};
 
 /// How often the shards are asked what is left.
 const LOOK: Duration = Duration::from_millis(20);
@@ -76,132 +78,12 @@ pub enum UpgradeError {
     /// Too slow.
     #[error("the new process did not {0} within {n} s", n = .1.as_secs())]
     Slow(&'static str, Duration),
+    /// It was told to.
+    #[error("the new process was told to end")]
+    Leaving,
     /// It speaks in another way.
     #[error("the new process is of a version that cannot follow this one ({0}): restart instead")]
     Form(Value),
-}
-
-/// What an upgrade has come to, for whoever asks.
-#[derive(Clone)]
-pub struct Progress(Arc<Told>);
-
-struct Told {
-    note: Mutex<UpgradeNote>,
-    orders: mpsc::Sender<()>,
-}
-
-impl Progress {
-    /// In this state, and where orders arrive.
-    #[must_use]
-    pub fn new(state: UpgradeState) -> (Self, mpsc::Receiver<()>) {
-        let (orders, taken) = mpsc::channel(1);
-        let note =
-            UpgradeNote { state, pid: std::process::id(), successor: None, steps: Vec::new(), error: None };
-        (Self(Arc::new(Told { note: Mutex::new(note), orders })), taken)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut UpgradeNote)) {
-        change(&mut self.0.note.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// One more step is done.
-    pub fn step(&self, step: String) {
-        tracing::info!(step, "upgrade");
-        self.change(|note| note.steps.push(step));
-    }
-
-    /// It is over.
-    pub fn end(&self, state: UpgradeState, error: Option<String>) {
-        self.change(|note| (note.state, note.error, note.successor) = (state, error, None));
-    }
-
-    /// The process that is to follow, while there is one.
-    #[must_use]
-    pub fn successor(&self) -> Option<u32> {
-        api::Upgrade::note(self).successor
-    }
-}
-
-impl api::Upgrade for Progress {
-    fn begin(&self) -> Result<UpgradeNote, UpgradeNote> {
-        let mut note = self.0.note.lock().unwrap_or_else(PoisonError::into_inner);
-        if note.state == UpgradeState::Running || self.0.orders.try_send(()).is_err() {
-            return Err(note.clone());
-        }
-        let pid = note.pid;
-        *note = UpgradeNote {
-            state: UpgradeState::Running,
-            pid,
-            successor: None,
-            steps: Vec::new(),
-            error: None,
-        };
-        Ok(note.clone())
-    }
-
-    fn note(&self) -> UpgradeNote {
-        self.0.note.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// What is given away, and what is taken back.
-pub struct Holdings {
-    /// Every shard's sockets once more, with shard and listener.
-    pub sockets: Vec<(usize, usize, OwnedFd)>,
-    /// The listeners.
-    pub bound: Vec<Bound>,
-    /// The API's.
-    pub http: OwnedFd,
-    /// The command line's.
-    pub unix: OwnedFd,
-    /// The file that this process was started from.
-    pub program: PathBuf,
-    /// `node.upgrade-seconds`.
-    pub patience: Duration,
-    /// Calls and what becomes of them.
-    pub calls: Taking,
-}
-
-/// Where calls of another process go.
-#[derive(Clone)]
-pub struct Taking {
-    /// This process's journal.
-    pub journal: Arc<Journal>,
-    /// Where it stands in the end.
-    pub home: PathBuf,
-    /// Callbacks.
-    pub callbacks: callback::Feed,
-    /// The shards.
-    pub shards: Vec<mpsc::Sender<Command>>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-}
-
-/// The sockets of all shards once more.
-///
-/// # Errors
-/// Out of descriptors.
-pub fn copies(sockets: &[ShardSockets]) -> io::Result<Vec<(usize, usize, OwnedFd)>> {
-    let mut copies = Vec::new();
-    for (shard, sockets) in sockets.iter().enumerate() {
-        for (listener, socket) in &sockets.udp {
-            copies.push((shard, usize::from(listener.0), socket.as_fd().try_clone_to_owned()?));
-        }
-        for (listener, _, socket) in &sockets.tcp {
-            copies.push((shard, usize::from(listener.0), socket.as_fd().try_clone_to_owned()?));
-        }
-    }
-    Ok(copies)
-}
-
-/// The file that this process was started from, whatever stands there now.
-///
-/// # Errors
-/// `/proc` is not there.
-pub fn program() -> io::Result<PathBuf> {
-    let path = std::env::current_exe()?;
-    let text = path.to_string_lossy();
-    Ok(text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from))
 }
 
 /// Steps 1 to 4. Once it comes back with the line, step 5 is due and nothing is taken back any more.
@@ -216,8 +98,15 @@ pub async fn upgrade(holdings: &Holdings, progress: &Progress) -> Result<Line, U
     match outcome {
         Ok(()) => Ok(line),
         Err(error) => {
+            let mut clean = matches!(error, UpgradeError::Leaving);
+            if clean {
+                progress.ahead(None);
+                clean = gone(&line, holdings.leaving).await;
+            }
+            progress.change(|note| note.successor = None);
             let status = end(&mut child);
-            holdings.calls.back().await;
+            // Of one that ended by itself both sides of each call are known to be there.
+            holdings.calls.back(if clean { holdings.liveness } else { Duration::ZERO }).await;
             Err(match error {
                 UpgradeError::Ended(_) => UpgradeError::Ended(status),
                 error => error,
@@ -237,6 +126,17 @@ fn spawn(holdings: &Holdings) -> Result<(Line, Child), UpgradeError> {
     Ok((line, child))
 }
 
+/// Until the new process has ended by itself, which gives back what is not of its own calls meanwhile; false:
+/// it has not.
+async fn gone(line: &Line, within: Duration) -> bool {
+    let ended = async { while let Ok(Some(_)) = line.receive().await {} };
+    let has_ended = timeout(within, ended).await.is_ok();
+    if !has_ended {
+        tracing::warn!("the new process does not end: it is killed");
+    }
+    has_ended
+}
+
 /// Ends what is left of the new process; how it ended.
 fn end(child: &mut Child) -> String {
     if let Err(error) = child.kill() {
@@ -246,14 +146,14 @@ fn end(child: &mut Child) -> String {
 }
 
 async fn lead(holdings: &Holdings, progress: &Progress, line: &Line) -> Result<(), UpgradeError> {
-    let ready = hear(line, "say that it is ready", STARTING).await?;
+    let ready = hear(line, progress, "say that it is ready", STARTING).await?;
     if ready["ready"]["form"] != json!(FORM) {
         return Err(UpgradeError::Form(ready["ready"].clone()));
     }
     let version = ready["ready"]["version"].as_str().unwrap_or("?").to_owned();
     progress.step(format!("the new process has loaded its directory (version {version})"));
     let streams = give(holdings, line).await?;
-    hear(line, "take the sockets", PROMPT).await?;
+    hear(line, progress, "take the sockets", PROMPT).await?;
     let mut streams = streams.into_iter();
     for shard in &holdings.calls.shards {
         tell(shard, Command::Follower(streams.next())).await;
@@ -261,7 +161,7 @@ async fn lead(holdings: &Holdings, progress: &Progress, line: &Line) -> Result<(
     progress.step("the new process has the sockets, and takes new calls".to_owned());
     settle(holdings, progress, line).await?;
     say(line, &json!("hold")).await?;
-    hear(line, "hold still", PROMPT).await?;
+    hear(line, progress, "hold still", PROMPT).await?;
     close(holdings, progress).await;
     Ok(())
 }
@@ -307,7 +207,7 @@ async fn settle(holdings: &Holdings, progress: &Progress, line: &Line) -> Result
             progress.step(format!("{unanswered} calls are unanswered after node.upgrade-seconds: they end"));
             return Ok(());
         }
-        if let Ok(ended) = timeout(LOOK, hear(line, "stay", holdings.patience)).await {
+        if let Ok(ended) = timeout(LOOK, hear(line, progress, "stay", holdings.patience)).await {
             ended?;
         }
     }
@@ -329,94 +229,5 @@ async fn close(holdings: &Holdings, progress: &Progress) {
             return progress.step(format!("{open} transactions are open: they go on as after a restart"));
         }
         sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// Says one word.
-///
-/// # Errors
-/// The other has ended.
-pub async fn say(line: &Line, word: &Value) -> io::Result<()> {
-    line.send(word.to_string().as_bytes(), None).await
-}
-
-/// The next word, what it was to do having failed where it says so.
-///
-/// # Errors
-/// It has ended, or was too slow.
-pub async fn hear(line: &Line, what: &'static str, within: Duration) -> Result<Value, UpgradeError> {
-    let heard = timeout(within, line.receive()).await.map_err(|_| UpgradeError::Slow(what, within))??;
-    let Some((text, _)) = heard else { return Err(UpgradeError::Ended(String::new())) };
-    let word: Value = serde_json::from_slice(&text).map_err(io::Error::from)?;
-    match word["failed"].as_str() {
-        Some(why) => Err(UpgradeError::Refused(why.to_owned())),
-        None => Ok(word),
-    }
-}
-
-/// Tells the process that is to follow that this one ends: it does too.
-pub fn end_successor(progress: &Progress) {
-    let pid = progress.successor().and_then(|pid| i32::try_from(pid).ok());
-    if let Some(Err(error)) = pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGTERM)) {
-        tracing::debug!(%error, "the new process had ended");
-    }
-}
-
-pub(super) async fn tell(shard: &mpsc::Sender<Command>, command: Command) {
-    if shard.send(command).await.is_err() {
-        tracing::error!("a shard is gone");
-    }
-}
-
-impl Taking {
-    async fn loads(&self) -> Vec<Load> {
-        let mut loads = Vec::new();
-        for shard in &self.shards {
-            let (reply, answer) = oneshot::channel();
-            tell(shard, Command::Look(reply)).await;
-            loads.extend(answer.await);
-        }
-        loads
-    }
-
-    /// Takes everything again, with what the other's journal holds.
-    async fn back(&self) {
-        for shard in &self.shards {
-            tell(shard, Command::Follower(None)).await;
-            tell(shard, Command::Closing(false)).await;
-        }
-        if let Err(error) = self.read_back().await {
-            tracing::error!(%error, "calls of the new process are lost to this one; the next start takes them over");
-        }
-    }
-
-    async fn read_back(&self) -> Result<(), JournalError> {
-        let Some(estate) = self.estate_beside()? else { return Ok(()) };
-        gather(&self.home).map_err(JournalError::Read)?;
-        let mut replay = estate.replay();
-        let calls = std::mem::take(&mut replay.unfinished);
-        self.metrics.calls.recovered.inc_by(calls.len() as u64);
-        self.journal.merge(&estate, &self.home, &std::collections::HashSet::<CallSid>::new());
-        self.merged(&estate).await;
-        restore(replay, &self.callbacks);
-        let parts = spread(calls, self.shards.len());
-        for (shard, calls) in self.shards.iter().zip(parts) {
-            tell(shard, Command::TakeOver(calls)).await;
-        }
-        Ok(())
-    }
-
-    /// What the other wrote, where it did.
-    fn estate_beside(&self) -> Result<Option<Estate>, JournalError> {
-        let folders = std::fs::read_dir(&self.home).map_err(JournalError::Read)?;
-        let mut beside = folders.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-        beside.next().map(|folder| Estate::read(&folder, &self.journal)).transpose()
-    }
-
-    /// Until the journal has taken an estate in.
-    pub async fn merged(&self, estate: &Estate) {
-        while !self.journal.has(estate) {
-            sleep(Duration::from_millis(2)).await;
-        }
     }
 }

@@ -1,0 +1,194 @@
+//! Upgrades under calls of sipp: none fails, and nobody has to say anything again.
+//!
+//! With `CALLGATE_PROOF` set the runs are long ones, and no message may be sent again because of an upgrade.
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Follower, NUMBERS, begin, node_with, said};
+use crate::killed::setting;
+use crate::loopback;
+use crate::node::Node;
+use crate::receiver::Receiver;
+
+/// sipp's scenario of this name with what its places stand for, and how it counted at its end.
+struct Sipp(Child, std::path::PathBuf);
+
+impl Sipp {
+    fn start(folder: &Path, name: &str, run: &str, fill: &[(&str, &str)], more: &[&str]) -> Self {
+        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/scenarios");
+        let mut text = std::fs::read_to_string(scenarios.join(format!("{name}.xml"))).unwrap();
+        for (place, value) in fill {
+            text = text.replace(place, value);
+        }
+        let file = folder.join(format!("{name}-{run}.xml"));
+        std::fs::write(&file, text).unwrap();
+        let counted = folder.join(format!("{name}-{run}.csv"));
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(&file)
+            .args(["-t", "u1", "-i", "127.0.0.1", "-l", "20000", "-nostdin", "-buff_size", "4194304"])
+            .args(["-timeout", "300", "-timeout_error", "-trace_stat", "-fd", "1", "-stf"])
+            .arg(&counted)
+            .args(more)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sipp is installed");
+        Self(child, counted)
+    }
+
+    /// Its calls, those that failed, and the messages it sent again.
+    fn counted(mut self) -> (u64, u64, u64) {
+        let status = self.0.wait().unwrap();
+        let text = std::fs::read_to_string(&self.1).unwrap();
+        let mut lines = text.lines();
+        let names: Vec<&str> = lines.next().unwrap().split(';').collect();
+        let last: Vec<&str> = lines.last().unwrap().split(';').collect();
+        let of =
+            |name: &str| last[names.iter().position(|one| *one == name).unwrap()].parse::<u64>().unwrap();
+        let counts = (of("SuccessfulCall(C)"), of("FailedCall(C)"), of("Retransmissions(C)"));
+        assert!(status.success(), "{status}: {counts:?}");
+        counts
+    }
+}
+
+fn free_port() -> String {
+    UdpSocket::bind(loopback()).unwrap().local_addr().unwrap().port().to_string()
+}
+
+/// The journal's reserve as it is unless configured: it has to hold what some thousand calls at once may still need.
+const SETTINGS: [(&str, &str); 3] = [
+    ("CALLGATE__NODE__SHARDS", "3"),
+    ("CALLGATE__JOURNAL__RESERVE_BYTES", "67108864"),
+    ("CALLGATE__JOURNAL__SEGMENT_BYTES", "16777216"),
+];
+
+/// How many calls there are, how many a second, and how long they talk, in milliseconds.
+///
+/// The proof's rate is half of what two cores take on which callgate, sipp and the application run together;
+/// `CALLGATE_RATE` sets another.
+fn measure() -> (u32, u32, [u32; 2]) {
+    if std::env::var_os("CALLGATE_PROOF").is_none() {
+        return (80, 10, [1_000, 4_000]);
+    }
+    let rate = u32::try_from(setting("CALLGATE_RATE", 500)).unwrap();
+    (rate * 20, rate, [3_000, 9_000])
+}
+
+/// What went on in one run: its calls and their ends, what was sent again, and how long messages waited.
+struct Run {
+    repeated: u64,
+    shown: String,
+}
+
+/// One run of calls under which so many upgrades are made, one after the other.
+fn run(node: &mut Node, callee: &str, upgrades: usize, followers: &mut Vec<Follower>) -> Run {
+    let (calls, rate, [shortest, longest]) = measure();
+    let name = ["without", "one", "two"][upgrades];
+    let pause = format!("<pause distribution=\"uniform\" min=\"{shortest}\" max=\"{longest}\"/>");
+    let uri = format!("sip:{}@[remote_ip]:[remote_port]", NUMBERS[0]);
+    let dialled = [("@URI@", &*uri), ("<pause milliseconds=\"@TALK@\"/>", &*pause)];
+    let rings = [("@SEEN@", "X-Test: unchanged"), ("@RING@", "300")];
+    let (count, rate_text, router) = (calls.to_string(), rate.to_string(), node.sip[0].to_string());
+    let callees = Sipp::start(&node.folder, "callee", name, &rings, &["-p", callee, "-m", &count]);
+    std::thread::sleep(Duration::from_millis(300));
+    let place = ["-p", &free_port(), "-m", &count, "-r", &rate_text, &router];
+    let callers = Sipp::start(&node.folder, "caller", name, &dialled, &place);
+    std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
+    for upgrade in 0..upgrades {
+        std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
+        let command = begin(&node.folder);
+        let follower = Follower::of(node);
+        let output = command.wait_with_output().unwrap();
+        print!("{}", said(&output));
+        assert!(output.status.success(), "{}{}", said(&output), node.log());
+        let go_on = said(&output);
+        // With few calls none may be left for the second.
+        let carries = upgrade == 0 || std::env::var_os("CALLGATE_PROOF").is_some();
+        assert!(!carries || !go_on.contains("\n0 calls of the former process go on"), "{go_on}");
+        match followers.last() {
+            None => assert_eq!(node.ended(), Some(0), "{}", node.log()),
+            Some(former) => former.ended(),
+        }
+        println!("upgrade {} of {upgrades} is done", upgrade + 1);
+        followers.push(follower);
+    }
+    let (made, failed, repeated) = callers.counted();
+    let (taken, lost, answered_again) = callees.counted();
+    let (absorbed, late) = counted(node);
+    let shown = format!(
+        "{upgrades} upgrades under {rate} calls/s: {made} calls, {failed} failed, sent again {repeated} by callers and \
+         {answered_again} by callees; the last process absorbed {absorbed} and read {late} messages after 50 ms or more"
+    );
+    println!("{shown}");
+    let wanted = u64::from(calls);
+    assert_eq!((made, failed, taken, lost), (wanted, 0, wanted, 0), "{}", node.log());
+    Run { repeated: repeated + answered_again, shown }
+}
+
+/// Repetitions that callgate absorbed, and batches of messages that had waited over 50 ms in its sockets and queues:
+/// what is late elsewhere is not its own.
+fn counted(node: &Node) -> (u64, u64) {
+    let metrics = node.ask("GET /metrics", "text/plain", "").body;
+    let of = |name: &str| -> u64 {
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name}: {metrics}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let within = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("callgate_sip_queue_seconds_bucket{le=\""))
+        .filter_map(|line| line.split_once("\"} "))
+        .filter(|(limit, _)| limit.parse::<f64>().is_ok_and(|limit| limit <= 0.05));
+    let within: u64 = within.filter_map(|(_, count)| count.parse().ok()).max().unwrap_or(0);
+    (of("callgate_sip_retransmissions_total"), of("callgate_sip_queue_seconds_count") - within)
+}
+
+#[test]
+fn under_steady_calls_none_fails_and_every_callback_comes_once_and_in_order() {
+    let is_proof = std::env::var_os("CALLGATE_PROOF").is_some();
+    let (calls, ..) = measure();
+    let callee = free_port();
+    let receiver = Receiver::start(&[(NUMBERS[0], format!("127.0.0.1:{callee}").parse().unwrap())]);
+    let mut node = node_with(&["udp://127.0.0.1:0"], &SETTINGS);
+    node.provision(NUMBERS[0], receiver.at);
+    let mut followers = Vec::new();
+    let upgrades: &[usize] = if is_proof { &[0, 1, 2] } else { &[0, 2] };
+    let runs: Vec<Run> =
+        upgrades.iter().map(|upgrades| run(&mut node, &callee, *upgrades, &mut followers)).collect();
+    if is_proof {
+        for with in &runs[1..] {
+            assert!(with.repeated <= runs[0].repeated, "{}; {}", runs[0].shown, with.shown);
+        }
+    }
+    let runs = runs.len();
+    let expected = calls as usize * 3 * runs;
+    node.until("all callbacks", |_| receiver.counts().1 >= expected);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!((receiver.counts().0, receiver.counts().1), (calls as usize * runs, expected));
+    let mut by_call: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for heard in receiver.heard().into_iter().filter(|heard| !heard.voice) {
+        by_call.entry(heard.call).or_default().push(heard.status);
+    }
+    for (call, statuses) in by_call {
+        assert_eq!(statuses, ["ringing", "in-progress", "completed"], "{call}");
+    }
+    // Every call stands in the list, ended.
+    let total = || -> usize {
+        let listed = node.ask("GET /admin/v1/calls?limit=1000", "text/plain", "").body;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["calls"].as_array().unwrap().iter().filter(|call| call["status"] == "completed").count()
+    };
+    let wanted = (calls as usize * runs).min(1_000);
+    node.until("every call in the store", |_| total() == wanted);
+}
