@@ -21,11 +21,12 @@ impl Call {
         (cseq, far_cseq): (u32, u32),
         flow: crate::flow::Flow,
         bytes: Arc<[u8]>,
-    ) -> Answering {
+    ) -> Box<Answering> {
         let interval = desk.config.timers.t1;
         let timer = Some(desk.start(interval, self.key, What::Answer(pair)));
         let give_up = desk.now + desk.give_up();
-        Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries: 0, repeats: 0 }
+        let (retries, repeats) = (0, 0);
+        Box::new(Answering { side, cseq, far_cseq, bytes, flow, interval, give_up, timer, retries, repeats })
     }
 
     /// The ACK of a 2xx of ours did not come in time: once more, or the end.
@@ -113,11 +114,21 @@ impl Call {
         self.leave_ack(desk, (pair, side), cseq, flow);
     }
 
+    /// The transaction of a leg's INVITE is over: no 2xx of it can come again, and its ACK is not kept.
+    pub(super) fn drop_ack(&mut self, leg: usize) {
+        let cseq = self.legs[leg].cseq;
+        let acks =
+            self.pairs.iter_mut().filter(|pair| pair.leg == leg).map(|pair| &mut pair.ack[Side::B as usize]);
+        for ack in acks.flatten().filter(|ack| ack.cseq == cseq) {
+            ack.bytes = Arc::default();
+        }
+    }
+
     /// Sends the ACK that is written, and keeps it for a 2xx that comes again.
     pub(super) fn leave_ack(&mut self, desk: &mut Desk, (pair, side): (usize, Side), cseq: u32, flow: Flow) {
         desk.send_paper(flow);
         desk.trace_sent(self.facts.call, self.leg_of(pair, side));
         let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };
-        self.pairs[pair].ack[side as usize] = Some(stored);
+        self.pairs[pair].ack[side as usize] = Some(Box::new(stored));
     }
 }

@@ -70,7 +70,7 @@ impl Call {
 impl Leg {
     /// A leg whose INVITE is not written: it goes through `flow`, and our tag is `tag`.
     pub fn blank(sid: CallSid, tag: Tag, flow: Flow) -> Self {
-        let nothing: Arc<[u8]> = Arc::from([]);
+        let nothing: Arc<[u8]> = Arc::default();
         Self {
             sid,
             client: None,

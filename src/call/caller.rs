@@ -200,7 +200,11 @@ impl Call {
         let change = Change::Answered { leg: leg_sid, caller, target, response: bytes, dial };
         self.record(desk, change, Some(CallStatus::InProgress));
         self.tell_leg(desk, leg, CallStatus::Answered);
+        // What was only for ringing goes now: a call that talks may stand for hours.
         self.invite = None;
+        if let Some(run) = &mut self.dial {
+            (run.forks, run.dial.nouns) = (Vec::new(), Vec::new());
+        }
         self.start_time_limit(desk);
     }
 
@@ -211,7 +215,7 @@ impl Call {
         self.events += u32::from(event.is_some());
         let record = Record { call: self.facts.call, seq: self.records, at: desk.now, change, event };
         self.records += 1;
-        desk.effects.push_back(crate::call::desk::Effect::Record(Box::new(record)));
+        desk.effects.push_back(crate::call::desk::Effect::Record(record));
     }
 
     /// The terminal record: the last one, once.
@@ -309,7 +313,8 @@ impl Call {
     }
 
     fn caller_side(&self) -> CallerSide {
-        let mut headers = Vec::new();
+        // Room for the usual lines at once.
+        let mut headers = Vec::with_capacity(768);
         if let Some(kept) = &self.invite {
             let request = kept.message();
             let tag = Some(self.own_tag.as_bytes());

@@ -145,7 +145,7 @@ pub enum Effect {
     /// No longer wanted.
     Abort(AskId),
     /// For the journal.
-    Record(Box<Record>),
+    Record(Record),
     /// For the trace.
     Trace(CallSid, Instant, TraceItem),
     /// What became of a MESSAGE outside calls.

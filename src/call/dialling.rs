@@ -147,6 +147,9 @@ fn source_of(reason: Reason) -> HangupSource {
 fn describe(answer: Option<&Answer>) -> Arc<str> {
     match answer {
         Some(Answer::Document(document)) => {
+            if let [only] = &document.verbs[..] {
+                return verb(only).into();
+            }
             let verbs: Vec<&str> = document.verbs.iter().map(verb).collect();
             verbs.join(" ").into()
         }

@@ -123,6 +123,7 @@ impl Call {
             }
             Role::Leg(leg) if self.legs[leg].client == Some(id) => {
                 self.legs[leg].client = None;
+                self.drop_ack(leg);
                 if self.legs[leg].state == LegState::Abandoned {
                     self.legs[leg].state = LegState::Ended;
                 }

@@ -51,3 +51,31 @@ pub struct CallFacts {
     /// The directory's generation that decided.
     pub generation: u64,
 }
+
+impl CallFacts {
+    /// Whose call it is and no more: what is still asked of a call that is over.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self {
+            call: self.call,
+            account: self.account,
+            organization: self.organization,
+            number: self.number,
+            number_text: Arc::default(),
+            trunk: self.trunk,
+            profile: self.profile.clone(),
+            base_url: Arc::default(),
+            post_query_in_body: self.post_query_in_body,
+            from: Arc::default(),
+            to: Arc::default(),
+            sip_to: None,
+            caller_name: Arc::default(),
+            forwarded_from: Arc::default(),
+            sip_call_id: Arc::default(),
+            sip_source: self.sip_source,
+            sip_headers: Vec::new(),
+            started: self.started,
+            generation: self.generation,
+        }
+    }
+}

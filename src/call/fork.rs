@@ -8,7 +8,7 @@ use crate::call::desk::Desk;
 use crate::call::instructions::Dial;
 use crate::call::planning::Host;
 use crate::call::program::{self, Failure};
-use crate::call::state::{Call, Fork, Phase, Run};
+use crate::call::state::{Call, Fork, Phase, Run, one_at_first};
 use crate::call::trace::TraceItem;
 use crate::flow::Destination;
 use crate::reason::Reason;
@@ -34,6 +34,7 @@ impl Call {
                     let gateways = gateways.unwrap_or_default();
                     let others = gateways.iter().skip(1);
                     let more = others.filter_map(|other| self.plan(desk, noun, &run.dial, Some(other)).ok());
+                    one_at_first(&mut run.forks);
                     run.forks.push(Fork {
                         plan,
                         breadth: 0,

@@ -14,7 +14,7 @@ use crate::call::program::Failure;
 use crate::call::record::{Change, InvitedLeg};
 use crate::call::running::ringing;
 use crate::call::standing::GatewayNews;
-use crate::call::state::{Call, Leg, LegState, Run, Side};
+use crate::call::state::{Call, Leg, LegState, Run, Side, one_at_first};
 use crate::call::target;
 use crate::flow::{Destination, Flow, Transport};
 use crate::reason::Reason;
@@ -40,6 +40,7 @@ impl Call {
         let tag = desk.mint_tag(self.shard, self.key);
         let call_id: Arc<[u8]> =
             self.chain.call_id(self.shard, &desk.config.shard_key, &mut desk.generator).into();
+        one_at_first(&mut self.legs);
         self.legs.push(Leg {
             call_id,
             request_uri: plan.request_uri.clone(),
@@ -177,8 +178,8 @@ impl Call {
 
     fn invited(&self, desk: &Desk, leg: usize) -> InvitedLeg {
         let to = &self.legs[leg];
-        let mut headers = Vec::new();
-        let mut uri: Arc<[u8]> = Arc::from([]);
+        let mut headers = Vec::with_capacity(512);
+        let mut uri: Arc<[u8]> = Arc::default();
         if let Ok(invite) = Message::scan(&desk.paper) {
             uri = invite.uri_bytes().into();
             let mut writer = Writer::append(&mut headers);
@@ -188,7 +189,7 @@ impl Call {
         }
         let plan = self.run().and_then(|run| run.forks.iter().find(|fork| fork.leg == Some(leg)));
         let parties = plan.map(|fork| (self.shown(&fork.plan), fork.plan.to.clone()));
-        let parties = parties.unwrap_or_else(|| ("".into(), "".into()));
+        let parties = parties.unwrap_or_else(|| (Arc::default(), Arc::default()));
         let ahead = self.run().map_or(0, Run::ahead);
         let headers = headers.into();
         InvitedLeg {

@@ -10,7 +10,8 @@
 //!   Dial ends), `gateways` (where a number leaves), `hand_over` (media verbs) and `callerid`.
 //! - `early`: Timer C and 199. `reliable`: provisional responses that want PRACK.
 //! - `relay`: requests inside its dialogs, `relayed`: their responses, `way`: where they go.
-//!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE.
+//!   `session`: session timers. `liveness`: is the other side still there? `ending`: BYE,
+//!   `shed`: what is left then.
 //! - `recover`: what the journal says of a call of an earlier life; `resume`: how that goes on or ends,
 //!   `revive`: what of it is put back.
 //! - `leg_events`: what a noun's callback hears. `redirecting`: 302 instead of legs. `following`: a
@@ -74,6 +75,7 @@ mod resume;
 mod revive;
 mod running;
 pub mod session;
+mod shed;
 pub mod standing;
 pub mod state;
 mod target;

@@ -7,7 +7,7 @@ use crate::call::outcome::HangupSource;
 use crate::call::passage::{self, End, Passage};
 use crate::call::reliable::Source;
 use crate::call::session;
-use crate::call::state::{Call, Relay, Side};
+use crate::call::state::{Call, Relay, Side, one_at_first};
 use crate::call::target;
 use crate::flow::Flow;
 use crate::ids::CallSid;
@@ -89,6 +89,10 @@ impl Call {
             Some(Method::Update) if early => {
                 self.refuse_request(desk, server, flow, request, 500, Some(Reason::RequestPending));
             }
+            // It crossed ours, or is late.
+            Some(Method::Bye) if self.has_shed() => {
+                self.refuse_request(desk, server, flow, request, 200, None)
+            }
             _ if early => self.refuse_request(desk, server, flow, request, 491, Some(Reason::RequestPending)),
             _ => self.refuse_request(desk, server, flow, request, 481, Some(Reason::NoSuchDialog)),
         }
@@ -164,6 +168,7 @@ impl Call {
         let method = request.method().unwrap_or(Method::Info);
         let refreshes = matches!(method, Method::Invite | Method::Update);
         let (client, far_cseq, session) = self.pass(desk, (pair, from), id, request, acknowledges);
+        one_at_first(&mut self.relays);
         self.relays.push(Relay {
             pair,
             from,
@@ -319,7 +324,7 @@ impl Call {
 
     /// The leg of a side, for traces.
     pub(super) fn leg_of(&self, pair: usize, side: Side) -> Option<CallSid> {
-        self.pairs[pair].leg_at(side).map(|leg| self.legs[leg].sid)
+        self.pairs.get(pair)?.leg_at(side).map(|leg| self.legs[leg].sid)
     }
 
     /// The way of a message toward this side of a pair.

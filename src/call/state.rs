@@ -311,6 +311,13 @@ pub(super) enum LegState {
     Ended,
 }
 
+/// Room for one, as most calls have one leg, one pair, one noun; a vector's own first step has four.
+pub(super) fn one_at_first<T>(vector: &mut Vec<T>) {
+    if vector.capacity() == 0 {
+        vector.reserve_exact(1);
+    }
+}
+
 /// The side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -343,9 +350,9 @@ pub(super) struct Pair {
     /// The caller knows that its early dialog is over.
     pub told_over: bool,
     /// Our 2xx that waits for its ACK.
-    pub answering: Option<Answering>,
+    pub answering: Option<Box<Answering>>,
     /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
-    pub ack: [Option<StoredAck>; 2],
+    pub ack: [Option<Box<StoredAck>>; 2],
     /// Its BYE left a second time, for a challenge.
     pub bye_again: bool,
     /// A BYE that waits for the ACK of our 2xx toward the same side: all of it behind Max-Forwards.

@@ -12,7 +12,7 @@ use crate::call::mint::Tag;
 use crate::call::program::Failure;
 use crate::call::record::Change;
 use crate::call::standing::GatewayNews;
-use crate::call::state::{Call, LegState, Loser, Pair, Side};
+use crate::call::state::{Call, LegState, Loser, Pair, Side, one_at_first};
 use crate::call::target;
 use crate::dialog::{Dialog, Local};
 use crate::reason::Reason;
@@ -187,7 +187,9 @@ impl Call {
 
     /// Sends the stored ACK once more; before there is one, the repeated 2xx is absorbed.
     pub(super) fn repeat_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
-        if let Some(ack) = self.pairs[pair].ack[side as usize].as_ref().filter(|ack| ack.cseq == cseq) {
+        if let Some(ack) = self.pairs[pair].ack[side as usize].as_ref().filter(|ack| ack.cseq == cseq)
+            && !ack.bytes.is_empty()
+        {
             desk.send(ack.flow, &ack.bytes, crate::call::ask::SendToken::default());
         }
     }
@@ -347,6 +349,7 @@ impl Call {
             }
             return None;
         };
+        one_at_first(&mut self.pairs);
         self.pairs.push(Pair::early(leg, a, b, a_tag));
         let pair = self.pairs.len() - 1;
         self.aim(desk, pair, Side::B);

@@ -108,7 +108,8 @@ impl Effects {
                         return Some(answered);
                     }
                 }
-                () = self.scribe.grown(), if !self.held.is_empty() => return None,
+                // Inside a block, so that nothing is made for a branch that is not taken.
+                () = async { self.scribe.grown().await }, if !self.held.is_empty() => return None,
                 else => std::future::pending().await,
             }
         }

@@ -352,10 +352,11 @@ impl Engine {
             entry.unanswered = false;
             self.unanswered -= 1;
         }
-        if entry.call.is_over()
-            && let Some(permit) = entry.permit.take()
-        {
-            permit.release();
+        if entry.call.is_over() {
+            if let Some(permit) = entry.permit.take() {
+                permit.release();
+            }
+            entry.call.shed(&mut self.desk);
         }
         if entry.call.is_gone() {
             entry.call.forget(&mut self.desk);

@@ -127,7 +127,7 @@ pub enum Output<'e> {
     /// An ask whose answer is no longer wanted: end the HTTP request.
     Abort(AskId),
     /// One journal record, to be written in the order polled.
-    Record(Box<Record>),
+    Record(Record),
     /// One line of a call's trace. Never journaled, may be dropped.
     Trace {
         /// Whose.

@@ -66,9 +66,9 @@ fn caller(message: &Message<'_>, trunk: Option<&Trunk>) -> (Arc<str>, Arc<str>) 
     let shown = asserted.unwrap_or(from);
     let withheld = Privacy::of(message).withholds_caller() || is_anonymous(&shown);
     if withheld {
-        return ("anonymous".into(), "".into());
+        return ("anonymous".into(), Arc::default());
     }
-    let number = shown.parsed_uri().map_or_else(|| "".into(), |uri| user(&uri));
+    let number = shown.parsed_uri().map_or_else(Arc::default, |uri| user(&uri));
     (number, text(&shown.display_text()))
 }
 
@@ -83,7 +83,7 @@ fn forwarded_from(message: &Message<'_>) -> Arc<str> {
     match history::diverted(message) {
         Some(Diverted::By(uri)) => user(&uri),
         Some(Diverted::Withheld) => "anonymous".into(),
-        None => "".into(),
+        None => Arc::default(),
     }
 }
 
@@ -103,13 +103,17 @@ fn sip_headers(message: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
 /// control characters, so that what an application is told can be written to a line.
 fn user(uri: &Uri<'_>) -> Arc<str> {
     let decoded = uri.decoded_user();
-    let hides = text(&decoded).chars().any(char::is_control);
+    let hides = String::from_utf8_lossy(&decoded).chars().any(char::is_control);
     let told = if hides { uri.user.unwrap_or_default() } else { &decoded };
     let end = memchr::memchr(b';', told).unwrap_or(told.len());
     text(&told[..end])
 }
 
 fn text(bytes: &[u8]) -> Arc<str> {
+    if bytes.is_empty() {
+        // Shared by all.
+        return Arc::default();
+    }
     String::from_utf8_lossy(bytes).into()
 }
 

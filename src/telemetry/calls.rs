@@ -16,6 +16,7 @@ use crate::ids::CallSid;
 use crate::time::Instant;
 
 use super::Messages;
+use super::lines::Lines;
 
 /// Calls kept after their end.
 pub const RECENT: usize = 1_000;
@@ -81,7 +82,9 @@ pub struct Trace {
 #[derive(Debug)]
 struct Entry {
     view: CallView,
-    trace: Trace,
+    lines: Lines,
+    /// How many more there were than fit.
+    omitted: u32,
     /// An INVITE left toward a target.
     invited: bool,
     /// How often the call stands in `recent` and `finished`.
@@ -176,14 +179,14 @@ impl Calls {
     /// One line of a call's trace, or of a message's. Lines of a call that was not admitted (yet) are kept as well.
     pub fn trace(&self, call: CallSid, at: Instant, item: TraceItem) {
         if let Some(mut entry) = self.by_sid.get_mut(&call) {
-            return entry.push(at, item);
+            return entry.push(at, &item);
         }
         if self.messages.trace(call, at, &item) {
             return;
         }
         let mut entry = Entry::new(call);
         entry.queued = 1;
-        entry.push(at, item);
+        entry.push(at, &item);
         self.by_sid.insert(call, entry);
         self.remember(call);
     }
@@ -203,7 +206,7 @@ impl Calls {
     /// Its trace, while this node remembers it.
     #[must_use]
     pub fn trace_of(&self, call: CallSid) -> Option<Trace> {
-        self.by_sid.get(&call).map(|entry| entry.trace.clone())
+        self.by_sid.get(&call).map(|entry| entry.trace())
     }
 
     /// The live calls, oldest first, at most `limit` of them.
@@ -280,14 +283,18 @@ impl TraceLine {
 impl Entry {
     fn new(sid: CallSid) -> Self {
         let view = CallView { sid, facts: None, shard: 0, status: None, answered: None, ended: None };
-        Self { view, trace: Trace::default(), invited: false, queued: 0 }
+        Self { view, lines: Lines::default(), omitted: 0, invited: false, queued: 0 }
     }
 
-    fn push(&mut self, at: Instant, item: TraceItem) {
-        if self.trace.lines.len() < LINES_PER_CALL {
-            self.trace.lines.push(TraceLine { at, item });
+    fn trace(&self) -> Trace {
+        Trace { lines: self.lines.unpack(), omitted: self.omitted }
+    }
+
+    fn push(&mut self, at: Instant, item: &TraceItem) {
+        if self.lines.len() < LINES_PER_CALL {
+            self.lines.push(at, item);
         } else {
-            self.trace.omitted += 1;
+            self.omitted += 1;
         }
     }
 }

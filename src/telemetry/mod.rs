@@ -5,12 +5,13 @@
 //! - `health`: whether this node is ready, and what is degraded.
 //! - `seldom`: a bound on lines that strangers can cause. `chain`: an error in one of them.
 //! - `gateways`: how each stands, and what became of its calls.
-//! - `calls`: the live calls and their traces, by CallSid and by Call-ID. `messages`: the latest messages and theirs.
+//! - `calls`: the live calls and their traces, by CallSid and by Call-ID, `lines`: a trace packed. `messages`: the latest messages and theirs.
 
 pub mod calls;
 mod chain;
 mod gateways;
 pub mod health;
+mod lines;
 pub mod log;
 pub mod messages;
 pub mod metrics;

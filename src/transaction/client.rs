@@ -138,6 +138,11 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         if step.send == Some(Send::Ack) {
             transaction.kept = compose::ack(&transaction.kept, response.to)?;
         }
+        // Nothing of it is sent again once a 2xx was accepted: its user sends the ACKs.
+        if matches!(&transaction.machine, Machine::ClientInvite(machine) if machine.state() == client_invite::State::Accepted)
+        {
+            transaction.kept = Box::default();
+        }
         if response.status < 200
             && let Some(extra) = transaction.take_wanted_cancel()
         {

@@ -54,7 +54,7 @@ pub(super) struct Transaction<U> {
     end: Option<TimerId>,
     pub(super) cancel: Cancel,
     /// Where responses go when the connection of the request is gone (18.2.2).
-    fallback: Option<Flow>,
+    fallback: Option<Box<Flow>>,
     pub(super) sent_before: u16,
     pub(super) came_again: u16,
 }
@@ -115,7 +115,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     /// Names where the responses of a server transaction go once its connection is gone.
     pub fn set_fallback(&mut self, id: TransactionId, fallback: Option<Flow>) {
         if let Some(transaction) = self.slots.get_mut(id) {
-            transaction.fallback = fallback;
+            transaction.fallback = fallback.map(Box::new);
         }
     }
 
@@ -124,7 +124,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
         if let Some(transaction) = self.slots.get_mut(id)
             && let Some(fallback) = transaction.fallback.take()
         {
-            transaction.flow = fallback;
+            transaction.flow = *fallback;
         }
     }
 
@@ -179,7 +179,7 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
     ) -> Option<Outcome<'_, U>> {
         let transaction = self.slots.get_mut(id)?;
         if let Some(fallback) = transaction.fallback.take() {
-            transaction.flow = fallback;
+            transaction.flow = *fallback;
             if !transaction.kept.is_empty() {
                 return self.finish(now, id, Step::send(Send::Again), timers);
             }

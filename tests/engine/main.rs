@@ -34,6 +34,7 @@ macro_rules! dialogues {
 
 dialogues! {
     advertise
+    after_hang_up
     both_ends_vanish
     bye_before_ack_of_reinvite
     bye_crosses_reinvite
@@ -211,6 +212,7 @@ dialogues! {
     spiral
     stale_name_inside_dialog
     strict_route_of_target
+    success_after_refusal
     target_302
     target_407
     target_503

@@ -287,7 +287,7 @@ impl World {
                 Output::Ask(ask) => asks.push(*ask),
                 Output::Abort(ask) => self.evidence.note(What::Aborted(shard, ask.0)),
                 Output::Record(record) => {
-                    for record in self.tampering.record(*record) {
+                    for record in self.tampering.record(record) {
                         self.evidence.note(What::Record(shard, Box::new(record)));
                     }
                 }

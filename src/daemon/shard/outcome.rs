@@ -61,7 +61,7 @@ impl Shard {
                 Output::Record(record) => {
                     note(calls, metrics, &self.narrator, *index, &record);
                     count_of_trunk(metrics, self.directory.load(), &record);
-                    effects.record(*record);
+                    effects.record(record);
                 }
                 Output::Trace { call, at, item } => calls.trace(call, at, item),
                 Output::Message { sid, step } => {

@@ -238,7 +238,7 @@ impl World {
                 }
                 Output::Ask(ask) => self.asks.push_back(*ask),
                 Output::Abort(_) => self.aborts += 1,
-                Output::Record(record) => self.check_record(*record),
+                Output::Record(record) => self.check_record(record),
                 Output::Message { step, .. } => self.steps.push_back(step),
                 Output::Trace { .. } | Output::Count(_) | Output::Gateway { .. } | Output::Remark { .. } => {}
                 Output::Named { domain, host } => drop(self.names.insert(domain, host)),

@@ -227,7 +227,7 @@ impl World {
                 }
                 Output::Ask(ask) => self.asks.push_front(*ask),
                 Output::Abort(ask) => self.asks.retain(|known| known.id != ask),
-                Output::Record(record) => note(&mut self.records, *record),
+                Output::Record(record) => note(&mut self.records, record),
                 Output::Count(Counter::Panic) => panic!("a panic inside"),
                 Output::Wait(moment) => {
                     self.wait = moment;
