@@ -26,7 +26,7 @@ const BESIDE: &str = "beside-";
 
 /// What another's journal holds.
 pub struct Estate {
-    scan: Scan,
+    pub(super) scan: Scan,
 }
 
 /// What the writer takes over.
@@ -51,6 +51,14 @@ impl Estate {
     /// The folder cannot be read, or another version wrote it.
     pub fn read(folder: &Path, journal: &Journal) -> Result<Self, JournalError> {
         Ok(Self { scan: Scan::of(folder, journal.shared.origin)? })
+    }
+
+    /// Reads what was written since: little, so that nobody waits for it who was read before.
+    ///
+    /// # Errors
+    /// As [`Estate::read`].
+    pub fn go_on(&mut self, folder: &Path, journal: &Journal) -> Result<(), JournalError> {
+        self.scan.go_on(folder, journal.shared.origin)
     }
 
     /// What is to be gone on with.

@@ -1,7 +1,8 @@
 //! The start: what the files say of calls that were under way, and of events nobody took.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub(super) struct Scan {
     calls: HashMap<CallSid, Seen, foldhash::fast::RandomState>,
     disabled: HashSet<(AccountSid, Arc<str>)>,
     pub segments: Vec<u64>,
+    /// How far each of them was read, in bytes.
+    read: BTreeMap<u64, usize>,
     /// Behind the last entry.
     pub end: u64,
     entries: u64,
@@ -81,32 +84,61 @@ struct Seen {
 /// An event of a call: the leg where it is a leg's, and its sequence.
 type Key = (Option<CallSid>, u32);
 
+/// A file from this byte on.
+fn read_from(path: &Path, from: usize) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from as u64))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 impl Scan {
     /// Reads all segments. A torn end of one ends that one.
     pub fn of(folder: &Path, origin: u64) -> Result<Self, JournalError> {
-        let mut scan = Self { segments: segments(folder).map_err(JournalError::Read)?, ..Self::default() };
-        for base in scan.segments.clone() {
-            match std::fs::read(segment_path(folder, base)) {
-                Ok(bytes) => scan.segment(base, &bytes, origin)?,
+        let mut scan = Self::default();
+        scan.go_on(folder, origin)?;
+        Ok(scan)
+    }
+
+    /// Reads what was written since; all of it, where a segment was retired meanwhile.
+    pub fn go_on(&mut self, folder: &Path, origin: u64) -> Result<(), JournalError> {
+        let there = segments(folder).map_err(JournalError::Read)?;
+        if !self.segments.iter().all(|base| there.contains(base)) {
+            *self = Self::default();
+        }
+        self.segments = there;
+        for base in self.segments.clone() {
+            let from = self.read.get(&base).copied().unwrap_or(0);
+            match read_from(&segment_path(folder, base), from) {
+                Ok(bytes) => self.segment(base, from, &bytes, origin)?,
                 // Retired meanwhile: nothing in it was needed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(JournalError::Read(error)),
             }
         }
-        Ok(scan)
+        Ok(())
     }
 
-    fn segment(&mut self, base: u64, bytes: &[u8], origin: u64) -> Result<(), JournalError> {
-        let is_ours = check_header(bytes).map_err(JournalError::Version)?;
-        let mut at = HEADER as usize;
-        self.end = self.end.max(base + HEADER);
-        while is_ours && let Some(frame) = bytes.get(at..).and_then(frame::first) {
+    /// Takes what stands in a segment from there on.
+    fn segment(&mut self, base: u64, from: usize, bytes: &[u8], origin: u64) -> Result<(), JournalError> {
+        let mut at = from;
+        if from == 0 {
+            let is_ours = check_header(bytes).map_err(JournalError::Version)?;
+            self.end = self.end.max(base + HEADER);
+            if !is_ours {
+                return Ok(());
+            }
+            at = HEADER as usize;
+        }
+        while let Some(frame) = bytes.get(at - from..).and_then(frame::first) {
             let framed = frame::read(frame, origin)
                 .ok_or_else(|| JournalError::Read(io::Error::other("an entry cannot be understood")))?;
             at += frame.len();
             self.end = self.end.max(base + at as u64);
             self.take(framed, base);
         }
+        self.read.insert(base, at);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::takeover::spread;
 use super::upgrade::{Progress, Taking, say, tell};
 use crate::api::UpgradeState;
 use crate::ids::CallSid;
-use crate::journal::Estate;
+use crate::journal::{Estate, JournalError};
 use crate::net::Line;
 
 pub use bequest::{Bequest, FORM, Predecessor, SUCCEEDS, SuccessionError, cannot_follow};
@@ -70,6 +70,8 @@ pub struct Succession {
     /// What is told of it.
     pub progress: Progress,
     stage: watch::Sender<Stage>,
+    /// The other's journal, as far as it was read while that one still served.
+    ahead: Option<Estate>,
     adopted: HashSet<CallSid>,
 }
 
@@ -79,7 +81,19 @@ impl Succession {
     pub fn new(inheritance: Inheritance, progress: Progress) -> Self {
         let Inheritance { calls, parking, turns: (front, alone), over, liveness, live } = inheritance;
         let stage = watch::Sender::new(Stage::Behind);
-        Self { calls, parking, front, alone, over, liveness, live, progress, stage, adopted: HashSet::new() }
+        Self {
+            calls,
+            parking,
+            front,
+            alone,
+            over,
+            liveness,
+            live,
+            progress,
+            stage,
+            ahead: None,
+            adopted: HashSet::new(),
+        }
     }
 
     /// Tells how far this process has come.
@@ -95,6 +109,7 @@ impl Succession {
         while let Some(word) = self.next_word(line).await {
             let done = match word.as_slice() {
                 b"\"hold\"" => {
+                    self.read_ahead().await;
                     self.hold().await;
                     "held"
                 }
@@ -145,6 +160,27 @@ impl Succession {
         }
     }
 
+    /// Reads the other's journal while that one still reads the sockets: afterwards little is left, and messages wait
+    /// for as long as that takes.
+    async fn read_ahead(&mut self) {
+        let (home, journal) = (self.calls.home.clone(), self.calls.journal.clone());
+        let read = tokio::task::spawn_blocking(move || Estate::read(&home, &journal)).await;
+        match read {
+            Ok(Ok(estate)) => self.ahead = Some(estate),
+            Ok(Err(error)) => tracing::warn!(%error, "the former process's journal cannot be read yet"),
+            Err(error) => tracing::error!(%error, "nobody read the former process's journal"),
+        }
+    }
+
+    /// The whole of the other's journal.
+    fn estate(&mut self) -> Result<Estate, JournalError> {
+        let (home, journal) = (&self.calls.home, &self.calls.journal);
+        match self.ahead.take() {
+            Some(mut estate) => estate.go_on(home, journal).map(|()| estate),
+            None => Estate::read(home, journal),
+        }
+    }
+
     async fn hold(&self) {
         self.stage.send_replace(Stage::Held);
         for shard in &self.calls.shards {
@@ -160,7 +196,7 @@ impl Succession {
     async fn take_over(&mut self, clean: bool) {
         self.stage.send_replace(Stage::Held);
         let mut calls = Vec::new();
-        match Estate::read(&self.calls.home, &self.calls.journal) {
+        match self.estate() {
             Ok(estate) => {
                 calls = estate.replay().unfinished;
                 self.adopted = calls.iter().map(|call| call.facts.call).collect();

@@ -31,6 +31,38 @@ fn merge(journal: &Journal, estate: &Estate, home: &Path, adopted: &HashSet<Call
 }
 
 #[test]
+fn what_was_read_ahead_is_gone_on_with_as_if_it_were_read_at_once_also_when_segments_went_meanwhile() {
+    let folder = Folder::new();
+    let (old, new, _beside) = two(&folder);
+    let (mut pen, gauge) = (old.pen(), old.gauge());
+    let mut ahead = Estate::read(&folder.0, &new).unwrap();
+    let mut retired = 0;
+    for number in 0..400 {
+        write(&mut pen, &call(number * 10, false)[..if number > 200 && number % 50 == 0 { 6 } else { 9 }]);
+        if number == 200 {
+            let before = gauge.segments();
+            gauge.projected(gauge.written());
+            wait_for(|| gauge.segments() < before);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if number % 20 == 0 {
+            let before = ahead.scan.segments.clone();
+            ahead.go_on(&folder.0, &new).unwrap();
+            retired += before.iter().filter(|base| !ahead.scan.segments.contains(base)).count();
+            let anew = Estate::read(&folder.0, &new).unwrap();
+            let left = |estate: &Estate| -> Vec<_> {
+                let mut calls = estate.replay().unfinished;
+                calls.sort_by_key(|call| call.facts.call);
+                calls.into_iter().map(|call| (call.facts.call, call.next_record)).collect()
+            };
+            assert_eq!(left(&ahead), left(&anew), "after {number} calls");
+            assert_eq!((ahead.scan.end, &ahead.scan.segments), (anew.scan.end, &anew.scan.segments));
+        }
+    }
+    assert!(retired > 0 && ahead.scan.segments.len() > 1, "{retired}, {:?}", ahead.scan.segments);
+}
+
+#[test]
 fn who_follows_goes_on_with_an_answered_call_and_has_the_whole_journal_in_the_end() {
     let folder = Folder::new();
     let (old, new, beside) = two(&folder);
