@@ -9,7 +9,7 @@ use crate::call::outcome::CallStatus;
 use crate::call::record::{Change, Record};
 use crate::callback::Notice;
 use crate::ids::{CallSid, InstanceSid};
-use crate::journal::{Entry, Fate, Fed, Outcome};
+use crate::journal::{Entry, Fate, Fed, Known, Outcome};
 use crate::store::calls::{
     AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, LegRow, TraceRow, delivery_id,
 };
@@ -25,11 +25,15 @@ pub struct Rows {
     /// Calls whose rows changed since the last batch and that are not done.
     changed: Vec<CallSid>,
     batch: Batch,
+    /// How many records the batch has.
+    records: u64,
 }
 
 struct Standing {
     row: CallRow,
     row_changed: bool,
+    /// Its records since the last batch, in words.
+    events: Option<EventRow>,
     /// Its targets' legs; true: changed since the last batch.
     legs: Vec<(LegRow, bool)>,
     deliveries: Vec<(DeliveryRow, bool)>,
@@ -46,22 +50,33 @@ impl Standing {
 impl Rows {
     /// Of no call yet.
     pub fn new(node: InstanceSid, body: Body) -> Self {
-        Self { node, body, calls: HashMap::default(), changed: Vec::new(), batch: Batch::default() }
+        let (calls, changed, batch) = (HashMap::default(), Vec::new(), Batch::default());
+        Self { node, body, calls, changed, batch, records: 0 }
+    }
+
+    /// Of no call any more.
+    pub fn clear(&mut self) {
+        (self.calls, self.changed, self.batch) = (HashMap::default(), Vec::new(), Batch::default());
+        self.records = 0;
     }
 
     /// Takes one entry in; its rows are wanted unless the store has them.
-    pub fn take(&mut self, fed: &Fed, wanted: bool) {
-        let call = match &fed.entry {
+    pub fn take(&mut self, fed: Fed, wanted: bool) {
+        let call = match fed.entry {
             Entry::Record(record) => {
-                self.record(record, fed, wanted);
+                if let Some(known) = &fed.known {
+                    self.record(&record, known, fed.at, wanted);
+                }
                 record.call
             }
             Entry::Outcome(outcome) => {
-                self.outcome(outcome, fed.at, wanted);
+                self.outcome(&outcome, fed.at, wanted);
                 outcome.call
             }
-            Entry::Trace { call, lines } => {
-                self.batch.trace.extend(TraceRow::of(*call, lines).filter(|_| wanted));
+            Entry::Trace { call, at, text } => {
+                if wanted && !text.is_empty() {
+                    self.batch.trace.push(TraceRow { call_id: call, line: 0, at: stamp(at), text });
+                }
                 return;
             }
             Entry::Disabled { .. } | Entry::Enabled { .. } | Entry::Done { .. } => return,
@@ -69,6 +84,7 @@ impl Rows {
         let Some(standing) = self.calls.get_mut(&call) else { return };
         if standing.is_done() {
             if let Some(standing) = self.calls.remove(&call) {
+                self.batch.events.extend(standing.events);
                 self.batch.calls.extend(standing.row_changed.then_some(standing.row));
                 let legs = standing.legs.into_iter().filter(|(_, changed)| *changed);
                 self.batch.legs.extend(legs.map(|(leg, _)| leg));
@@ -81,11 +97,13 @@ impl Rows {
         }
     }
 
-    /// The rows of everything taken in since the last time: each call and delivery once, as it stands.
-    pub fn finish(&mut self) -> Batch {
+    /// The rows of everything taken in since the last time, each call and delivery once, as it stands; and
+    /// of how many records they are.
+    pub fn finish(&mut self) -> (Batch, u64) {
         for call in self.changed.drain(..) {
             let Some(standing) = self.calls.get_mut(&call) else { continue };
             standing.listed = false;
+            self.batch.events.extend(standing.events.take());
             if std::mem::take(&mut standing.row_changed) {
                 self.batch.calls.push(standing.row.clone());
             }
@@ -100,30 +118,30 @@ impl Rows {
                 }
             }
         }
-        std::mem::take(&mut self.batch)
+        (std::mem::take(&mut self.batch), std::mem::take(&mut self.records))
     }
 
-    fn record(&mut self, record: &Record, fed: &Fed, wanted: bool) {
-        let Some(known) = &fed.known else { return };
-        let at = stamp(fed.at);
+    fn record(&mut self, record: &Record, known: &Known, micros: u64, wanted: bool) {
+        let at = stamp(micros);
         let node = self.node;
         let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
             row: call_row(node, known, stamp(known.started)),
             row_changed: false,
+            events: None,
             legs: Vec::new(),
             deliveries: Vec::new(),
             listed: false,
         });
         advance(&mut standing.row, record, at);
         super::leg_rows::advance(&mut standing.legs, &standing.row, record, at, wanted);
-        let (kind, detail) = words(&record.change);
-        let event =
-            EventRow { call_id: record.call, sequence: record.seq, at, kind: kind.to_owned(), detail };
         if wanted {
+            let (kind, detail) = words(&record.change);
+            let events = standing.events.get_or_insert_with(|| EventRow::begin(record.call, record.seq, at));
+            events.push(at, kind, &detail);
             standing.row_changed = true;
-            self.batch.events.push(event);
+            self.records += 1;
         }
-        let notice = Notice::of(record, &known.facts, time(fed.at), time(known.started), known.outbound);
+        let notice = Notice::of(record, &known.facts, time(micros), time(known.started), known.outbound);
         let Some(notice) = notice else { return };
         let Some(hook) = notice.hook() else { return };
         let delivery = DeliveryRow {
@@ -178,7 +196,7 @@ impl Rows {
     }
 }
 
-fn call_row(node: InstanceSid, known: &crate::journal::Known, started_at: Timestamp) -> CallRow {
+fn call_row(node: InstanceSid, known: &Known, started_at: Timestamp) -> CallRow {
     let facts = &known.facts;
     let text = |text: &std::sync::Arc<str>| text.as_ref().to_owned();
     CallRow {

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::effects::Scribe;
+use super::gathering::Gathering;
 use super::succession::Parking;
 use crate::call::record::Record;
 use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
@@ -133,14 +134,21 @@ pub fn restore(replay: Replay, callbacks: &callback::Feed) {
     }
 }
 
-/// Gives the callbacks every event that is written, for as long as it is polled. `feed` begins where
-/// this process did (`journal.feed()`); events of adopted calls wait in `parking`.
-pub async fn pump(mut feed: Feed, callbacks: callback::Feed, parking: Arc<Parking>) {
+/// Gives the callbacks every event that is written, and the store's gathering everything, for as long as it
+/// is polled. `feed` begins where this process did (`journal.feed()`); events of adopted calls wait in
+/// `parking`, and those that another process wrote are not told.
+pub async fn pump(
+    mut feed: Feed,
+    callbacks: callback::Feed,
+    parking: Arc<Parking>,
+    gathering: Arc<Gathering>,
+) {
+    // Kept from turn to turn: a record is large, and so is what holds some hundred of them.
+    let (mut written, mut begun) = (Vec::new(), feed.position());
     loop {
-        match feed.next(AT_ONCE).await {
-            Ok(written) => {
-                let wait = written.len() < AT_ONCE;
-                for one in written {
+        match feed.next(AT_ONCE, &mut written).await {
+            Ok(count) => {
+                for one in written.iter().filter(|one| !one.foreign) {
                     let (Entry::Record(record), Some(known)) = (&one.entry, &one.known) else { continue };
                     let (at, started) = (time(one.at), time(known.started));
                     let notice = Notice::of(record, &known.facts, at, started, known.outbound);
@@ -148,7 +156,9 @@ pub async fn pump(mut feed: Feed, callbacks: callback::Feed, parking: Arc<Parkin
                         callbacks.push(notice);
                     }
                 }
-                if wait {
+                gathering.show(begun, &mut written, feed.position());
+                begun = feed.position();
+                if count < AT_ONCE {
                     tokio::time::sleep(GATHER).await;
                 }
             }

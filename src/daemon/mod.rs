@@ -6,7 +6,7 @@
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
-//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `call_rows` and `leg_rows` what becomes of it there.
+//! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `gathering` what is on it, `call_rows` and `leg_rows` what becomes of it there.
 //! - `upgrade`: another process takes all over, `succession`: from that one's side.
 //! - `takeover`: calls of an earlier life, to the shards that own them.
 //! - `forget`: what is older than its retention.
@@ -24,6 +24,7 @@ mod follow;
 mod follower;
 mod forget;
 mod full_load;
+mod gathering;
 mod ledger;
 mod leg_rows;
 mod listeners;
@@ -52,6 +53,7 @@ pub use effects::{Answerer, Effects, Scribe};
 pub use follow::{FollowConfig, Following};
 pub use follower::Follower;
 pub use forget::Forgetting;
+pub use gathering::Gathering;
 pub use ledger::{Deliveries, Unread, pump, restore};
 pub use listeners::check as check_listener;
 pub use lists::ListsAhead;

@@ -1,23 +1,24 @@
 //! The journal's way into the store: rows of calls, events, deliveries, tries and traces.
 //!
 //! Batches of what 200 ms bring, in net form, idempotent by call and sequence. A store that is
-//! down, locked or slow is one case: the batch waits, the journal keeps what comes. After a restart
-//! the journal is read from its oldest segment, so that calls which began before the store's
-//! position stand as they did; nothing before that position is written again.
+//! down, locked or slow is one case: the batch waits, the journal keeps what comes. After a restart,
+//! and where a store was away for long, the journal is read from its oldest segment, so that calls which
+//! began before the store's position stand as they did; nothing before that position is written again.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::call_rows::{Body, Rows};
+use super::gathering::{Gathered, Gathering};
 use crate::ids::InstanceSid;
-use crate::journal::{Feed, Gauge};
+use crate::journal::{Archive, Gauge};
 use crate::store::calls::Batch;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
-/// Entries in one batch at most, and how long they gather. A commit writes every index's page it
-/// touches, so its cost is the batch's, hardly the rows'; and a call that ends, or a delivery that is
-/// made, within the batch is one row.
+/// Entries in one batch at most where they are read from files, and how long they gather where they come.
+/// A commit writes every index's page it touches, so its cost is the batch's, hardly the rows'; and a call
+/// that ends, or a delivery that is made, within the batch is one row.
 const ENTRIES: usize = 4_096;
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -55,35 +56,33 @@ impl Sink for Store {
 pub struct Projection<S> {
     node: InstanceSid,
     sink: S,
-    feed: Feed,
+    archive: Archive,
+    gathering: Arc<Gathering>,
     gauge: Gauge,
-    metrics: std::sync::Arc<Metrics>,
-    rows: Rows,
+    metrics: Arc<Metrics>,
 }
 
 impl<S: Sink> Projection<S> {
-    /// `feed` begins at the journal's oldest segment (`journal.feed_from(0)`).
+    /// Of the journal behind `archive`, which whoever follows it shows to `gathering`.
     #[must_use]
-    pub fn new(
+    pub const fn new(
         node: InstanceSid,
         sink: S,
-        feed: Feed,
+        archive: Archive,
+        gathering: Arc<Gathering>,
         gauge: Gauge,
-        metrics: std::sync::Arc<Metrics>,
-        body: Body,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { node, sink, feed, gauge, metrics, rows: Rows::new(node, body) }
+        Self { node, sink, archive, gathering, gauge, metrics }
     }
 
     /// Never ends; dropping it between batches loses nothing.
-    pub async fn run(mut self) {
-        let done = self.position().await;
+    pub async fn run(self) {
+        let mut done = self.position().await;
         self.gauge.projected(done);
         loop {
-            let (position, oldest) = self.gather(done).await;
-            if position > done {
-                self.write(position, oldest).await;
-            }
+            done = self.catch_up(done).await;
+            done = self.follow(done).await;
         }
     }
 
@@ -101,62 +100,78 @@ impl<S: Sink> Projection<S> {
         }
     }
 
-    /// Reads until a batch is full or has gathered long enough. What the store has already only
+    /// Reads the files from the oldest on until nothing is left in them. What the store has already only
     /// brings calls to where they stood.
-    async fn gather(&mut self, done: u64) -> (u64, u64) {
-        let mut deadline = None;
-        let (mut entries, mut oldest) = (0, u64::MAX);
-        while entries < ENTRIES {
-            let limit = AT_ONCE.min(ENTRIES - entries);
-            let fed = if deadline.is_none() { self.feed.next(limit).await } else { self.feed.read(limit) };
-            match fed {
-                Ok(fed) => {
-                    for one in &fed {
-                        self.rows.take(one, one.position > done);
-                        oldest = oldest.min(one.at);
+    async fn catch_up(&self, mut done: u64) -> u64 {
+        self.gathering.clear();
+        let (mut feed, mut fed) = (self.archive.feed(), Vec::new());
+        loop {
+            match feed.read(AT_ONCE, &mut fed) {
+                // All that is left is none of the store's business but for the position.
+                Ok(0) if self.gathering.entries() == 0 && feed.position() > done => {
+                    if let Some(gathered) = self.gathering.finish(Some(feed.position())) {
+                        done = self.write(gathered).await;
                     }
-                    entries += fed.len();
-                    let end = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + GATHER);
-                    if fed.len() == limit {
-                        tokio::task::yield_now().await;
-                    } else if tokio::time::Instant::now() < end {
-                        // What comes meanwhile is read at once: no wake-up per record.
-                        tokio::time::sleep_until(end).await;
-                    } else {
-                        break;
+                }
+                Ok(0) => {
+                    self.gathering.follow(feed.position());
+                    return done;
+                }
+                Ok(_) => {
+                    for one in fed.drain(..) {
+                        let wanted = one.position > done;
+                        self.gathering.read(one, wanted);
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be read for the store");
                     tokio::time::sleep(PATIENCE.1).await;
-                    if entries > 0 {
-                        break;
-                    }
                 }
             }
+            if self.gathering.entries() >= ENTRIES
+                && let Some(gathered) = self.gathering.finish(Some(feed.position()))
+            {
+                done = self.write(gathered).await;
+            }
+            tokio::task::yield_now().await;
         }
-        let lag = micros_now().saturating_sub(oldest) / 1000;
-        self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
-        (self.feed.position(), oldest)
+    }
+
+    /// Writes what the one reader of the journal has gathered, until that was given up.
+    async fn follow(&self, mut done: u64) -> u64 {
+        while self.gathering.grown().await {
+            // What comes meanwhile is in the same batch: no wake-up per record.
+            tokio::time::sleep(GATHER).await;
+            let Some(gathered) = self.gathering.finish(None) else { break };
+            done = self.write(gathered).await;
+        }
+        done
     }
 
     /// Until the store has taken it.
-    async fn write(&mut self, position: u64, oldest: u64) {
-        let batch = self.rows.finish();
+    async fn write(&self, gathered: Gathered) -> u64 {
+        let Gathered { batch, position, oldest, records } = gathered;
         let mut wait = PATIENCE.0;
         let begun = Instant::now();
+        self.lags(oldest);
         while let Err(error) = self.sink.project(self.node, position, &batch).await {
-            let lag = micros_now().saturating_sub(oldest) / 1000;
-            self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
+            self.lags(oldest);
             self.complain(&error, &mut wait).await;
         }
         self.gauge.projected(position);
         self.metrics.store.up.set(1);
-        self.metrics.store.projected.inc_by(batch.events.len() as u64);
+        self.metrics.store.projected.inc_by(records);
         self.metrics.store.projection_seconds.observe(begun.elapsed().as_secs_f64());
-        if self.feed.lag() == 0 {
+        if self.gathering.entries() == 0 {
             self.metrics.store.projection_lag_ms.set(0);
         }
+        position
+    }
+
+    /// Says how old the oldest entry is that the store does not have.
+    fn lags(&self, oldest: u64) {
+        let lag = micros_now().saturating_sub(oldest) / 1000;
+        self.metrics.store.projection_lag_ms.set(i64::try_from(lag).unwrap_or(i64::MAX));
     }
 
     async fn complain(&self, error: &StoreError, wait: &mut Duration) {
@@ -176,8 +191,9 @@ fn micros_now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
+    use super::super::call_rows::Body;
     use super::*;
     use crate::call::facts::CallFacts;
     use crate::call::outcome::{CallStatus, HangupSource, Terminal};
@@ -279,10 +295,12 @@ mod tests {
 
     /// Runs a projection until the store holds everything that is written.
     async fn catch_up(journal: &Journal, memory: &Memory) {
-        let (feed, gauge) = (journal.feed_from(0), journal.gauge());
+        let (archive, gauge) = (journal.archive(), journal.gauge());
         let body: Body = Box::new(|notice| format!("SequenceNumber={}", notice.event.sequence));
         let metrics = Arc::new(Metrics::new());
-        let projection = Projection::new(InstanceSid(5), memory.clone(), feed, gauge.clone(), metrics, body);
+        let gathering = Arc::new(Gathering::new(InstanceSid(5), body));
+        let projection =
+            Projection::new(InstanceSid(5), memory.clone(), archive, gathering, gauge.clone(), metrics);
         let running = tokio::spawn(projection.run());
         let begun = Instant::now();
         while memory.0.lock().unwrap().1 < gauge.written() {
@@ -320,7 +338,9 @@ mod tests {
         let batches = memory.0.lock().unwrap().2.clone();
         let first: Vec<_> = batches[..before].iter().flat_map(|batch| &batch.events).collect();
         let second: Vec<_> = batches[before..].iter().flat_map(|batch| &batch.events).collect();
-        let kinds = |rows: &[&EventRow]| rows.iter().map(|row| row.kind.clone()).collect::<Vec<_>>();
+        let kind = |(_, line): (_, &str)| line.split(' ').next().unwrap().to_owned();
+        let kinds =
+            |rows: &[&EventRow]| rows.iter().flat_map(|row| row.lines()).map(kind).collect::<Vec<_>>();
         assert_eq!(kinds(&first), ["admitted", "ringing"]);
         assert_eq!(kinds(&second), ["ended"], "what the store had is not written again");
         let attempts = batches.iter().map(|batch| batch.attempts.len()).sum::<usize>();
@@ -332,6 +352,58 @@ mod tests {
         assert_eq!(last.body, "SequenceNumber=1");
         drop(pen);
         drop(journal);
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_store_that_was_away_too_long_missed_comes_from_the_files() {
+        const MANY: u32 = 20_000;
+        let path = std::env::temp_dir().join(format!("callgate-gathering-{}", std::process::id()));
+        let memory = Memory::default();
+        let (journal, _) = Journal::open(&Config::new(&path, std::time::UNIX_EPOCH)).unwrap();
+        let body: Body = Box::new(|notice| format!("SequenceNumber={}", notice.event.sequence));
+        let gathering = Arc::new(Gathering::new(InstanceSid(5), body));
+        let (metrics, gauge) = (Arc::new(Metrics::new()), journal.gauge());
+        let shown = gathering.clone();
+        let projection =
+            Projection::new(InstanceSid(5), memory.clone(), journal.archive(), shown, gauge.clone(), metrics);
+        let running = tokio::spawn(projection.run());
+        let mut pen = journal.pen();
+        pen.write(&mut vec![record(0, begin(), None), record(1, Change::Ringing, None)]);
+        let (mut feed, mut fed) = (journal.feed(), Vec::new());
+        let mut show = async |until: u64| {
+            while gauge.written() > feed.position() || memory.0.lock().unwrap().1 < until {
+                let begun = feed.position();
+                feed.read(1_000, &mut fed).unwrap();
+                gathering.show(begun, &mut fed, feed.position());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let settled = async |pen: &crate::journal::Pen, count: u64| {
+            while pen.written() < count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        settled(&pen, 2).await;
+        show(gauge.written()).await;
+        memory.0.lock().unwrap().0 = u32::MAX;
+        pen.note((0..MANY).map(|attempt| outcome(0, attempt + 1, Fate::Failed(None))));
+        settled(&pen, 2 + u64::from(MANY)).await;
+        show(0).await;
+        memory.0.lock().unwrap().0 = 0;
+        show(gauge.written()).await;
+        pen.write(&mut vec![record(2, end(), None)]);
+        settled(&pen, 3 + u64::from(MANY)).await;
+        show(gauge.written()).await;
+        running.abort();
+        let batches = memory.0.lock().unwrap().2.clone();
+        let mut tries: Vec<_> =
+            batches.iter().flat_map(|batch| &batch.attempts).map(|row| row.attempt).collect();
+        tries.sort_unstable();
+        assert_eq!(tries, (1..=MANY).collect::<Vec<_>>(), "each once");
+        let call = batches.iter().flat_map(|batch| &batch.calls).next_back().unwrap();
+        assert_eq!((call.status, call.sequence), (CallStatus::Busy, 2));
+        drop((pen, journal));
         std::fs::remove_dir_all(path).unwrap();
     }
 }

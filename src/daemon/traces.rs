@@ -3,12 +3,14 @@
 //! A trace is written whole, a moment after its call's end, by *control*: shards do nothing for it.
 //! A `kill -9` therefore costs the traces of the calls that were under way; their records are there.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::notices::Notices;
 use crate::ids::CallSid;
 use crate::journal::{Entry, Gauge, Pen};
+use crate::store::calls::push_line;
 use crate::telemetry::Calls;
 use crate::telemetry::calls::Trace;
 
@@ -72,21 +74,30 @@ impl Drop for Traces {
 }
 
 fn entry(calls: &Calls, call: CallSid, trace: &Trace) -> Entry {
-    let mut lines: Vec<(u64, Arc<str>)> =
-        trace.lines.iter().map(|line| (micros(calls.wall(line.at)), words(line.text()))).collect();
-    if let Some((at, _)) = lines.last().filter(|_| trace.omitted > 0) {
-        lines.push((*at, format!("{} more lines were not kept", trace.omitted).into()));
+    let first = trace.lines.first().map_or(0, |line| micros(calls.wall(line.at)));
+    let (mut text, mut words, mut last) = (String::with_capacity(trace.lines.len() * 80), String::new(), 0);
+    for line in &trace.lines {
+        words.clear();
+        write!(words, "{line}").expect("a String takes every text");
+        one_line(&mut words);
+        last = micros(calls.wall(line.at)).saturating_sub(first);
+        push_line(&mut text, last, format_args!("{words}"));
     }
-    Entry::Trace { call, lines }
+    if trace.omitted > 0 {
+        push_line(&mut text, last, format_args!("{} more lines were not kept", trace.omitted));
+    }
+    Entry::Trace { call, at: first, text }
 }
 
-/// One line of bounded length.
-fn words(mut text: String) -> Arc<str> {
+/// Makes it one line of bounded length.
+fn one_line(text: &mut String) {
     if text.len() > LONGEST {
         text.truncate(text.floor_char_boundary(LONGEST));
         text.push('…');
     }
-    if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.into() }
+    if text.contains(['\n', '\r']) {
+        *text = text.replace(['\n', '\r'], " ");
+    }
 }
 
 fn micros(at: SystemTime) -> u64 {
@@ -99,8 +110,13 @@ mod tests {
 
     #[test]
     fn a_line_stays_one_line_of_bounded_length() {
-        assert_eq!(&*words("a\r\nb".into()), "a  b");
-        let long = words("ü".repeat(LONGEST));
+        let words = |text: &str| {
+            let mut text = text.to_owned();
+            one_line(&mut text);
+            text
+        };
+        assert_eq!(words("a\r\nb"), "a  b");
+        let long = words(&"ü".repeat(LONGEST));
         assert!(long.len() <= LONGEST + '…'.len_utf8() && long.ends_with("ü…"), "{}", long.len());
     }
 }

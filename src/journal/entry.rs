@@ -33,8 +33,10 @@ pub enum Entry {
     Trace {
         /// Whose.
         call: CallSid,
-        /// Its lines in order, each with its wall time in microseconds.
-        lines: Vec<(u64, Arc<str>)>,
+        /// The wall time of its first line, in microseconds.
+        at: u64,
+        /// Its lines in order, each begun by the seconds since the first.
+        text: String,
     },
     /// Nothing of this call is needed any more. Written of a call whose records were written again
     /// when their first place was given up: those may outlast its end.

@@ -13,7 +13,7 @@ use super::legs::Legs;
 use super::segment::{HEADER, segment_path};
 use super::shared::{Shared, lock};
 use crate::call::facts::CallFacts;
-use crate::call::record::Change;
+use crate::call::record::{Change, Record};
 use crate::ids::CallSid;
 
 /// What is read at once.
@@ -37,6 +37,8 @@ pub struct Fed {
     pub position: u64,
     /// Its wall time in microseconds.
     pub at: u64,
+    /// Another process wrote it: its events are that one's to tell of.
+    pub foreign: bool,
     /// The entry.
     pub entry: Entry,
     /// What is known of its call; `None` for one that is over and done.
@@ -49,8 +51,6 @@ pub struct Feed {
     position: u64,
     /// The open segment and its length.
     open: Option<(u64, File, u64)>,
-    /// What another process wrote is not given.
-    own: bool,
     buffer: Vec<u8>,
     known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     legs: HashMap<CallSid, Legs, foldhash::fast::RandomState>,
@@ -63,12 +63,7 @@ impl Feed {
         known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     ) -> Self {
         let (open, buffer, legs) = (None, Vec::new(), HashMap::default());
-        Self { shared, position, open, own: false, buffer, known, legs }
-    }
-
-    /// Gives nothing of what another process wrote.
-    pub(super) fn of_this_process(self) -> Self {
-        Self { own: true, ..self }
+        Self { shared, position, open, buffer, known, legs }
     }
 
     /// Where it stands: everything before was given.
@@ -83,21 +78,21 @@ impl Feed {
         self.shared.written.load(Ordering::Acquire).saturating_sub(self.position)
     }
 
-    /// The next entries in order, at least one, at most `limit`; waits until there are any.
-    /// Dropping the future loses nothing.
+    /// Adds the next entries in order to `fed`, at least one, at most `limit`, and says how many; waits
+    /// until there are any. Dropping the future loses nothing.
     ///
     /// # Errors
     /// A segment cannot be read; the next call tries again.
-    pub async fn next(&mut self, limit: usize) -> io::Result<Vec<Fed>> {
+    pub async fn next(&mut self, limit: usize, fed: &mut Vec<Fed>) -> io::Result<usize> {
         let shared = Arc::clone(&self.shared);
         loop {
             let grown = shared.grown.notified();
             tokio::pin!(grown);
             // Registered before looking, so that no growth goes unheard.
             grown.as_mut().enable();
-            let fed = self.read(limit)?;
-            if !fed.is_empty() {
-                return Ok(fed);
+            let count = self.read(limit, fed)?;
+            if count > 0 {
+                return Ok(count);
             }
             grown.await;
         }
@@ -107,16 +102,17 @@ impl Feed {
     ///
     /// # Errors
     /// As [`Feed::next`].
-    pub fn read(&mut self, limit: usize) -> io::Result<Vec<Fed>> {
-        let mut fed = Vec::new();
-        while fed.is_empty() {
+    pub fn read(&mut self, limit: usize, fed: &mut Vec<Fed>) -> io::Result<usize> {
+        let before = fed.len();
+        let limit = limit.saturating_add(before);
+        while fed.len() == before {
             let written = self.shared.written.load(Ordering::Acquire);
             if self.position >= written {
                 break;
             }
             let (base, end) = self.segment(written);
             self.position = self.position.max(base + HEADER);
-            if self.position >= end || !self.decode(base, end, limit, &mut fed)? {
+            if self.position >= end || !self.decode(base, end, limit, fed)? {
                 // The rest of a segment whose end was torn, or nothing: on to the next.
                 if end >= written {
                     break;
@@ -124,7 +120,7 @@ impl Feed {
                 self.position = end;
             }
         }
-        Ok(fed)
+        Ok(fed.len() - before)
     }
 
     /// The segment that holds the position, or the first behind it, and where it ends.
@@ -140,7 +136,7 @@ impl Feed {
     fn decode(&mut self, base: u64, end: u64, limit: usize, fed: &mut Vec<Fed>) -> io::Result<bool> {
         let there = self.length_of(base)?.saturating_sub(self.position - base);
         let len = usize::try_from((end - self.position).min(there)).unwrap_or(CHUNK);
-        let wanted = !self.own || !lock(&self.shared.foreign).contains(&base);
+        let foreign = lock(&self.shared.foreign).contains(&base);
         let mut size = len.min(CHUNK);
         loop {
             self.load(base, size)?;
@@ -152,7 +148,7 @@ impl Feed {
             {
                 rest = &rest[frame.len()..];
                 self.position += frame.len() as u64;
-                fed.extend(self.give(frame).filter(|_| wanted));
+                fed.extend(self.give(frame, foreign));
             }
             self.buffer = buffer;
             if self.position > begun {
@@ -187,10 +183,11 @@ impl Feed {
         }
     }
 
-    fn give(&mut self, frame: &[u8]) -> Option<Fed> {
+    fn give(&mut self, frame: &[u8], foreign: bool) -> Option<Fed> {
         // Every frame was written by this version, or refused at start.
         let framed = frame::read(frame, self.shared.origin)?;
         if framed.carried {
+            self.carried(framed.entry, framed.at);
             return None;
         }
         let (at, position) = (framed.at, self.position);
@@ -226,6 +223,20 @@ impl Feed {
             Some(call) => self.known.get(&call).cloned(),
             None => None,
         };
-        Some(Fed { position, at, entry: framed.entry, known })
+        Some(Fed { position, at, foreign, entry: framed.entry, known })
+    }
+
+    /// Of a call whose first record has gone with its segment only this says what it is.
+    fn carried(&mut self, entry: Entry, at: u64) {
+        match entry {
+            Entry::Record(Record { call, change: Change::Admitted { facts, .. }, .. }) => {
+                self.known.entry(call).or_insert(Known { facts, started: at, outbound: None });
+            }
+            Entry::Done { call } => {
+                self.known.remove(&call);
+                self.legs.remove(&call);
+            }
+            _ => {}
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::wire::{In, Out, Wire};
 
 /// The version of all that stands in a segment.
-pub const VERSION: u8 = 6;
+pub const VERSION: u8 = 7;
 
 /// Before the payload: length and CRC.
 pub(super) const HEAD: usize = 8;

@@ -139,10 +139,11 @@ impl Journal {
         Pen::new(Arc::clone(&self.shared))
     }
 
-    /// Follows everything written since this process started.
+    /// Follows everything written since this process started, also by another that it takes over from
+    /// meanwhile.
     #[must_use]
     pub fn feed(&self) -> Feed {
-        self.feed_from(self.start).of_this_process()
+        self.feed_from(self.start)
     }
 
     /// Follows from a position another feed had, or the oldest one there is.
@@ -174,6 +175,12 @@ impl Journal {
 pub struct Archive(Arc<Shared>);
 
 impl Archive {
+    /// Follows everything there is, from the oldest segment on.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        Feed::new(Arc::clone(&self.0), 0, HashMap::default())
+    }
+
     /// The oldest events of one receiver that nobody took yet, at most `limit`, those of one call in
     /// order. Reads every segment: for a thread that may wait.
     ///

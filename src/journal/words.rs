@@ -245,10 +245,11 @@ impl Wire for Entry {
                 account.put(out);
                 url.put(out);
             }
-            Self::Trace { call, lines } => {
+            Self::Trace { call, at, text } => {
                 5_u8.put(out);
                 call.put(out);
-                lines.put(out);
+                at.put(out);
+                text.put(out);
             }
             Self::Done { call } => {
                 6_u8.put(out);
@@ -263,7 +264,7 @@ impl Wire for Entry {
             1 => Self::Outcome(Wire::get(from)?),
             3 => Self::Disabled { account: Wire::get(from)?, url: Wire::get(from)? },
             4 => Self::Enabled { account: Wire::get(from)?, url: Wire::get(from)? },
-            5 => Self::Trace { call: Wire::get(from)?, lines: Wire::get(from)? },
+            5 => Self::Trace { call: Wire::get(from)?, at: Wire::get(from)?, text: Wire::get(from)? },
             6 => Self::Done { call: Wire::get(from)? },
             _ => return None,
         })

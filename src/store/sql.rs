@@ -330,6 +330,7 @@ fn sqlite(values: &[Value]) -> SqliteArguments {
 
 fn sqlite_owned(values: Vec<Value>) -> SqliteArguments {
     let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
     for value in values {
         match value {
             Value::Bool(bool) => arguments.add(bool),

@@ -259,23 +259,31 @@ impl TraceLine {
     /// The line in words, whole: numbers in it are redacted where it is printed.
     #[must_use]
     pub fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl std::fmt::Display for TraceLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.item {
             TraceItem::Message { leg, inbound, start, cseq, repeat } => {
-                let side = match (leg, inbound) {
-                    (None, true) => "caller  ->         ".to_owned(),
-                    (None, false) => "caller  <-         ".to_owned(),
-                    (Some(leg), true) => format!("        <- target  {leg} "),
-                    (Some(leg), false) => format!("        -> target  {leg} "),
-                };
-                let again = if *repeat == 0 { String::new() } else { format!(", repeat {repeat}") };
-                format!("{side}{start} ({cseq}{again})")
+                match (leg, inbound) {
+                    (None, true) => f.write_str("caller  ->         ")?,
+                    (None, false) => f.write_str("caller  <-         ")?,
+                    (Some(leg), true) => write!(f, "        <- target  {leg} ")?,
+                    (Some(leg), false) => write!(f, "        -> target  {leg} ")?,
+                }
+                match repeat {
+                    0 => write!(f, "{start} ({cseq})"),
+                    _ => write!(f, "{start} ({cseq}, repeat {repeat})"),
+                }
             }
-            TraceItem::Routed(how) => format!("routed: {how}"),
-            TraceItem::Asked(ask, what) => format!("asked [{}]: {what}", ask.0),
-            TraceItem::Answered(ask, what) => format!("answered [{}]: {what}", ask.0),
-            TraceItem::Refused(reason, code) => format!("refused {code} {reason}: {}", reason.sentence()),
-            TraceItem::Note(note) => note.to_string(),
-            TraceItem::Recovered => RECOVERED.to_owned(),
+            TraceItem::Routed(how) => write!(f, "routed: {how}"),
+            TraceItem::Asked(ask, what) => write!(f, "asked [{}]: {what}", ask.0),
+            TraceItem::Answered(ask, what) => write!(f, "answered [{}]: {what}", ask.0),
+            TraceItem::Refused(reason, code) => write!(f, "refused {code} {reason}: {}", reason.sentence()),
+            TraceItem::Note(note) => f.write_str(note),
+            TraceItem::Recovered => f.write_str(RECOVERED),
         }
     }
 }

@@ -269,7 +269,9 @@ fn the_journal_reserves_what_a_call_needs() {
     let config = Config::new(folder.join("data/journal"), std::time::SystemTime::now());
     let (journal, _) = Journal::open(&config).unwrap();
     let (mut before, mut stage) = (0, BTreeMap::new());
-    for fed in journal.feed_from(0).read(usize::MAX).unwrap() {
+    let mut written = Vec::new();
+    journal.feed_from(0).read(usize::MAX, &mut written).unwrap();
+    for fed in written {
         // The first entry's size is not known from positions alone; it is a call's begin.
         let size = if before == 0 { 0 } else { fed.position - before };
         before = fed.position;

@@ -126,8 +126,7 @@ async fn a_large_batch_is_written_whole(world: World) {
                 call_id: CallSid(id),
                 sequence: 0,
                 at: at(0),
-                kind: "admitted".into(),
-                detail: String::new(),
+                text: "0.000000 admitted \n".into(),
             })
             .collect(),
         ..Batch::default()
@@ -139,6 +138,9 @@ async fn a_large_batch_is_written_whole(world: World) {
 
 pub async fn lists_and_traces_show_what_was_projected(world: World) {
     let store = &world.store;
+    let mut ringing = EventRow::begin(CallSid(2), 1, at(2));
+    ringing.push(at(2), "ringing", "");
+    ringing.push(at(4), "ended", "busy 486");
     let batch = Batch {
         calls: vec![
             call(1, 0, CallStatus::Ringing),
@@ -146,13 +148,7 @@ pub async fn lists_and_traces_show_what_was_projected(world: World) {
             call(3, 4, CallStatus::Completed),
         ],
         legs: vec![leg(7, 0, CallStatus::Initiated), leg(8, 3, CallStatus::Completed)],
-        events: vec![EventRow {
-            call_id: CallSid(2),
-            sequence: 1,
-            at: at(2),
-            kind: "ringing".into(),
-            detail: "180".into(),
-        }],
+        events: vec![ringing],
         trace: (0..3)
             .map(|line| TraceRow { call_id: CallSid(2), line, at: at(2), text: format!("line {line}") })
             .collect(),
@@ -179,7 +175,9 @@ pub async fn lists_and_traces_show_what_was_projected(world: World) {
     assert_eq!(store.calls(&busy, Page::first(9)).await.unwrap().total, 1);
     assert_eq!(store.call_by_sip_call_id("call-3@example").await.unwrap().unwrap().id, CallSid(3));
     assert_eq!(store.call_trace(CallSid(2)).await.unwrap().len(), 3);
-    assert_eq!(store.call_events(CallSid(2)).await.unwrap()[0].detail, "180");
+    let events = store.call_events(CallSid(2)).await.unwrap();
+    let lines: Vec<_> = events.iter().flat_map(EventRow::lines).collect();
+    assert_eq!(lines, [(at(2), "ringing "), (at(4), "ended busy 486")]);
     let dead = DeliveryFilter { state: Some(DeliveryState::Dead), ..DeliveryFilter::default() };
     let dead = store.deliveries(&dead, Page::first(9)).await.unwrap();
     assert_eq!(dead.rows.len(), 1);

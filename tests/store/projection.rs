@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use callgate::call::facts::CallFacts;
 use callgate::call::outcome::{CallStatus, HangupSource, Terminal};
 use callgate::call::record::{CallerSide, Change, Event, Record};
-use callgate::daemon::Projection;
+use callgate::daemon::{Gathering, Projection};
 use callgate::flow::{Flow, ListenerId, Transport};
 use callgate::ids::{CallSid, InstanceSid};
 use callgate::journal::{Config, Entry, Fate, Journal, Outcome};
@@ -90,13 +90,12 @@ fn entries(world: &World, call: CallSid) -> (Vec<Record>, Vec<Entry>) {
             fate,
         })
     };
-    let lines =
-        vec![(1_700_000_000_000_000, "caller -> INVITE".into()), (1_700_000_000_250_000, "486".into())];
+    let (at, text) = (1_700_000_000_000_000, "0.000000 caller -> INVITE\n0.250000 486\n".into());
     let told = vec![
         outcome(0, 1, Fate::Delivered),
         outcome(1, 1, Fate::Failed(Some(1_700_000_005_000))),
         outcome(1, 2, Fate::Delivered),
-        Entry::Trace { call, lines },
+        Entry::Trace { call, at, text },
     ];
     ((0..).zip(changes).map(record).collect(), told)
 }
@@ -105,8 +104,9 @@ fn entries(world: &World, call: CallSid) -> (Vec<Record>, Vec<Entry>) {
 async fn project(world: &World, journal: &Journal, metrics: &Arc<Metrics>) {
     let gauge = journal.gauge();
     let body = Box::new(|notice: &callgate::callback::Notice| format!("CallSid={}", notice.call()));
-    let feed = journal.feed_from(0);
-    let projection = Projection::new(NODE, world.store.clone(), feed, gauge.clone(), metrics.clone(), body);
+    let (store, gathering) = (world.store.clone(), Arc::new(Gathering::new(NODE, body)));
+    let projection =
+        Projection::new(NODE, store, journal.archive(), gathering, gauge.clone(), metrics.clone());
     let task = tokio::spawn(projection.run());
     let until = tokio::time::Instant::now() + Duration::from_secs(60);
     let counted = || metrics.store.projected.get() >= 3 * CALLS as u64;
@@ -162,8 +162,9 @@ async fn shown(world: &World) {
         (CallStatus::Busy, Some(486), Some(Reason::TargetBusy))
     );
     assert_eq!((row.node, &*row.caller_name), (NODE, "Zoë \"Z\" O'Hara"));
-    let events: Vec<_> = store.call_events(call).await.unwrap().into_iter().map(|event| event.kind).collect();
-    assert_eq!(events, ["admitted", "ringing", "ended"]);
+    let events = store.call_events(call).await.unwrap();
+    let kinds = events.iter().flat_map(|row| row.lines()).map(|(_, line)| line.split(' ').next().unwrap());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["admitted", "ringing", "ended"]);
     let filter = DeliveryFilter { call: Some(call), ..DeliveryFilter::default() };
     let deliveries = store.deliveries(&filter, Page::first(10)).await.unwrap().rows;
     assert_eq!(deliveries.len(), 2);

@@ -16,7 +16,7 @@ use crate::api::state::Api;
 use crate::call::outcome::CallStatus;
 use crate::ids::CallSid;
 use crate::pii::Pii;
-use crate::store::calls::{CallFilter, CallRow, DeliveryFilter, TraceRow};
+use crate::store::calls::{CallFilter, CallRow, DeliveryFilter, EventRow, TraceRow};
 use crate::store::{Page, Word};
 use crate::telemetry::Calls;
 use crate::telemetry::calls::{CallView, RECOVERED, Trace, TraceLine};
@@ -152,8 +152,9 @@ async fn lines(api: &Api, sid: CallSid, whole: bool) -> Result<(Vec<Value>, u32)
     let mut lines = Vec::with_capacity(kept.len());
     if recovered {
         let events = store.call_events(sid).await.map_err(ServiceError::from)?;
-        let before = events.iter().filter(|event| first.is_none_or(|first| event.at < first));
-        lines.extend(before.map(|event| (event.at, format!("{} {}", event.kind, event.detail))));
+        let before = events.iter().flat_map(EventRow::lines);
+        let before = before.filter(|(at, _)| first.is_none_or(|first| *at < first));
+        lines.extend(before.map(|(at, text)| (at, text.to_owned())));
     }
     lines.extend(kept);
     let print = |(at, text): (Timestamp, String)| {

@@ -35,6 +35,7 @@ use crate::daemon::doors::{bound_sockets, taken_sockets};
 use crate::daemon::first::{FirstStart, GivenAdmin, instance, shard_key};
 use crate::daemon::follow::Following;
 use crate::daemon::forget::Forgetting;
+use crate::daemon::gathering::Gathering;
 use crate::daemon::ledger::{Deliveries, Unread, pump, restore};
 use crate::daemon::notices::Notices;
 use crate::daemon::projection::Projection;
@@ -203,17 +204,12 @@ pub async fn start(
     });
     journal.observe(observer(&metrics));
     let parking = Arc::new(Parking::default());
-    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone()));
-    tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
-    let projection = Projection::new(
-        instance,
-        store.clone(),
-        journal.feed_from(0),
-        journal.gauge(),
-        metrics.clone(),
-        Box::new(body),
-    );
+    let gathering = Arc::new(Gathering::new(instance, Box::new(body)));
+    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone(), gathering.clone()));
+    tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
+    let (archive, gauge) = (journal.archive(), journal.gauge());
+    let projection = Projection::new(instance, store.clone(), archive, gathering, gauge, metrics.clone());
     tasks.spawn_local(writing.run());
     tasks.spawn_local(follower.lists_ahead(store.clone()).run());
     let ((front, at_front), (alone, is_alone)) = (watch::channel(is_first), watch::channel(is_first));

@@ -45,7 +45,7 @@ async fn a_waiting_feed_wakes_for_what_is_written() {
     let reader = tokio::spawn(async move {
         let mut fed = Vec::new();
         while fed.len() < 9 {
-            fed.extend(feed.next(4).await.unwrap());
+            feed.next(4, &mut fed).await.unwrap();
         }
         fed.len()
     });

@@ -22,11 +22,11 @@ fn segments_go_when_all_in_them_is_ended_taken_and_in_the_store_and_not_before()
     assert!(gauge.segments() >= many, "the last event is not taken");
     pen.note((0..200).map(|n| outcome(n * 10, 2, 1, Fate::Delivered)));
     settle(&pen, count + 600);
-    pen.note([Entry::Trace { call: CallSid(999_999), lines: Vec::new() }]);
+    pen.note([Entry::Trace { call: CallSid(999_999), at: 0, text: "".into() }]);
     settle(&pen, count + 601);
     assert!(gauge.segments() >= many, "the store does not have it");
     gauge.projected(gauge.written());
-    pen.note([Entry::Trace { call: CallSid(999_999), lines: Vec::new() }]);
+    pen.note([Entry::Trace { call: CallSid(999_999), at: 0, text: "".into() }]);
     wait_for(|| gauge.segments() == 1);
     drop(pen);
     drop(journal);

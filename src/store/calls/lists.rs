@@ -139,7 +139,7 @@ impl Store {
         Ok(rows.first().map(CallRow::read).transpose()?)
     }
 
-    /// A call's records in words, in order.
+    /// A call's records in words, in order, in stretches.
     ///
     /// # Errors
     /// The database is away.

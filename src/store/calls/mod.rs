@@ -16,4 +16,6 @@ pub use lists::{CallFilter, CallLegFilter, DeliveryFilter};
 pub use notifications::{NotificationFilter, NotificationRow};
 pub use project::Batch;
 pub use retention::FORGOTTEN_AT_ONCE;
-pub use rows::{AttemptRow, CallLegRow, CallRow, DeliveryRow, EventRow, LegRow, TraceRow, delivery_id};
+pub use rows::{
+    AttemptRow, CallLegRow, CallRow, DeliveryRow, EventRow, LegRow, TraceRow, delivery_id, push_line,
+};

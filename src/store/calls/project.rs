@@ -1,5 +1,9 @@
 //! Writing the projection: one batch, one transaction, idempotent by call and sequence.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
 use crate::ids::InstanceSid;
 use crate::store::calls::rows::{AttemptRow, CallRow, DeliveryRow, EventRow, LegRow, TraceRow};
 use crate::store::column::Column;
@@ -111,7 +115,7 @@ async fn insert<T: Table>(tx: &mut Tx, rows: Vec<&T>, conflict: &'static str) ->
 
 /// One row per key: a statement may not touch a row twice.
 fn unique<'r, T, K: std::hash::Hash + Eq>(rows: &'r [T], key: impl Fn(&'r T) -> K) -> Vec<&'r T> {
-    let mut seen = std::collections::HashSet::with_capacity(rows.len());
+    let mut seen = HashSet::with_capacity_and_hasher(rows.len(), RandomState::default());
     rows.iter().filter(|row| seen.insert(key(row))).collect()
 }
 
@@ -120,7 +124,7 @@ fn newest_first<'r, T, K: std::hash::Hash + Eq>(
     rows: &'r [T],
     key: impl Fn(&'r T) -> (K, u32),
 ) -> Vec<&'r T> {
-    let mut newest = std::collections::HashMap::with_capacity(rows.len());
+    let mut newest = HashMap::with_capacity_and_hasher(rows.len(), RandomState::default());
     for (at, row) in rows.iter().enumerate() {
         let (id, version) = key(row);
         let held = newest.entry(id).or_insert((version, at));

@@ -1,7 +1,7 @@
 //! The projection's tables, column by column.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -133,18 +133,17 @@ table! {
 }
 
 table! {
-    /// One journal record of a call, in words.
+    /// A stretch of a call's journal records, in words: as many as one batch of the projection had of it.
     EventRow in "events" {
         /// Whose.
         1 call_id: CallSid,
-        /// The record's `seq`.
+        /// The `seq` of its first record.
         2 sequence: u32,
-        /// When.
+        /// When that was.
         3 at: Timestamp,
-        /// What kind of change: `admitted`, `ringing`, `answered`, …
-        4 kind: String,
-        /// Its particulars, in words.
-        5 detail: String,
+        /// A line for each: the seconds since `at`, the kind of change (`admitted`, `ringing`, …) and its
+        /// particulars.
+        4 text: String,
     }
 }
 
@@ -163,32 +162,48 @@ table! {
     }
 }
 
-impl TraceRow {
-    /// A call's whole trace: lines with their wall time in microseconds. `None` where there are none.
+impl EventRow {
+    /// A stretch that begins with the record `sequence`, and has no lines yet.
     #[must_use]
-    pub fn of(call_id: CallSid, lines: &[(u64, Arc<str>)]) -> Option<Self> {
-        let first = lines.first()?.0;
-        let at = Timestamp::from_microsecond(i64::try_from(first).ok()?).ok()?;
-        let mut text = String::with_capacity(lines.len() * 80);
-        for (at, line) in lines {
-            let since = at.saturating_sub(first);
-            text.push_str(&format!("{}.{:06} {line}\n", since / 1_000_000, since % 1_000_000));
-        }
-        Some(Self { call_id, line: 0, at, text })
+    pub const fn begin(call_id: CallSid, sequence: u32, at: Timestamp) -> Self {
+        Self { call_id, sequence, at, text: String::new() }
+    }
+
+    /// Adds a record's line.
+    pub fn push(&mut self, at: Timestamp, kind: &str, detail: &str) {
+        let since = at.duration_since(self.at).as_micros();
+        push_line(&mut self.text, u64::try_from(since).unwrap_or(0), format_args!("{kind} {detail}"));
     }
 
     /// Its lines with their moments.
     pub fn lines(&self) -> impl Iterator<Item = (Timestamp, &str)> {
-        self.text.lines().map(|line| {
-            let timed = line.split_once(' ').and_then(|(since, rest)| {
-                let (seconds, micros) = since.split_once('.')?;
-                let since = SignedDuration::from_secs(seconds.parse().ok()?)
-                    + SignedDuration::from_micros(micros.parse().ok()?);
-                Some((self.at.checked_add(since).ok()?, rest))
-            });
-            timed.unwrap_or((self.at, line))
-        })
+        lines_of(self.at, &self.text)
     }
+}
+
+impl TraceRow {
+    /// Its lines with their moments.
+    pub fn lines(&self) -> impl Iterator<Item = (Timestamp, &str)> {
+        lines_of(self.at, &self.text)
+    }
+}
+
+/// Adds a line to a stretch, `since` microseconds after its first.
+pub fn push_line(text: &mut String, since: u64, line: std::fmt::Arguments<'_>) {
+    let line = format_args!("{}.{:06} {line}\n", since / 1_000_000, since % 1_000_000);
+    text.write_fmt(line).expect("a String takes every text");
+}
+
+fn lines_of(first: Timestamp, text: &str) -> impl Iterator<Item = (Timestamp, &str)> {
+    text.lines().map(move |line| {
+        let timed = line.split_once(' ').and_then(|(since, rest)| {
+            let (seconds, micros) = since.split_once('.')?;
+            let since = SignedDuration::from_secs(seconds.parse().ok()?)
+                + SignedDuration::from_micros(micros.parse().ok()?);
+            Some((first.checked_add(since).ok()?, rest))
+        });
+        timed.unwrap_or((first, line))
+    })
 }
 
 table! {

@@ -60,12 +60,12 @@ CREATE VIEW call_legs AS
     SELECT id, call_id, account_id, NULL, caller, called, '', '', status,
         started_at, answered_at, ended_at, duration_ms, sip_code, NULL, NULL FROM legs;
 
+-- Each a stretch of a call's records in words, with the number of the first: a row for each record cost more.
 CREATE TABLE events (
     call_id     TEXT NOT NULL,
     sequence    BIGINT NOT NULL,
     at          TEXT NOT NULL,
-    kind        TEXT NOT NULL,
-    detail      TEXT NOT NULL,
+    text        TEXT NOT NULL,
     PRIMARY KEY (call_id, sequence)
 );
 
@@ -98,7 +98,8 @@ CREATE TABLE deliveries (
     leased_until TEXT
 );
 CREATE INDEX deliveries_call ON deliveries (call_id, sequence);
-CREATE INDEX deliveries_pending ON deliveries (state, next_attempt_at);
+-- Most are delivered when they are first written, and none of this index's business.
+CREATE INDEX deliveries_pending ON deliveries (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX deliveries_created ON deliveries (created_at);
 
 -- What was wrong with an account's URLs and documents.
