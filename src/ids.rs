@@ -25,7 +25,10 @@ macro_rules! sid {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{:032x}"), self.0)
+                let mut text = [0; 34];
+                text[..2].copy_from_slice($prefix.as_bytes());
+                hex(self.0, &mut text[2..]);
+                f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits"))
             }
         }
 
@@ -45,6 +48,15 @@ macro_rules! sid {
             }
         }
     };
+}
+
+/// By hand: a call prints some hundred of them, and the formatter takes several times as long.
+fn hex(value: u128, digits: &mut [u8]) {
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+        for (digit, half) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+            *digit = b"0123456789abcdef"[usize::from(half)];
+        }
+    }
 }
 
 fn parse_sid(text: &str, prefix: &str) -> Option<u128> {
@@ -108,6 +120,8 @@ mod tests {
         let text = "CA0000000000000000000000000000002a";
         assert_eq!(sid.to_string(), text);
         assert_eq!(text.parse(), Ok(sid));
+        let sid = TrunkSid(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);
+        assert_eq!(sid.to_string(), "TK0123456789abcdeffedcba9876543210");
     }
 
     #[test]

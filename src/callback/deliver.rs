@@ -60,6 +60,7 @@ struct Shared {
     resting: AtomicBool,
     /// Lanes at work.
     lanes: AtomicUsize,
+    targets: request::Targets,
 }
 
 impl Callbacks {
@@ -73,6 +74,7 @@ impl Callbacks {
             origin: Instant::now(),
             resting: AtomicBool::new(false),
             lanes: AtomicUsize::new(0),
+            targets: request::Targets::default(),
         });
         (Feed { shared: shared.clone() }, Self { setup: Arc::new(setup), shared })
     }
@@ -227,13 +229,14 @@ async fn lane(setup: Arc<Setup>, shared: Arc<Shared>, first: Try) {
 async fn make(setup: &Setup, shared: &Shared, tried: &Try) {
     let (at, began) = (SystemTime::now(), Instant::now());
     let keys = (setup.keys)(tried.receiver.account).unwrap_or_default();
-    let (result, status, error) = match request::request(&tried.notice, &keys, setup.instance, at) {
-        Err(error) => (TryResult::Unsendable, None, error.to_string()),
-        Ok(request) => {
-            let answer = setup.client.send(&request, began + setup.config.attempt).await;
-            request::judge(&answer, SystemTime::now())
-        }
-    };
+    let (result, status, error) =
+        match request::request(&tried.notice, &keys, setup.instance, &shared.targets, at) {
+            Err(error) => (TryResult::Unsendable, None, error.to_string()),
+            Ok(request) => {
+                let answer = setup.client.send(&request, began + setup.config.attempt).await;
+                request::judge(&answer, SystemTime::now())
+            }
+        };
     // Reported without the lock, since whoever listens may be busy with a push of its own; in order
     // all the same, since all lanes run on this thread and nothing here waits.
     let next = shared.lock().finish(tried, result, shared.now());

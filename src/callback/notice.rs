@@ -30,6 +30,8 @@ pub struct Notice {
     pub terminal: Option<Terminal>,
     /// Tries made before this process took it over.
     pub tries: u32,
+    /// Its parameters as a form, where somebody has made that already.
+    pub form: Option<Arc<str>>,
 }
 
 impl Notice {
@@ -53,7 +55,18 @@ impl Notice {
             _ => None,
         };
         let (facts, leg) = (facts.clone(), leg.cloned().map(Box::new));
-        Some(Self { facts, seq: record.seq, event, at, started, outbound, leg, terminal, tries: 0 })
+        Some(Self {
+            facts,
+            seq: record.seq,
+            event,
+            at,
+            started,
+            outbound,
+            leg,
+            terminal,
+            tries: 0,
+            form: None,
+        })
     }
 
     /// Whose.

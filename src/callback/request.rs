@@ -1,8 +1,10 @@
 //! One notice as a signed request, and the answer as what came of it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use foldhash::fast::RandomState;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::fmt::rfc2822;
 
@@ -22,14 +24,44 @@ pub(super) fn request(
     notice: &Notice,
     keys: &SigningKeys,
     instance: InstanceSid,
+    targets: &Targets,
     now: SystemTime,
 ) -> Result<Request, BadUrl> {
     let hook = notice.hook().ok_or(BadUrl::Relative)?;
     let facts = &notice.facts;
-    let target = Arc::new(Target::parse(&hook.url, Some(&facts.base_url))?);
+    let target = targets.of(&hook.url, &facts.base_url)?;
     let id = format!("evt_{}_{}", notice.line(), notice.event.sequence);
     let identity = Identity { id: &id, keys, now };
-    Request::signed(target, hook.method, &params(notice, instance), identity, facts.post_query_in_body)
+    let mut params = params(notice, instance);
+    if let Some(form) = &notice.form {
+        params = params.with_form(form.clone());
+    }
+    Request::signed(target, hook.method, &params, identity, facts.post_query_in_body)
+}
+
+/// URLs that were read already, by themselves and what they are relative to.
+#[derive(Default)]
+pub(super) struct Targets(Mutex<Known>);
+
+type Known = HashMap<(Arc<str>, Arc<str>), Arc<Target>, RandomState>;
+
+/// URLs kept at most; past it all are read anew.
+const TARGETS: usize = 1024;
+
+impl Targets {
+    fn of(&self, url: &Arc<str>, base: &Arc<str>) -> Result<Arc<Target>, BadUrl> {
+        let key = (url.clone(), base.clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(target) = known.get(&key) {
+            return Ok(target.clone());
+        }
+        let target = Arc::new(Target::parse(url, Some(base))?);
+        if known.len() >= TARGETS {
+            known.clear();
+        }
+        known.insert(key, target.clone());
+        Ok(target)
+    }
 }
 
 /// The form-encoded parameters of a notice, as the list of deliveries shows them.

@@ -57,6 +57,7 @@ fn notice(url: &str, call: u128, sequence: u32, status: CallStatus) -> Notice {
         leg: None,
         terminal: None,
         tries: 0,
+        form: None,
     }
 }
 

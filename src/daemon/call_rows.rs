@@ -61,11 +61,12 @@ impl Rows {
     }
 
     /// Takes one entry in; its rows are wanted unless the store has them.
-    pub fn take(&mut self, fed: Fed, wanted: bool) {
+    /// `notice` is what its receiver is told, where somebody has made that already.
+    pub fn take(&mut self, fed: Fed, notice: Option<&Notice>, wanted: bool) {
         let call = match fed.entry {
             Entry::Record(record) => {
                 if let Some(known) = &fed.known {
-                    self.record(&record, known, fed.at, wanted);
+                    self.record(&record, known, fed.at, notice, wanted);
                 }
                 record.call
             }
@@ -121,7 +122,7 @@ impl Rows {
         (std::mem::take(&mut self.batch), std::mem::take(&mut self.records))
     }
 
-    fn record(&mut self, record: &Record, known: &Known, micros: u64, wanted: bool) {
+    fn record(&mut self, record: &Record, known: &Known, micros: u64, notice: Option<&Notice>, wanted: bool) {
         let at = stamp(micros);
         let node = self.node;
         let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
@@ -141,8 +142,11 @@ impl Rows {
             standing.row_changed = true;
             self.records += 1;
         }
-        let notice = Notice::of(record, &known.facts, time(micros), time(known.started), known.outbound);
-        let Some(notice) = notice else { return };
+        let own = match notice {
+            Some(_) => None,
+            None => Notice::of(record, &known.facts, time(micros), time(known.started), known.outbound),
+        };
+        let Some(notice) = notice.or(own.as_ref()) else { return };
         let Some(hook) = notice.hook() else { return };
         let delivery = DeliveryRow {
             id: delivery_id(record.call, notice.leg(), notice.event.sequence),
@@ -152,37 +156,51 @@ impl Rows {
             revision: 0,
             node,
             status: notice.event.status,
-            url: hook.url.as_ref().to_owned(),
+            url: hook.url.clone(),
             method: hook.method,
-            body: (self.body)(&notice),
+            body: notice.form.clone().unwrap_or_else(|| (self.body)(notice).into()),
             state: DeliveryState::Pending,
             attempts: 0,
             created_at: at,
             next_attempt_at: Some(at),
             finished_at: None,
             last_error: None,
+            first_at: None,
+            first_http_status: None,
+            first_took_ms: None,
         };
         standing.deliveries.push((delivery, wanted));
     }
 
     fn outcome(&mut self, outcome: &Outcome, at: u64, wanted: bool) {
         let id = delivery_id(outcome.call, outcome.leg, outcome.sequence);
+        let took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
+        let begun = stamp(at.saturating_sub(took_ms.saturating_mul(1000)));
         let error = (!outcome.error.is_empty()).then(|| outcome.error.as_ref().to_owned());
-        if outcome.attempt > 0 {
-            let took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
-            let (attempt, http_status, error) = (outcome.attempt, outcome.http_status, error.clone());
-            let begun = stamp(at.saturating_sub(took_ms.saturating_mul(1000)));
-            let row = AttemptRow { delivery_id: id.clone(), attempt, at: begun, http_status, error, took_ms };
+        let deliveries = self.calls.get_mut(&outcome.call).map(|standing| &mut standing.deliveries);
+        let found = deliveries.and_then(|rows| rows.iter_mut().find(|(row, _)| row.id == id));
+        let is_first_taken = outcome.attempt == 1 && outcome.fate == Fate::Delivered && found.is_some();
+        if outcome.attempt > 0 && !is_first_taken {
+            let (attempt, http_status) = (outcome.attempt, outcome.http_status);
+            let row = AttemptRow {
+                delivery_id: id,
+                attempt,
+                at: begun,
+                http_status,
+                error: error.clone(),
+                took_ms,
+            };
             self.batch.attempts.extend(wanted.then_some(row));
         }
-        let Some(standing) = self.calls.get_mut(&outcome.call) else { return };
-        let Some((row, changed)) = standing.deliveries.iter_mut().find(|(row, _)| row.id == id) else {
-            return;
-        };
+        let Some((row, changed)) = found else { return };
         *changed |= wanted;
         row.revision += 1;
         row.attempts = row.attempts.max(outcome.attempt);
         row.last_error = error;
+        if is_first_taken {
+            row.first_at = Some(begun);
+            (row.first_http_status, row.first_took_ms) = (outcome.http_status, Some(took_ms));
+        }
         (row.state, row.next_attempt_at) = match outcome.fate {
             Fate::Delivered => (DeliveryState::Delivered, None),
             Fate::Superseded => (DeliveryState::Superseded, None),
@@ -198,7 +216,6 @@ impl Rows {
 
 fn call_row(node: InstanceSid, known: &Known, started_at: Timestamp) -> CallRow {
     let facts = &known.facts;
-    let text = |text: &std::sync::Arc<str>| text.as_ref().to_owned();
     CallRow {
         id: facts.call,
         sequence: 0,
@@ -206,13 +223,13 @@ fn call_row(node: InstanceSid, known: &Known, started_at: Timestamp) -> CallRow 
         account_id: facts.account,
         organization_id: facts.organization,
         number_id: facts.number,
-        number: text(&facts.number_text),
+        number: facts.number_text.clone(),
         trunk_id: facts.trunk,
-        caller: text(&facts.from),
-        called: text(&facts.to),
-        caller_name: text(&facts.caller_name),
-        forwarded_from: text(&facts.forwarded_from),
-        sip_call_id: text(&facts.sip_call_id),
+        caller: facts.from.clone(),
+        called: facts.to.clone(),
+        caller_name: facts.caller_name.clone(),
+        forwarded_from: facts.forwarded_from.clone(),
+        sip_call_id: facts.sip_call_id.clone(),
         sip_source: facts.sip_source,
         generation: facts.generation,
         status: CallStatus::Ringing,

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::call_rows::{Body, Rows};
+use crate::callback::Notice;
 use crate::ids::InstanceSid;
 use crate::journal::Fed;
 use crate::store::calls::Batch;
@@ -51,13 +52,15 @@ impl Gathering {
         Self { shelf: Mutex::new(shelf), grown: Notify::new() }
     }
 
-    /// Empties `fed`, all that the journal has between two positions.
-    pub fn show(&self, from: u64, fed: &mut Vec<Fed>, to: u64) {
+    /// Empties `fed`, all that the journal has between two positions, each with what its receiver is told
+    /// where that is made already.
+    pub fn show(&self, from: u64, fed: &mut Vec<Fed>, notices: &[Option<Notice>], to: u64) {
         let mut shelf = self.lock();
         match shelf.taken {
             Some(taken) if taken >= from => {
-                for one in fed.drain(..).filter(|one| one.position > taken) {
-                    shelf.take(one, true);
+                let notices = notices.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+                for (one, notice) in fed.drain(..).zip(notices).filter(|(one, _)| one.position > taken) {
+                    shelf.take(one, notice, true);
                 }
                 shelf.taken = Some(taken.max(to));
             }
@@ -76,7 +79,7 @@ impl Gathering {
 
     /// Takes one entry in that the projection has read by itself.
     pub(super) fn read(&self, one: Fed, wanted: bool) {
-        self.lock().take(one, wanted);
+        self.lock().take(one, None, wanted);
     }
 
     /// From here on whoever reads the journal shows it: everything up to `position` is taken in.
@@ -123,12 +126,12 @@ impl Gathering {
 }
 
 impl Shelf {
-    fn take(&mut self, one: Fed, wanted: bool) {
+    fn take(&mut self, one: Fed, notice: Option<&Notice>, wanted: bool) {
         if wanted {
             self.oldest = self.oldest.min(one.at);
             self.entries += 1;
         }
-        self.rows.take(one, wanted);
+        self.rows.take(one, notice, wanted);
     }
 
     fn give_up(&mut self) {

@@ -15,8 +15,8 @@ use super::gathering::Gathering;
 use super::succession::Parking;
 use crate::call::record::Record;
 use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
-use crate::ids::AccountSid;
-use crate::journal::{Archive, Entry, Fate, Feed, Outcome, Pen, Replay, Undelivered};
+use crate::ids::{AccountSid, InstanceSid};
+use crate::journal::{Archive, Entry, Fate, Fed, Feed, Outcome, Pen, Replay, Undelivered};
 
 /// Entries pumped at once.
 const AT_ONCE: usize = 256;
@@ -142,22 +142,21 @@ pub async fn pump(
     callbacks: callback::Feed,
     parking: Arc<Parking>,
     gathering: Arc<Gathering>,
+    instance: InstanceSid,
 ) {
     // Kept from turn to turn: a record is large, and so is what holds some hundred of them.
-    let (mut written, mut begun) = (Vec::new(), feed.position());
+    let (mut written, mut notices, mut begun) = (Vec::new(), Vec::new(), feed.position());
     loop {
         match feed.next(AT_ONCE, &mut written).await {
             Ok(count) => {
-                for one in written.iter().filter(|one| !one.foreign) {
-                    let (Entry::Record(record), Some(known)) = (&one.entry, &one.known) else { continue };
-                    let (at, started) = (time(one.at), time(known.started));
-                    let notice = Notice::of(record, &known.facts, at, started, known.outbound);
-                    if let Some(notice) = notice.and_then(|notice| parking.pass(notice)) {
+                notices.extend(written.iter().map(|one| told(one, instance)));
+                gathering.show(begun, &mut written, &notices, feed.position());
+                begun = feed.position();
+                for notice in notices.drain(..).flatten() {
+                    if let Some(notice) = parking.pass(notice) {
                         callbacks.push(notice);
                     }
                 }
-                gathering.show(begun, &mut written, feed.position());
-                begun = feed.position();
                 if count < AT_ONCE {
                     tokio::time::sleep(GATHER).await;
                 }
@@ -170,6 +169,18 @@ pub async fn pump(
         // One receiver's flood leaves room for the rest of the thread.
         tokio::task::yield_now().await;
     }
+}
+
+/// What is told of an entry of this process's.
+fn told(one: &Fed, instance: InstanceSid) -> Option<Notice> {
+    let (Entry::Record(record), Some(known), false) = (&one.entry, &one.known, one.foreign) else {
+        return None;
+    };
+    let (at, started) = (time(one.at), time(known.started));
+    let mut notice = Notice::of(record, &known.facts, at, started, known.outbound)?;
+    // Its request and its row have the same.
+    notice.form = Some(callback::body(&notice, instance).into());
+    Some(notice)
 }
 
 /// The events that callbacks had no room for, from the journal's files.

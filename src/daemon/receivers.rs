@@ -95,10 +95,10 @@ impl crate::api::Receivers for Receivers {
             let keys = account.map(|account| account.keys.clone()).unwrap_or_default();
             let replay = Replay {
                 id: event_id(&delivery),
-                hook: Hook { url: delivery.url.as_str().into(), method: delivery.method },
+                hook: Hook { url: delivery.url.clone(), method: delivery.method },
                 base_url: organization.map_or_else(|| "".into(), |organization| base_url(organization)),
                 query_in_body: organization.is_some_and(|organization| organization.post_query_in_body),
-                form: delivery.body,
+                form: delivery.body.as_ref().to_owned(),
             };
             let sent = callback::replay(&self.client, &keys, &replay).await;
             let error = (!sent.error.is_empty()).then_some(sent.error);

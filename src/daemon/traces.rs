@@ -86,7 +86,7 @@ fn entry(calls: &Calls, call: CallSid, trace: &Trace) -> Entry {
     if trace.omitted > 0 {
         push_line(&mut text, last, format_args!("{} more lines were not kept", trace.omitted));
     }
-    Entry::Trace { call, at: first, text }
+    Entry::Trace { call, at: first, text: text.into() }
 }
 
 /// Makes it one line of bounded length.

@@ -36,7 +36,7 @@ pub enum Entry {
         /// The wall time of its first line, in microseconds.
         at: u64,
         /// Its lines in order, each begun by the seconds since the first.
-        text: String,
+        text: Arc<str>,
     },
     /// Nothing of this call is needed any more. Written of a call whose records were written again
     /// when their first place was given up: those may outlast its end.

@@ -18,17 +18,21 @@ pub struct Pen {
     given: u64,
     bytes: Vec<u8>,
     notes: Vec<Note>,
+    /// An ask waits for something that is held.
+    urgent: bool,
 }
 
 impl Pen {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, mark: Arc::default(), given: 0, bytes: Vec::new(), notes: Vec::new() }
+        Self { shared, mark: Arc::default(), given: 0, bytes: Vec::new(), notes: Vec::new(), urgent: false }
     }
 
     /// Takes over `batch` in order, leaving it empty. Never waits and never drops.
     pub fn write(&mut self, batch: &mut Vec<Record>) {
         for record in batch.drain(..) {
             let micros = self.shared.origin + record.at.as_nanos() / 1000;
+            // What is asked next waits for these.
+            self.urgent |= matches!(record.change, Change::Admitted { .. } | Change::Dialled(_));
             self.add(&Entry::Record(record), micros);
         }
         self.flush();
@@ -57,7 +61,8 @@ impl Pen {
     /// Hands over what is held.
     pub fn flush(&mut self) {
         if !self.notes.is_empty() {
-            self.shared.push(&mut self.bytes, &mut self.notes, Some((&self.mark, self.given)));
+            let urgent = std::mem::take(&mut self.urgent);
+            self.shared.push(&mut self.bytes, &mut self.notes, Some((&self.mark, self.given)), urgent);
         }
     }
 

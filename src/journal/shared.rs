@@ -87,6 +87,10 @@ pub(super) struct Pending {
     pub since: Option<Clock>,
     /// The writer waits to be woken. Waking costs a system call, also when nobody sleeps.
     pub asleep: bool,
+    /// It waits for nothing but what is urgent.
+    pub gathering: bool,
+    /// Somebody waits for something of it to be written.
+    pub urgent: bool,
     pub stop: bool,
 }
 
@@ -164,7 +168,13 @@ impl Shared {
     }
 
     /// Hands over frames, with a note for each.
-    pub fn push(&self, bytes: &mut Vec<u8>, notes: &mut Vec<Note>, mark: Option<(&Arc<Mark>, u64)>) {
+    pub fn push(
+        &self,
+        bytes: &mut Vec<u8>,
+        notes: &mut Vec<Note>,
+        mark: Option<(&Arc<Mark>, u64)>,
+        urgent: bool,
+    ) {
         let mut pending = lock(&self.pending);
         if pending.since.is_none() {
             let now = Clock::now();
@@ -176,9 +186,12 @@ impl Shared {
         pending.bytes.append(bytes);
         pending.notes.append(notes);
         pending.marks.extend(mark.map(|(mark, count)| (Arc::clone(mark), count)));
-        let asleep = std::mem::take(&mut pending.asleep);
+        pending.urgent |= urgent;
+        // One that gathers is asleep for what is urgent alone.
+        let woken = pending.asleep && (urgent || !pending.gathering);
+        pending.asleep &= !woken;
         drop(pending);
-        if asleep {
+        if woken {
             self.wake.notify_one();
         }
     }

@@ -21,9 +21,12 @@ use crate::ids::{AccountSid, CallSid};
 /// How long the syncer gathers before a sync; with the sync itself it stays within 10 ms.
 const GATHER: Duration = Duration::from_millis(4);
 
-/// How long the writer gathers behind a write: what comes alone is written at once, what comes
-/// thick shares a wake-up and a write, and no record waits half a millisecond for it.
+/// How long the writer gathers behind a write: what comes alone and urgent is written at once, what comes
+/// thick shares a wake-up and a write, and no record waits a millisecond for it.
 const BREATH: Duration = Duration::from_micros(300);
+
+/// How long it gathers what nobody waits for, beside that.
+const GATHERS: Duration = Duration::from_micros(400);
 
 /// How often the writer looks after segments when nothing comes, and while the disk is full.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -98,6 +101,15 @@ impl Writer {
             };
             pending.asleep = false;
         }
+        if !pending.notes.is_empty() && !pending.urgent && pending.legacies.is_empty() && !pending.stop {
+            (pending.asleep, pending.gathering) = (true, true);
+            pending = match self.shared.wake.wait_timeout(pending, GATHERS) {
+                Ok((pending, _)) => pending,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+            (pending.asleep, pending.gathering) = (false, false);
+        }
+        pending.urgent = false;
         std::mem::swap(&mut pending.bytes, bytes);
         std::mem::swap(&mut pending.notes, notes);
         std::mem::swap(&mut pending.marks, marks);

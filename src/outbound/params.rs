@@ -1,9 +1,11 @@
 //! What applications are told about a call, in the order in which it is sent.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, DialOutcome};
@@ -11,24 +13,41 @@ use crate::ids::{CallSid, InstanceSid};
 
 /// Names and values of one request, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Params<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct Params<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Their form, where it is known.
+    form: Option<Arc<str>>,
+}
 
 impl<'a> Params<'a> {
     /// Adds one at the end.
     pub fn push(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
-        self.0.push((name.into(), value.into()));
+        self.form = None;
+        self.pairs.push((name.into(), value.into()));
     }
 
     /// Gives the first with this name another value.
     pub fn set(&mut self, name: &str, value: impl Into<Cow<'a, str>>) {
-        if let Some(pair) = self.0.iter_mut().find(|(known, _)| known == name) {
+        self.form = None;
+        if let Some(pair) = self.pairs.iter_mut().find(|(known, _)| known == name) {
             pair.1 = value.into();
         }
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.pairs.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// They were encoded before, and that was what came of it.
+    #[must_use]
+    pub fn with_form(mut self, form: Arc<str>) -> Self {
+        self.form = Some(form);
+        self
+    }
+
+    fn with_capacity(capacity: usize) -> Self {
+        Self { pairs: Vec::with_capacity(capacity), form: None }
     }
 
     /// The value of the first with this name.
@@ -41,6 +60,10 @@ impl<'a> Params<'a> {
     #[must_use]
     pub fn encode(&self, out: String) -> String {
         let mut out = out;
+        if let Some(form) = &self.form {
+            out.push_str(form);
+            return out;
+        }
         // Escapes aside; a form that grows as it is written is copied five times over.
         out.reserve(self.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() * 5 / 4);
         form_urlencoded::Serializer::for_suffix(out, 0).extend_pairs(self.iter()).finish()
@@ -74,7 +97,7 @@ pub fn voice_params<'a>(
     outbound: Option<CallSid>,
     started: SystemTime,
 ) -> Params<'a> {
-    let mut params = Params(Vec::with_capacity(24 + facts.sip_headers.len()));
+    let mut params = Params::with_capacity(24 + facts.sip_headers.len());
     params.push("CallSid", facts.call.to_string());
     params.push("InstanceId", instance.to_string());
     if let Some(outbound) = outbound {
@@ -109,7 +132,7 @@ pub fn voice_params<'a>(
 /// The parameters of a MESSAGE: `SmsSid` (also as `MessageSid`) is `SM` and 32 hex.
 #[must_use]
 pub fn sms_params<'a>(facts: &'a CallFacts, instance: InstanceSid, text: &'a str) -> Params<'a> {
-    let mut params = Params(Vec::with_capacity(18 + facts.sip_headers.len()));
+    let mut params = Params::with_capacity(18 + facts.sip_headers.len());
     let sid = format!("SM{:032x}", facts.call.0);
     params.push("SmsSid", sid.clone());
     params.push("MessageSid", sid);
@@ -133,15 +156,30 @@ pub fn sms_params<'a>(facts: &'a CallFacts, instance: InstanceSid, text: &'a str
     params
 }
 
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// `Sat, 21 Nov 2026 22:40:19 +0000`.
 #[must_use]
 pub fn rfc2822(at: SystemTime) -> String {
-    timestamp(at).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+    let at = TimeZone::UTC.to_datetime(timestamp(at));
+    let weekday = WEEKDAYS[usize::from(at.weekday().to_sunday_zero_offset().unsigned_abs())];
+    let month = MONTHS[usize::from(at.month().unsigned_abs()) - 1];
+    let (day, year) = (at.day(), at.year());
+    format!("{weekday}, {day:02} {month} {year} {:02}:{:02}:{:02} +0000", at.hour(), at.minute(), at.second())
 }
 
 /// `2026-11-21T22:40:19.123Z`.
 fn iso8601(at: SystemTime) -> String {
-    timestamp(at).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    let at = TimeZone::UTC.to_datetime(timestamp(at));
+    let (year, month, day, millisecond) = (at.year(), at.month(), at.day(), at.millisecond());
+    format!(
+        "{year}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millisecond:03}Z",
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {
@@ -164,6 +202,12 @@ mod tests {
         let at = UNIX_EPOCH + Duration::from_millis(1_530_785_730_123);
         assert_eq!(iso8601(at), "2018-07-05T10:15:30.123Z");
         assert_eq!(rfc2822(at), "Thu, 05 Jul 2018 10:15:30 +0000");
+        for step in 0..20_000 {
+            let at = UNIX_EPOCH + Duration::from_millis(step * 123_456_789);
+            let (whole, date) = ("%Y-%m-%dT%H:%M:%S.%3fZ", "%a, %d %b %Y %H:%M:%S +0000");
+            assert_eq!(iso8601(at), timestamp(at).strftime(whole).to_string());
+            assert_eq!(rfc2822(at), timestamp(at).strftime(date).to_string());
+        }
     }
 
     #[test]
@@ -181,5 +225,9 @@ mod tests {
         params.push("From", "a b&c=é");
         assert_eq!(params.encode(String::new()), "To=%2B1650&From=a+b%26c%3D%C3%A9");
         assert_eq!(params.get("To"), Some("+1650"));
+        let mut known = params.with_form("known".into());
+        assert_eq!(known.encode("a".to_owned()), "aknown");
+        known.push("a", "b");
+        assert_eq!(known.encode(String::new()), "To=%2B1650&From=a+b%26c%3D%C3%A9&a=b");
     }
 }

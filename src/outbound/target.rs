@@ -49,6 +49,8 @@ pub struct Target {
     /// The fragment, never sent.
     fragment: Option<String>,
     userinfo: Option<String>,
+    /// What the breaker and the limit in flight count by.
+    key: Arc<str>,
 }
 
 impl Target {
@@ -113,7 +115,7 @@ impl Target {
     /// What the breaker and the limit in flight count by: the URL without its query.
     #[must_use]
     pub fn key(&self) -> Arc<str> {
-        format!("{}{}", self.base, self.without_query()).into()
+        self.key.clone()
     }
 
     /// `#tt=8000`: this URL's share of the budget, 100 ms to 15 s.
@@ -162,12 +164,16 @@ impl Target {
         // An empty query says nothing, and those who check signatures do not see it.
         let empty_query = path.find('?') == path.len().checked_sub(1);
         let path = escape(if empty_query { path.trim_end_matches('?') } else { path })?;
+        let base = format!("{}://{}", scheme.to_ascii_lowercase(), written(host_port, &host));
+        let path = if path.starts_with('/') { path } else { format!("/{path}") };
+        let key = format!("{base}{}", path.split_once('?').map_or(&*path, |(path, _)| path)).into();
         Ok(Self {
             tls,
-            base: format!("{}://{}", scheme.to_ascii_lowercase(), written(host_port, &host)),
+            base,
             host: host.into(),
             port,
-            path: if path.starts_with('/') { path } else { format!("/{path}") },
+            path,
+            key,
             authorization: userinfo.map(basic).transpose()?,
             fragment,
             userinfo: userinfo.map(str::to_owned),

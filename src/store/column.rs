@@ -1,5 +1,7 @@
 //! How one value of ours stands in one column: the store's wire forms, word by word.
 
+use std::sync::Arc;
+
 use crate::store::sql::{Row, Value};
 
 /// What a column holds instead of what it should.
@@ -55,6 +57,18 @@ impl Column for String {
 
     fn read(row: &Row, column: usize) -> Result<Self, Misread> {
         must(row.text(column), "a text").map(str::to_owned)
+    }
+}
+
+impl Column for Arc<str> {
+    const NULL: Value = Value::Text(None);
+
+    fn bind(&self) -> Value {
+        Value::Shared(self.clone())
+    }
+
+    fn read(row: &Row, column: usize) -> Result<Self, Misread> {
+        must(row.text(column), "a text").map(Self::from)
     }
 }
 

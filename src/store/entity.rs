@@ -139,6 +139,7 @@ pub(crate) fn members<T: Table>(row: &T) -> Map<String, Json> {
                 Value::Bool(bool) => bool.into(),
                 Value::Int(int) => int.into(),
                 Value::Text(text) => text.into(),
+                Value::Shared(text) => (*text).into(),
             };
             ((*column).to_owned(), json)
         })

@@ -1,6 +1,8 @@
 //! One way to speak to both servers: statements made of constant text with `$1` placeholders,
 //! values and rows of one kind each. Everything else in this room is written once above it.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
@@ -19,6 +21,9 @@ pub enum Value {
     Int(Option<i64>),
     /// TEXT.
     Text(Option<String>),
+    /// TEXT that is held elsewhere too; only ever bound.
+    #[serde(skip)]
+    Shared(Arc<str>),
 }
 
 /// One row that came back.
@@ -336,6 +341,7 @@ fn sqlite_owned(values: Vec<Value>) -> SqliteArguments {
             Value::Bool(bool) => arguments.add(bool),
             Value::Int(int) => arguments.add(int),
             Value::Text(text) => arguments.add(text),
+            Value::Shared(text) => arguments.add(text),
         }
         .expect(ENCODES);
     }
@@ -349,6 +355,7 @@ fn postgres(values: &[Value]) -> PgArguments {
             Value::Bool(bool) => arguments.add(*bool),
             Value::Int(int) => arguments.add(*int),
             Value::Text(text) => arguments.add(text.as_deref()),
+            Value::Shared(text) => arguments.add(&**text),
         }
         .expect(ENCODES);
     }

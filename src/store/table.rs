@@ -25,7 +25,14 @@ pub trait Table: Sized {
     const DELETE: &'static str;
 
     /// Every column, in order.
-    fn values(&self) -> Vec<Value>;
+    fn values(&self) -> Vec<Value> {
+        let mut values = Vec::with_capacity(Self::COLUMNS.len());
+        self.put(&mut values);
+        values
+    }
+
+    /// Adds every column, in order.
+    fn put(&self, values: &mut Vec<Value>);
 
     /// A row of [`Table::SELECT`].
     ///
@@ -76,9 +83,10 @@ macro_rules! table {
             );
             const DELETE: &'static str = concat!("DELETE FROM ", $table, " WHERE ", stringify!($id), " = $1");
 
-            fn values(&self) -> Vec<$crate::store::sql::Value> {
+            fn put(&self, values: &mut Vec<$crate::store::sql::Value>) {
                 use $crate::store::column::Column;
-                vec![self.$id.bind(), $(self.$field.bind()),*]
+                values.push(self.$id.bind());
+                $(values.push(self.$field.bind());)*
             }
 
             fn read(

@@ -37,7 +37,7 @@ fn call(id: CallSid, account: AccountSid, status: CallStatus) -> CallRow {
         caller: "+16505551234".into(),
         called: "1234".into(),
         caller_name: "Zoe".into(),
-        forwarded_from: String::new(),
+        forwarded_from: "".into(),
         sip_call_id: "c@h".into(),
         sip_source: "192.0.2.1".parse().unwrap(),
         generation: 1,

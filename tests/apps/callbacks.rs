@@ -121,6 +121,7 @@ fn notice(url: &str, call: u128, sequence: u32, status: CallStatus) -> Notice {
         leg: None,
         terminal,
         tries: 0,
+        form: None,
     }
 }
 

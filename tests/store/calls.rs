@@ -43,9 +43,9 @@ fn call(id: u128, sequence: u32, status: CallStatus) -> CallRow {
         trunk_id: None,
         caller: "+1999".into(),
         called: "+16505551212".into(),
-        caller_name: String::new(),
-        forwarded_from: String::new(),
-        sip_call_id: format!("call-{id}@example"),
+        caller_name: "".into(),
+        forwarded_from: "".into(),
+        sip_call_id: format!("call-{id}@example").into(),
         sip_source: "192.0.2.1".parse().unwrap(),
         generation: 4,
         status,
@@ -78,6 +78,9 @@ fn delivery(id: u128, sequence: u32, revision: u32, state: DeliveryState) -> Del
         next_attempt_at: pending.then(|| at(0)),
         finished_at: (!pending).then(|| at(9)),
         last_error: None,
+        first_at: None,
+        first_http_status: None,
+        first_took_ms: None,
     }
 }
 
@@ -150,7 +153,12 @@ pub async fn lists_and_traces_show_what_was_projected(world: World) {
         legs: vec![leg(7, 0, CallStatus::Initiated), leg(8, 3, CallStatus::Completed)],
         events: vec![ringing],
         trace: (0..3)
-            .map(|line| TraceRow { call_id: CallSid(2), line, at: at(2), text: format!("line {line}") })
+            .map(|line| TraceRow {
+                call_id: CallSid(2),
+                line,
+                at: at(2),
+                text: format!("line {line}").into(),
+            })
             .collect(),
         deliveries: vec![delivery(2, 0, 1, DeliveryState::Delivered), delivery(2, 1, 9, DeliveryState::Dead)],
         attempts: vec![AttemptRow {

@@ -170,7 +170,7 @@ async fn shown(world: &World) {
     assert_eq!(deliveries.len(), 2);
     let last = deliveries.iter().find(|row| row.sequence == 1).unwrap();
     assert_eq!((last.state, last.attempts), (DeliveryState::Delivered, 2));
-    assert_eq!(last.body, format!("CallSid={call}"));
+    assert_eq!(*last.body, *format!("CallSid={call}"));
     let attempts = store.attempts(&last.id).await.unwrap();
     assert_eq!(attempts.iter().map(|row| row.http_status).collect::<Vec<_>>(), [Some(500), Some(200)]);
     let trace = store.call_trace(call).await.unwrap();

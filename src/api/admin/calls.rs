@@ -230,7 +230,7 @@ fn print_row(row: &CallRow, whole: bool) -> Value {
         "number_sid": row.number_id.map(|sid| sid.to_string()),
         "number": number(&row.number),
         "trunk_sid": row.trunk_id.map(|sid| sid.to_string()),
-        "sip_call_id": row.sip_call_id,
+        "sip_call_id": &*row.sip_call_id,
         "source": row.sip_source.to_string(),
         "generation": row.generation,
         "node": row.node.to_string(),

@@ -206,7 +206,7 @@ pub async fn start(
     let parking = Arc::new(Parking::default());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
     let gathering = Arc::new(Gathering::new(instance, Box::new(body)));
-    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone(), gathering.clone()));
+    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone(), gathering.clone(), instance));
     tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let (archive, gauge) = (journal.archive(), journal.gauge());
     let projection = Projection::new(instance, store.clone(), archive, gathering, gauge, metrics.clone());

@@ -179,8 +179,10 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn attempts(&self, delivery: &str) -> Result<Vec<AttemptRow>> {
+        let first = self.delivery(delivery).await?.and_then(|delivery| delivery.first_try());
         let sql = Sql::of(&[AttemptRow::SELECT, "WHERE delivery_id = $1 ORDER BY attempt"]);
-        Ok(readable(&self.calls.rows(sql, &[delivery.to_owned().bind()]).await?))
+        let others: Vec<AttemptRow> = readable(&self.calls.rows(sql, &[delivery.to_owned().bind()]).await?);
+        Ok(first.into_iter().chain(others).collect())
     }
 
     async fn of_call<T: Table>(&self, sql: Sql, call: CallSid) -> Result<Vec<T>> {

@@ -23,7 +23,7 @@ pub struct Batch {
     pub events: Vec<EventRow>,
     /// Deliveries as their newest outcome leaves them.
     pub deliveries: Vec<DeliveryRow>,
-    /// HTTP tries.
+    /// HTTP tries, but for first ones that were taken.
     pub attempts: Vec<AttemptRow>,
     /// Lines of traces.
     pub trace: Vec<TraceRow>,
@@ -90,7 +90,8 @@ const LEGS: &str = " ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence
 const DELIVERIES: &str = " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, \
      node = excluded.node, state = excluded.state, attempts = excluded.attempts, \
      next_attempt_at = excluded.next_attempt_at, finished_at = excluded.finished_at, \
-     last_error = excluded.last_error WHERE excluded.revision > deliveries.revision";
+     last_error = excluded.last_error, first_at = excluded.first_at, \
+     first_http_status = excluded.first_http_status, first_took_ms = excluded.first_took_ms WHERE excluded.revision > deliveries.revision";
 
 const NOTHING: &str = " ON CONFLICT DO NOTHING";
 
@@ -106,7 +107,8 @@ async fn insert<T: Table>(tx: &mut Tx, rows: Vec<&T>, conflict: &'static str) ->
         let fits = rest.len().min(most);
         let count = 1 << fits.ilog2();
         let (now, later) = rest.split_at(count);
-        let values: Vec<_> = now.iter().flat_map(|row| row.values()).collect();
+        let mut values = Vec::with_capacity(count * columns);
+        now.iter().for_each(|row| row.put(&mut values));
         tx.insert(T::INSERT_INTO, columns, values, conflict).await?;
         rest = later;
     }

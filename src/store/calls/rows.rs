@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,19 +29,19 @@ table! {
         /// The number, where one was found.
         6 number_id: Option<NumberSid>,
         /// The number's own text.
-        7 number: String,
+        7 number: Arc<str>,
         /// The trunk, where one matched.
         8 trunk_id: Option<TrunkSid>,
         /// `From`.
-        9 caller: String,
+        9 caller: Arc<str>,
         /// `To`.
-        10 called: String,
+        10 called: Arc<str>,
         /// The display name.
-        11 caller_name: String,
+        11 caller_name: Arc<str>,
         /// `ForwardedFrom`.
-        12 forwarded_from: String,
+        12 forwarded_from: Arc<str>,
         /// The A leg's Call-ID.
-        13 sip_call_id: String,
+        13 sip_call_id: Arc<str>,
         /// Where the INVITE came from.
         14 sip_source: IpAddr,
         /// The directory's generation that decided.
@@ -76,9 +77,9 @@ table! {
         /// The call's account.
         4 account_id: AccountSid,
         /// The caller id that the target was shown.
-        5 caller: String,
+        5 caller: Arc<str>,
         /// The noun's text.
-        6 called: String,
+        6 called: Arc<str>,
         /// How it stands.
         7 status: CallStatus,
         /// When the INVITE left.
@@ -158,7 +159,7 @@ table! {
         3 at: Timestamp,
         /// Its lines, each begun by the seconds since `at`; whole: numbers are redacted where they
         /// are printed.
-        4 text: String,
+        4 text: Arc<str>,
     }
 }
 
@@ -224,11 +225,11 @@ table! {
         /// `CallStatus`.
         7 status: CallStatus,
         /// The URL as stored.
-        8 url: String,
+        8 url: Arc<str>,
         /// How it is asked.
         9 method: Method,
         /// The form-encoded parameters.
-        10 body: String,
+        10 body: Arc<str>,
         /// How it stands.
         11 state: DeliveryState,
         /// How many tries there were.
@@ -241,11 +242,32 @@ table! {
         15 finished_at: Option<Timestamp>,
         /// What the last try came to.
         16 last_error: Option<String>,
+        /// When the first try began, where the receiver took it: that one has no row in `attempts`.
+        17 first_at: Option<Timestamp>,
+        /// Its answer's status.
+        18 first_http_status: Option<u16>,
+        /// How long it took.
+        19 first_took_ms: Option<u64>,
+    }
+}
+
+impl DeliveryRow {
+    /// The first try, where the receiver took it.
+    #[must_use]
+    pub fn first_try(&self) -> Option<AttemptRow> {
+        Some(AttemptRow {
+            delivery_id: self.id.clone(),
+            attempt: 1,
+            at: self.first_at?,
+            http_status: self.first_http_status,
+            error: None,
+            took_ms: self.first_took_ms.unwrap_or(0),
+        })
     }
 }
 
 table! {
-    /// One HTTP try.
+    /// One HTTP try, but for a first one that the receiver took: its delivery's row has it.
     AttemptRow in "attempts" {
         /// Of which delivery.
         1 delivery_id: String,

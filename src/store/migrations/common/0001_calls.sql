@@ -94,6 +94,9 @@ CREATE TABLE deliveries (
     next_attempt_at TEXT,
     finished_at TEXT,
     last_error  TEXT,
+    first_at    TEXT,
+    first_http_status BIGINT,
+    first_took_ms BIGINT,
     leased_by   TEXT,
     leased_until TEXT
 );
@@ -118,6 +121,7 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_account ON notifications (account_id, at);
 CREATE INDEX notifications_at ON notifications (at);
 
+-- But for a first one that the receiver took: most deliveries are one row.
 CREATE TABLE attempts (
     delivery_id TEXT NOT NULL,
     attempt     BIGINT NOT NULL,
