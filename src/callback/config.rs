@@ -16,7 +16,8 @@ pub struct Config {
     pub attempt: Duration,
     /// What fell due within this leaves together.
     pub gather: Duration,
-    /// Notices kept in memory per receiver; the rest waits in the backlog.
+    /// Notices kept in memory per receiver; the rest waits in the backlog, which is asked at the price of reading
+    /// the journal: a node that is late for some seconds is not made later still.
     pub in_memory: usize,
     /// Requests at once to one receiver: least and most.
     pub lanes: (usize, usize),
@@ -41,7 +42,7 @@ impl Default for Config {
             jitter_percent: 10,
             attempt: Duration::from_secs(15),
             gather: Duration::from_millis(10),
-            in_memory: 1_000,
+            in_memory: 8_000,
             lanes: (4, 32),
             failing_after: 5,
             closing: Duration::from_secs(60),

@@ -18,6 +18,8 @@ const BAD: (u32, u32) = (2, 3);
 const EASING: Duration = Duration::from_millis(10);
 /// So long after the limit was lowered it is not lowered again.
 const SEEN: Duration = Duration::from_millis(300);
+/// While messages wait for so many times what they should, who places more than its share waits for its turn.
+const BRAKE: u32 = 2;
 /// Calls a second that are admitted whatever happens.
 const LEAST: f64 = 10.0;
 
@@ -134,6 +136,10 @@ impl Pressure {
         let usual = if of.rate < self.mean { of.carried.most * 1.25 } else { 0.0 };
         let share = self.share.max(usual);
         if self.share.is_finite() {
+            // Beside a limit that is too high still: what is refused soon is not sent again.
+            if of.rate > share && self.latest > self.target * BRAKE {
+                return false;
+            }
             // Two calls at once are nobody's flood, nor is what came while nobody looked.
             let most = (share / 10.0).max(usual).max(2.0);
             of.left = (of.left + now.since(of.filled).as_secs_f64() * share).min(most);
@@ -191,7 +197,7 @@ impl Pressure {
         let easing = late && self.shortest + EASING < before;
         self.before = if late { self.shortest } else { Duration::ZERO };
         // Forgotten within minutes, and within seconds while everything waits.
-        let kept = if late { 0.85 } else { 0.995 };
+        let kept = if late { 0.95 } else { 0.995 };
         self.carried.turn(admitted, passed.as_secs_f64(), 1.0, kept, late);
         if self.bad >= BAD.0 && !easing && self.since >= self.settled {
             // What is admitted beyond the capacity waits: waits that grow by a second in a second tell of
@@ -210,7 +216,7 @@ impl Pressure {
             // Soon twice as much, sooner where hardly anything waits; where it binds nobody any more it goes.
             let pace: f64 = if self.shortest < self.target / 2 { 4.0 } else { 2.0 };
             let grown = limit * pace.powf(passed.as_secs_f64().min(2.0)) + 1.0;
-            self.limit = (grown < offered * 2.0).then_some(grown);
+            self.limit = (grown < offered * 2.0 && offered > self.carried.most).then_some(grown);
         }
     }
 
@@ -259,12 +265,20 @@ mod tests {
         now: Instant,
         /// Milliseconds between two looks.
         looks: u32,
+        /// What a refusal costs, in calls, and what of a call is to be done a second after it was admitted.
+        refusal: f64,
+        later: f64,
+        due: std::collections::VecDeque<f64>,
+        longest: Duration,
     }
 
     impl Router {
         fn new(capacity: f64) -> Self {
             let pressure = Pressure::new(Duration::from_millis(50), Map::default());
-            Self { pressure, capacity, backlog: 0.0, now: Instant::ZERO + Duration::from_secs(9), looks: 1 }
+            let now = Instant::ZERO + Duration::from_secs(9);
+            let due = std::iter::repeat_n(0.0, 1_000).collect();
+            let (refusal, later, longest) = (0.0, 0.0, Duration::ZERO);
+            Self { pressure, capacity, backlog: 0.0, now, looks: 1, refusal, later, due, longest }
         }
 
         /// Offers calls a second for so long; of each source how many were admitted and refused.
@@ -277,20 +291,25 @@ mod tests {
             for tick in 0..ticks {
                 self.now += Duration::from_millis(1);
                 self.backlog = (self.backlog - self.capacity / 1_000.0).max(0.0);
-                let wait = Duration::from_secs_f64(self.backlog / self.capacity);
+                self.backlog += self.due.pop_front().unwrap_or_default();
+                let (mut later, wait) = (0.0, Duration::from_secs_f64(self.backlog / self.capacity));
+                self.longest = self.longest.max(wait);
                 if tick % self.looks == 0 {
                     self.pressure.waited(self.now, wait);
                 }
                 for ((source, rate), served) in offers.iter().zip(&mut served) {
                     for _ in 0..(tick + 1) * rate / 1_000 - tick * rate / 1_000 {
                         if self.pressure.admits(self.now, *source) {
-                            self.backlog += 1.0;
+                            self.backlog += 1.0 - self.later;
+                            later += self.later;
                             served.0 += 1;
                         } else {
+                            self.backlog += self.refusal;
                             served.1 += 1;
                         }
                     }
                 }
+                self.due.push_back(later);
             }
             served
         }
@@ -326,6 +345,23 @@ mod tests {
         router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
         let after = router.offer(2, &[(GOOD, 20), (NOISY, 200)]);
         assert_eq!(after, [(40, 0), (400, 0)], "after two seconds it is over");
+    }
+
+    #[test]
+    fn a_flood_whose_calls_cost_later_is_answered_before_it_is_repeated() {
+        for capacity in [170.0, 1_000.0] {
+            let mut router = Router::new(capacity);
+            (router.refusal, router.later) = (0.04, 0.6);
+            router.offer(5, &[(GOOD, 20), (NOISY, (capacity * 0.7) as u32)]);
+            let offers = [(GOOD, 20), (NOISY, (capacity * 4.7) as u32)];
+            router.offer(3, &offers);
+            router.longest = Duration::ZERO;
+            let served = router.offer(57, &offers);
+            let goodput = f64::from(served[0].0 + served[1].0) / 57.0 / capacity;
+            assert_eq!(served[0], (1_140, 0), "the quiet one is served whole");
+            assert!(goodput > 0.7, "{goodput}");
+            assert!(router.longest < Duration::from_millis(500), "{:?}", router.longest);
+        }
     }
 
     #[test]
