@@ -2,7 +2,7 @@
 //!
 //! - `start`: step by step. `settings`: what the configuration means to each room. `doors`: what is listened on. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
-//! - `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `front`: who comes before whom. `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
@@ -23,6 +23,7 @@ mod first;
 mod follow;
 mod follower;
 mod forget;
+mod front;
 mod full_load;
 mod gathering;
 mod ledger;

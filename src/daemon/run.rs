@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::drain::{drain, refuse, settled};
+use super::front::{Front, stand_back};
 use super::notify;
 use super::reload::reload;
 use super::shard::Command;
@@ -76,9 +77,18 @@ impl ServeError {
 pub fn serve(config: Config, config_file: Option<PathBuf>) -> Result<(), ServeError> {
     let metrics = Arc::new(Metrics::new());
     let log = Log::start(&config.log, metrics.log.dropped.clone())?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
-    let outcome = LocalSet::new().block_on(&runtime, control(config, config_file, metrics, &log));
+    let (front, jobs) = Front::new();
+    let outcome = std::thread::scope(|scope| {
+        let control = std::thread::Builder::new().name("control".into()).spawn_scoped(scope, || {
+            stand_back();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(ServeError::Process)?;
+            LocalSet::new().block_on(&runtime, control(config, config_file, metrics, &log, front))
+        });
+        let control = control.map_err(ServeError::Process)?;
+        jobs.work();
+        control.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
     if let Err(error) = &outcome {
         tracing::error!(error = error as &dyn std::error::Error, "the end");
     }
@@ -90,12 +100,13 @@ async fn control(
     config_file: Option<PathBuf>,
     metrics: Arc<Metrics>,
     log: &Log,
+    front: Front,
 ) -> Result<(), ServeError> {
     // Before the start: a TERM during it must not be lost.
     let mut signals = Signals::new().map_err(ServeError::Process)?;
     let before = Predecessor::of_environment().map_err(ServeError::Process)?;
     let started = tokio::select! {
-        started = start(&config, metrics, before.as_ref()) => started,
+        started = start(&config, metrics, before.as_ref(), &front) => started,
         () = signals.term() => return Ok(()),
     };
     let mut running = started?;

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::clock::Clock;
 use super::effects::{Effects, Scribe};
+use super::front::Front;
 use super::notices::Notices;
 use super::questions::Questions;
 use super::shard::{Command, Load, Shard, ShardParts};
@@ -113,6 +114,7 @@ impl Shards {
         heritage: &Heritage,
         births: Vec<Birthright>,
         owner: Owner,
+        front: &Front,
     ) -> Result<Self, ShardError> {
         let (inlets, arrivals): (Vec<_>, Vec<_>) = births.iter().map(|_| mpsc::channel(HAND_OFF)).unzip();
         let delivery = Delivery::new(inlets, owner, heritage.metrics.sip.clone());
@@ -123,13 +125,11 @@ impl Shards {
             let (begun, beginning) = oneshot::channel();
             let (heritage, delivery) = (heritage.clone(), delivery.clone());
             let mourner = Mourner { index, death: death.clone() };
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{index}"))
-                .spawn(move || {
-                    let _mourner = mourner;
-                    live(index, heritage, birth, delivery, (arrivals, commands), begun);
-                })
-                .map_err(ShardError::Thread)?;
+            let work = move || {
+                let _mourner = mourner;
+                live(index, heritage, birth, delivery, (arrivals, commands), begun);
+            };
+            let thread = front.thread(format!("shard-{index}"), work).map_err(ShardError::Thread)?;
             shards.commands.push(sender);
             shards.threads.push(thread);
             beginning.await.map_err(|_| ShardError::Panicked)?.map_err(ShardError::Sockets)?;

@@ -35,6 +35,7 @@ use crate::daemon::doors::{bound_sockets, taken_sockets};
 use crate::daemon::first::{FirstStart, GivenAdmin, instance, shard_key};
 use crate::daemon::follow::Following;
 use crate::daemon::forget::Forgetting;
+use crate::daemon::front::Front;
 use crate::daemon::gathering::Gathering;
 use crate::daemon::ledger::{Deliveries, Unread, pump, restore};
 use crate::daemon::notices::Notices;
@@ -71,6 +72,7 @@ pub async fn start(
     config: &Config,
     metrics: Arc<Metrics>,
     before: Option<&Predecessor>,
+    front: &Front,
 ) -> Result<Running, StartError> {
     let program = program().map_err(StartError::Copies)?;
     let clock = Clock::start();
@@ -105,7 +107,7 @@ pub async fn start(
         Some(before) => Some(before.bequest(&config.sip.planned()?).await?),
         None => None,
     };
-    let (journal, mut replay) = open_journal(config, &clock, bequest.as_ref())?;
+    let (journal, mut replay) = open_journal(config, &clock, bequest.as_ref(), front)?;
     let journal = Arc::new(journal);
     let tls = config.sip.tls_files(&config.sip.planned()?).map(Tls::new).transpose()?;
     let http_tls = HttpTls::of(&config.http)?;
@@ -172,7 +174,7 @@ pub async fn start(
             behind,
         });
     }
-    let shards = Shards::start(&heritage, births, owner).await?;
+    let shards = Shards::start(&heritage, births, owner, front).await?;
 
     let mut tasks = JoinSet::new();
     let deliveries = Arc::new(Deliveries::new(journal.pen()));
@@ -212,7 +214,7 @@ pub async fn start(
     let projection = Projection::new(instance, store.clone(), archive, gathering, gauge, metrics.clone());
     tasks.spawn_local(writing.run());
     tasks.spawn_local(follower.lists_ahead(store.clone()).run());
-    let ((front, at_front), (alone, is_alone)) = (watch::channel(is_first), watch::channel(is_first));
+    let ((ahead, at_front), (alone, is_alone)) = (watch::channel(is_first), watch::channel(is_first));
     let mut left = is_alone.clone();
     tasks.spawn_local(async move {
         // The other's part of the journal comes before this process's.
@@ -243,6 +245,7 @@ pub async fn start(
     let copied = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(StartError::Copies);
     let liveness = Duration::from_secs(config.sip.liveness_seconds);
     let holdings = Rc::new(Holdings {
+        front: front.clone(),
         sockets: kept,
         bound: bound.clone(),
         http: copied(http.as_fd())?,
@@ -254,7 +257,7 @@ pub async fn start(
         calls: taking.clone(),
     });
     let live = follower.live();
-    let inheritance = Inheritance { calls: taking, parking, turns: (front, alone), over, liveness, live };
+    let inheritance = Inheritance { calls: taking, parking, turns: (ahead, alone), over, liveness, live };
     let following_on = before.map(|_| Succession::new(inheritance, progress.clone()));
     let handles = Handles {
         upgrade: Arc::new(progress.clone()),

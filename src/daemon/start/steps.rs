@@ -9,6 +9,7 @@ use crate::call::mint::ShardKey;
 use crate::config::Config;
 use crate::daemon::clock::Clock;
 use crate::daemon::first::{FirstStart, FirstStartError};
+use crate::daemon::front::Front;
 use crate::daemon::settings::journal_config;
 use crate::daemon::succession::Bequest;
 use crate::daemon::takeover::spread;
@@ -24,12 +25,14 @@ pub(super) fn open_journal(
     config: &Config,
     clock: &Clock,
     bequest: Option<&Bequest>,
+    front: &Front,
 ) -> Result<(Journal, Replay), JournalError> {
     let mut settings = journal_config(config, clock);
-    let Some(bequest) = bequest else { return Journal::open(&settings) };
+    let Some(bequest) = bequest else { return front.run(move || Journal::open(&settings)) };
     let (folder, start) = &bequest.journal;
     folder.clone_into(&mut settings.path);
-    Ok((Journal::begin(&settings, *start)?, Replay::default()))
+    let start = *start;
+    Ok((front.run(move || Journal::begin(&settings, start))?, Replay::default()))
 }
 
 /// Opens and migrates the store, and completes a first start; true when that is done. A store that

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::callback;
+use crate::daemon::front::Front;
 use crate::daemon::ledger::restore;
 use crate::daemon::shard::{Command, Load};
 use crate::daemon::takeover::spread;
@@ -20,6 +21,8 @@ use crate::telemetry::Metrics;
 
 /// What is given away, and what is taken back.
 pub struct Holdings {
+    /// Who starts the new process.
+    pub front: Front,
     /// Every shard's sockets once more, with shard and listener.
     pub sockets: Vec<(usize, usize, OwnedFd)>,
     /// The listeners.

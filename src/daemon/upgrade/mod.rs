@@ -117,11 +117,11 @@ pub async fn upgrade(holdings: &Holdings, progress: &Progress) -> Result<Line, U
 
 fn spawn(holdings: &Holdings) -> Result<(Line, Child), UpgradeError> {
     let (line, far) = Line::pair()?;
-    let child = Process::new(&holdings.program)
-        .args(std::env::args_os().skip(1))
-        .env(SUCCEEDS, std::process::id().to_string())
-        .stdin(Stdio::from(far))
-        .spawn()
+    let mut process = Process::new(&holdings.program);
+    process.args(std::env::args_os().skip(1)).env(SUCCEEDS, std::process::id().to_string());
+    process.stdin(Stdio::from(far));
+    let child = (holdings.front)
+        .run(move || process.spawn())
         .map_err(|error| UpgradeError::Spawn(holdings.program.clone(), error))?;
     Ok((line, child))
 }
