@@ -45,12 +45,17 @@ impl Baresip {
 
     /// Starts one.
     pub fn start(setup: Setup) -> Self {
-        let (port, [control, console]) = ports();
-        let mut files = files(port, control, console, &setup);
-        if let Some(pair) = setup.pair {
-            files.push(("pair.pem", pair));
-        }
-        let peer = Peer::start("baresip", "/usr/bin/baresip", "baresip-core", port, &files, &["-f", "."]);
+        let (peer, control, console) = loop {
+            let (port, [control, console]) = ports();
+            let mut files = files(port, control, console, &setup);
+            files.extend(setup.pair.clone().map(|pair| ("pair.pem", pair)));
+            let words = ["-f", "."];
+            if let Some(peer) =
+                Peer::start("baresip", "/usr/bin/baresip", "baresip-core", port, &files, &words)
+            {
+                break (peer, control, console);
+            }
+        };
         let connect = |port| TcpStream::connect(("127.0.0.1", port)).expect("its port");
         let console = setup.friend.is_some().then(|| connect(console));
         Self { peer, control: connect(control), console, events: VecDeque::new() }

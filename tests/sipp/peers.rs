@@ -28,7 +28,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `program` in a folder of its own that holds `files`, and waits until it answers at `port`.
+    /// Starts `program` in a folder of its own that holds `files`, and waits until it answers at `port`; `None` where
+    /// somebody took a port meanwhile.
     pub fn start(
         name: &str,
         program: &str,
@@ -36,7 +37,7 @@ impl Peer {
         port: u16,
         files: &[(&str, String)],
         words: &[&str],
-    ) -> Self {
+    ) -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("callgate-{name}-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         for (file, text) in files {
@@ -57,16 +58,17 @@ impl Peer {
                 )
             });
         let mut peer = Self { child, folder, port };
-        peer.wait();
-        peer
+        peer.answers().then_some(peer)
     }
 
-    /// Until it answers an OPTIONS, whatever it says.
-    fn wait(&mut self) {
+    /// Waits until it answers an OPTIONS, whatever it says; false: a port of its was taken.
+    fn answers(&mut self) -> bool {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
         let (own, until) = (socket.local_addr().expect("bound"), Instant::now() + Duration::from_secs(15));
-        for count in 0.. {
+        let mut count = 0;
+        loop {
+            count += 1;
             let options = format!(
                 "OPTIONS sip:bob@127.0.0.1:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKready{count}\r\nMax-Forwards: 0\r\n\
                  From: <sip:t@{own}>;tag=1\r\nTo: <sip:bob@127.0.0.1:{0}>\r\nCall-ID: ready{count}\r\nCSeq: 1 OPTIONS\r\n\
@@ -76,9 +78,12 @@ impl Peer {
             let answered = socket.send_to(options.as_bytes(), local(self.port)).is_ok()
                 && socket.recv(&mut [0; 4096]).is_ok();
             if answered {
-                return;
+                return true;
             }
             let ended = self.child.try_wait().expect("a child");
+            if ended.is_some() && self.log().contains("Address already in use") {
+                return false;
+            }
             assert!(ended.is_none() && Instant::now() < until, "it does not answer:\n{}", self.log());
             thread::sleep(Duration::from_millis(100));
         }
@@ -179,6 +184,7 @@ request_route {{
     );
     let words = ["-f", "kamailio.cfg", "-DD", "-E", "-m", "32", "-M", "4", "-Y", ".", "-P", "pid", "-w", "."];
     Peer::start("kamailio", "/usr/sbin/kamailio", "kamailio", port, &[("kamailio.cfg", config)], &words)
+        .unwrap_or_else(|| kamailio_with(next, module, asks))
 }
 
 /// Waits until that many calls completed, and no more.
