@@ -39,6 +39,12 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Whether no comma parts this, not even one with nothing behind it: a parameter can be added to it.
+#[must_use]
+pub fn is_one(text: &[u8]) -> bool {
+    element_len(text) == text.len()
+}
+
 /// Where the first comma is that parts elements; an unended quote or bracket takes all.
 fn element_len(text: &[u8]) -> usize {
     let mut at = 0;

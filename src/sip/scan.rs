@@ -2,7 +2,7 @@
 
 use super::address::NameAddr;
 use super::bytes::{is_lws, is_token, number, trim};
-use super::list::Elements;
+use super::list::{Elements, is_one};
 use super::malformed::{Fault, Malformed};
 use super::message::{INLINE, Message, Meta, Span, Spans, Start, StartSpan};
 use super::method::Method;
@@ -307,7 +307,7 @@ fn check(message: &Message<'_>) -> Result<(), Fault> {
     }
     for name in [Name::From, Name::To] {
         let address = NameAddr::parse(value(name));
-        if address.is_none_or(|address| Elements::new(address.params.as_bytes()).nth(1).is_some()) {
+        if address.is_none_or(|address| !is_one(address.params.as_bytes())) {
             return Err(Fault::bad(name.as_str(), "is not one address"));
         }
     }
@@ -408,6 +408,20 @@ mod tests {
             assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{answer}");
             assert!(answer.contains("f: \"A\" <sip:a@192.0.2.1>;tag=1\r\n"), "{answer}");
             assert!(answer.contains("To: <sip:b@example.com>;tag=t\r\n"), "{answer}");
+        }
+    }
+
+    /// With our tag behind it a To that ends in a comma would be two.
+    #[test]
+    fn who_is_meant_is_one_address() {
+        for to in [
+            "<sip:b@example.com>,",
+            "<sip:b@example.com>;x=1 ,",
+            "sip:b@example.com;x=1,",
+            "<sip:b@example.com>, ",
+        ] {
+            let text = with("To: <sip:b@example.com>", &format!("To: {to}"));
+            assert_eq!(Message::scan(text.as_bytes()).unwrap_err().fault().place, "To", "{to}");
         }
     }
 
