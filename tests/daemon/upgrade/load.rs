@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -166,16 +166,15 @@ fn under_steady_calls_none_fails_and_every_callback_comes_once_and_in_order() {
     let upgrades: &[usize] = if is_proof { &[0, 1, 2] } else { &[0, 2] };
     let runs: Vec<Run> =
         upgrades.iter().map(|upgrades| run(&mut node, &callee, *upgrades, &mut followers)).collect();
-    if is_proof {
-        for with in &runs[1..] {
-            assert!(with.repeated <= runs[0].repeated, "{}; {}", runs[0].shown, with.shown);
-        }
+    let expected = calls as usize * 3 * runs.len();
+    // Where calls take all the CPU there is, callbacks come after them.
+    let (began, patience) = (Instant::now(), Duration::from_secs(if is_proof { 180 } else { 30 }));
+    while receiver.counts().1 < expected && began.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(20));
     }
-    let runs = runs.len();
-    let expected = calls as usize * 3 * runs;
-    node.until("all callbacks", |_| receiver.counts().1 >= expected);
+    println!("{} callbacks, the last {:?} after the calls", receiver.counts().1, began.elapsed());
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!((receiver.counts().0, receiver.counts().1), (calls as usize * runs, expected));
+    assert_eq!((receiver.counts().0, receiver.counts().1), (calls as usize * runs.len(), expected));
     let mut by_call: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for heard in receiver.heard().into_iter().filter(|heard| !heard.voice) {
         by_call.entry(heard.call).or_default().push(heard.status);
@@ -189,6 +188,11 @@ fn under_steady_calls_none_fails_and_every_callback_comes_once_and_in_order() {
         let listed: Value = serde_json::from_str(&listed).unwrap();
         listed["calls"].as_array().unwrap().iter().filter(|call| call["status"] == "completed").count()
     };
-    let wanted = (calls as usize * runs).min(1_000);
+    let wanted = (calls as usize * runs.len()).min(1_000);
     node.until("every call in the store", |_| total() == wanted);
+    if is_proof {
+        for with in &runs[1..] {
+            assert!(with.repeated <= runs[0].repeated, "{}; {}", runs[0].shown, with.shown);
+        }
+    }
 }
