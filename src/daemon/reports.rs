@@ -22,23 +22,21 @@ pub async fn watch_journal(
     shards: Vec<tokio::sync::mpsc::Sender<Command>>,
     health: Arc<Health>,
 ) {
-    let (mut full, mut on_reserve) = (false, false);
+    let mut before = (false, false);
     loop {
         tokio::time::sleep(LOOK).await;
-        if (gauge.is_full(), gauge.is_on_reserve()) == (full, on_reserve) {
+        let (full, on_reserve) = (gauge.is_full(), gauge.is_on_reserve());
+        if (full, on_reserve) == before {
             continue;
         }
-        on_reserve = gauge.is_on_reserve();
-        if gauge.is_full() == full {
-            say(&health, full, on_reserve);
-            continue;
-        }
-        full = !full;
-        for shard in &shards {
-            if shard.send(Command::JournalFull(full)).await.is_err() {
-                return;
+        if full != before.0 {
+            for shard in &shards {
+                if shard.send(Command::JournalFull(full)).await.is_err() {
+                    return;
+                }
             }
         }
+        before = (full, on_reserve);
         say(&health, full, on_reserve);
     }
 }

@@ -14,7 +14,6 @@ use tokio::sync::{oneshot, watch};
 
 use super::ledger::restore;
 use super::shard::Command;
-use super::takeover::spread;
 use super::upgrade::{Progress, Taking, say, tell};
 use crate::api::UpgradeState;
 use crate::ids::CallSid;
@@ -205,16 +204,8 @@ impl Succession {
             }
             Err(error) => tracing::error!(%error, "the former process's calls cannot be taken over"),
         }
-        self.calls.metrics.calls.recovered.inc_by(calls.len() as u64);
         self.progress.step(format!("{} calls of the former process go on", calls.len()));
-        let mut parts = spread(calls, self.calls.shards.len());
-        if clean {
-            let put_off = |call: &mut crate::engine::door::Recovered| call.probe_after += self.liveness;
-            parts.iter_mut().flatten().for_each(put_off);
-        }
-        for (shard, part) in self.calls.shards.iter().zip(parts) {
-            tell(shard, Command::TakeOver(part)).await;
-        }
+        self.calls.go_on(calls, if clean { self.liveness } else { Duration::ZERO }).await;
         for over in self.over.drain(..) {
             if over.await.is_err() {
                 tracing::error!("a shard is gone");

@@ -14,6 +14,7 @@ use crate::daemon::front::Front;
 use crate::daemon::ledger::restore;
 use crate::daemon::shard::{Command, Load};
 use crate::daemon::takeover::spread;
+use crate::engine::door::Recovered;
 use crate::ids::CallSid;
 use crate::journal::{Estate, Journal, JournalError, gather};
 use crate::net::{Bound, ShardSockets};
@@ -119,16 +120,21 @@ impl Taking {
         gather(&self.home).map_err(JournalError::Read)?;
         let mut replay = estate.replay();
         let calls = std::mem::take(&mut replay.unfinished);
-        self.metrics.calls.recovered.inc_by(calls.len() as u64);
         self.journal.merge(&estate, &self.home, &std::collections::HashSet::<CallSid>::new());
         self.merged(&estate).await;
         restore(replay, &self.callbacks);
+        self.go_on(calls, put_off).await;
+        Ok(())
+    }
+
+    /// Calls of the other to the shards that own them, looked at so much later.
+    pub(in crate::daemon) async fn go_on(&self, calls: Vec<Recovered>, put_off: Duration) {
+        self.metrics.calls.recovered.inc_by(calls.len() as u64);
         let mut parts = spread(calls, self.shards.len());
         parts.iter_mut().flatten().for_each(|call| call.probe_after += put_off);
-        for (shard, calls) in self.shards.iter().zip(parts) {
-            tell(shard, Command::TakeOver(calls)).await;
+        for (shard, part) in self.shards.iter().zip(parts) {
+            tell(shard, Command::TakeOver(part)).await;
         }
-        Ok(())
     }
 
     /// What the other wrote, where it did.

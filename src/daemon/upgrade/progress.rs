@@ -24,8 +24,7 @@ impl Progress {
     #[must_use]
     pub fn new(state: UpgradeState, ahead: watch::Sender<Option<u64>>) -> (Self, mpsc::Receiver<()>) {
         let (orders, taken) = mpsc::channel(1);
-        let note =
-            UpgradeNote { state, pid: std::process::id(), successor: None, steps: Vec::new(), error: None };
+        let note = beginning(state);
         (Self(Arc::new(Told { note: Mutex::new(note), orders, ahead })), taken)
     }
 
@@ -66,20 +65,18 @@ impl api::Upgrade for Progress {
         if note.state == UpgradeState::Running || self.0.orders.try_send(()).is_err() {
             return Err(UpgradeRefused::UnderWay);
         }
-        let pid = note.pid;
-        *note = UpgradeNote {
-            state: UpgradeState::Running,
-            pid,
-            successor: None,
-            steps: Vec::new(),
-            error: None,
-        };
+        *note = beginning(UpgradeState::Running);
         Ok(note.clone())
     }
 
     fn note(&self) -> UpgradeNote {
         self.0.note.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Of this process, before any step.
+fn beginning(state: UpgradeState) -> UpgradeNote {
+    UpgradeNote { state, pid: std::process::id(), successor: None, steps: Vec::new(), error: None }
 }
 
 /// Tells the process that is to follow that this one ends: it does too; a second time, at once.
