@@ -20,18 +20,17 @@ pub(super) struct Lines {
 }
 
 /// What a line is.
-#[derive(Clone, Copy)]
-enum Kind {
-    Received = 0,
-    Sent = 1,
-    ReceivedOfLeg = 2,
-    SentOfLeg = 3,
-    Routed = 4,
-    Asked = 5,
-    Answered = 6,
-    Refused = 7,
-    Recovered = 8,
-    Note = 9,
+mod kind {
+    pub const RECEIVED: u8 = 0;
+    pub const SENT: u8 = 1;
+    pub const RECEIVED_OF_LEG: u8 = 2;
+    pub const SENT_OF_LEG: u8 = 3;
+    pub const ROUTED: u8 = 4;
+    pub const ASKED: u8 = 5;
+    pub const ANSWERED: u8 = 6;
+    pub const REFUSED: u8 = 7;
+    pub const RECOVERED: u8 = 8;
+    pub const NOTE: u8 = 9;
 }
 
 impl Lines {
@@ -46,10 +45,10 @@ impl Lines {
         match item {
             TraceItem::Message { leg, inbound, start, cseq, repeat } => {
                 let kind = match (leg, inbound) {
-                    (None, true) => Kind::Received,
-                    (None, false) => Kind::Sent,
-                    (Some(_), true) => Kind::ReceivedOfLeg,
-                    (Some(_), false) => Kind::SentOfLeg,
+                    (None, true) => kind::RECEIVED,
+                    (None, false) => kind::SENT,
+                    (Some(_), true) => kind::RECEIVED_OF_LEG,
+                    (Some(_), false) => kind::SENT_OF_LEG,
                 };
                 self.begin(kind, at, 16 + 2 + 2 + start.len() + 2 + cseq.len());
                 if let Some(leg) = leg {
@@ -59,16 +58,16 @@ impl Lines {
                 self.text(start);
                 self.text(cseq);
             }
-            TraceItem::Routed(how) => self.words(Kind::Routed, at, None, how),
-            TraceItem::Asked(ask, what) => self.words(Kind::Asked, at, Some(*ask), what),
-            TraceItem::Answered(ask, what) => self.words(Kind::Answered, at, Some(*ask), what),
+            TraceItem::Routed(how) => self.words(kind::ROUTED, at, None, how),
+            TraceItem::Asked(ask, what) => self.words(kind::ASKED, at, Some(*ask), what),
+            TraceItem::Answered(ask, what) => self.words(kind::ANSWERED, at, Some(*ask), what),
             TraceItem::Refused(reason, code) => {
-                self.begin(Kind::Refused, at, 2 + 2 + reason.code().len());
+                self.begin(kind::REFUSED, at, 2 + 2 + reason.code().len());
                 self.packed.extend_from_slice(&code.to_le_bytes());
                 self.text(reason.code());
             }
-            TraceItem::Recovered => self.begin(Kind::Recovered, at, 0),
-            TraceItem::Note(note) => self.words(Kind::Note, at, None, note),
+            TraceItem::Recovered => self.begin(kind::RECOVERED, at, 0),
+            TraceItem::Note(note) => self.words(kind::NOTE, at, None, note),
         }
     }
 
@@ -80,7 +79,7 @@ impl Lines {
         lines
     }
 
-    fn words(&mut self, kind: Kind, at: Instant, ask: Option<AskId>, text: &str) {
+    fn words(&mut self, kind: u8, at: Instant, ask: Option<AskId>, text: &str) {
         self.begin(kind, at, 8 + 2 + text.len());
         if let Some(ask) = ask {
             self.packed.extend_from_slice(&ask.0.to_le_bytes());
@@ -88,12 +87,12 @@ impl Lines {
         self.text(text);
     }
 
-    fn begin(&mut self, kind: Kind, at: Instant, more: usize) {
+    fn begin(&mut self, kind: u8, at: Instant, more: usize) {
         let needed = 1 + 8 + more;
         if self.packed.capacity() - self.packed.len() < needed {
             self.packed.reserve_exact(needed.max(STEP).max(self.packed.len() / 2));
         }
-        self.packed.push(kind as u8);
+        self.packed.push(kind);
         self.packed.extend_from_slice(&at.as_nanos().to_le_bytes());
     }
 
@@ -113,18 +112,18 @@ impl<'a> Reader<'a> {
         let [kind] = self.array()?;
         let at = Instant::from_nanos(u64::from_le_bytes(self.array()?));
         let item = match kind {
-            0 => self.message(false, true)?,
-            1 => self.message(false, false)?,
-            2 => self.message(true, true)?,
-            3 => self.message(true, false)?,
-            4 => TraceItem::Routed(self.text()?.into()),
-            5 => TraceItem::Asked(self.ask()?, self.text()?.into()),
-            6 => TraceItem::Answered(self.ask()?, self.text()?.into()),
-            7 => {
+            kind::RECEIVED => self.message(false, true)?,
+            kind::SENT => self.message(false, false)?,
+            kind::RECEIVED_OF_LEG => self.message(true, true)?,
+            kind::SENT_OF_LEG => self.message(true, false)?,
+            kind::ROUTED => TraceItem::Routed(self.text()?.into()),
+            kind::ASKED => TraceItem::Asked(self.ask()?, self.text()?.into()),
+            kind::ANSWERED => TraceItem::Answered(self.ask()?, self.text()?.into()),
+            kind::REFUSED => {
                 let code = u16::from_le_bytes(self.array()?);
                 TraceItem::Refused(Reason::from_code(self.text()?)?, code)
             }
-            8 => TraceItem::Recovered,
+            kind::RECOVERED => TraceItem::Recovered,
             _ => TraceItem::Note(self.text()?.into()),
         };
         Some(TraceLine { at, item })
