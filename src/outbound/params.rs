@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, DialOutcome};
 use crate::ids::{CallSid, InstanceSid};
+use crate::moment::iso8601;
 
 /// Names and values of one request, in order.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +112,7 @@ pub fn voice_params<'a>(
     params.push("Direction", "inbound");
     params.push("CallerName", &*facts.caller_name);
     params.push("ForwardedFrom", &*facts.forwarded_from);
-    params.push("CallTimestamp", iso8601(started));
+    params.push("CallTimestamp", iso8601(timestamp(started)));
     params.push("PhoneNumberSid", facts.number.map_or_else(String::new, |sid| sid.to_string()));
     params.push("PhoneNumber", &*facts.number_text);
     params.push("OrganizationSid", facts.organization.to_string());
@@ -170,18 +171,6 @@ pub fn rfc2822(at: SystemTime) -> String {
     format!("{weekday}, {day:02} {month} {year} {:02}:{:02}:{:02} +0000", at.hour(), at.minute(), at.second())
 }
 
-/// `2026-11-21T22:40:19.123Z`.
-fn iso8601(at: SystemTime) -> String {
-    let at = TimeZone::UTC.to_datetime(timestamp(at));
-    let (year, month, day, millisecond) = (at.year(), at.month(), at.day(), at.millisecond());
-    format!(
-        "{year}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millisecond:03}Z",
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
-}
-
 fn timestamp(at: SystemTime) -> Timestamp {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -200,12 +189,12 @@ mod tests {
     #[test]
     fn dates_are_written_as_their_readers_know_them() {
         let at = UNIX_EPOCH + Duration::from_millis(1_530_785_730_123);
-        assert_eq!(iso8601(at), "2018-07-05T10:15:30.123Z");
+        assert_eq!(iso8601(timestamp(at)), "2018-07-05T10:15:30.123Z");
         assert_eq!(rfc2822(at), "Thu, 05 Jul 2018 10:15:30 +0000");
         for step in 0..20_000 {
             let at = UNIX_EPOCH + Duration::from_millis(step * 123_456_789);
             let (whole, date) = ("%Y-%m-%dT%H:%M:%S.%3fZ", "%a, %d %b %Y %H:%M:%S +0000");
-            assert_eq!(iso8601(at), timestamp(at).strftime(whole).to_string());
+            assert_eq!(iso8601(timestamp(at)), timestamp(at).strftime(whole).to_string());
             assert_eq!(rfc2822(at), timestamp(at).strftime(date).to_string());
         }
     }

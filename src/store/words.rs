@@ -4,8 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
 
 use crate::call::outcome::CallStatus;
 use crate::flow::Transport;
@@ -13,6 +11,7 @@ use crate::ids::{
     AccountSid, ApplicationSid, CallSid, GatewaySid, InstanceSid, NotificationSid, NumberSid,
     OrganizationSid, TrunkSid,
 };
+use crate::moment::iso8601;
 use crate::reason::Reason;
 use crate::routing::model::{
     CallerFrom, CallerIdFormat, DialledFrom, Follow, ForwardedAs, MatchMode, Method, Nat, NumberRule, Prefix,
@@ -142,44 +141,16 @@ impl Word for Fields {
     }
 }
 
-/// How moments stand in the tables: UTC with milliseconds, so that texts sort as moments do.
-const MOMENT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
-
 impl Word for Timestamp {
     const EXPECTED: &'static str = "a moment as 2026-01-31T12:00:00.000Z";
 
     fn word(&self) -> String {
-        let at = TimeZone::UTC.to_datetime(*self);
-        let Ok(year @ 1..=9999) = u32::try_from(at.year()) else {
-            return strtime::format(MOMENT, &self.to_zoned(TimeZone::UTC))
-                .expect("every moment has these fields");
-        };
-        // By hand: a call's rows have some twenty, and strtime takes several times as long.
-        let mut text = String::with_capacity(24);
-        let part = |number: i8| u32::from(number.unsigned_abs());
-        push_number(&mut text, year, 1000, '-');
-        push_number(&mut text, part(at.month()), 10, '-');
-        push_number(&mut text, part(at.day()), 10, 'T');
-        push_number(&mut text, part(at.hour()), 10, ':');
-        push_number(&mut text, part(at.minute()), 10, ':');
-        push_number(&mut text, part(at.second()), 10, '.');
-        push_number(&mut text, u32::from(at.millisecond().unsigned_abs()), 100, 'Z');
-        text
+        iso8601(*self)
     }
 
     fn of_word(text: &str) -> Option<Self> {
         text.parse().ok()
     }
-}
-
-/// `number` in as many digits as `first` has, and what stands behind it.
-fn push_number(text: &mut String, number: u32, first: u32, behind: char) {
-    let mut place = first;
-    while place > 0 {
-        text.push(char::from_digit(number / place % 10, 10).expect("below ten"));
-        place /= 10;
-    }
-    text.push(behind);
 }
 
 impl Word for IpAddr {
@@ -311,7 +282,11 @@ impl Word for Vec<NumberRule> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::fmt::strtime;
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::moment::ISO8601;
 
     #[test]
     fn a_moment_keeps_its_milliseconds_and_sorts_as_text() {
@@ -319,12 +294,12 @@ mod tests {
         assert_eq!(moment.word(), "2023-11-14T22:13:20.001Z");
         for at in ["-009999-01-02T01:59:59Z", "0000-12-31T23:59:59.999999Z", "0987-01-02T03:04:05.06Z"] {
             let moment: Timestamp = at.parse().unwrap();
-            let general = strtime::format(MOMENT, &moment.to_zoned(TimeZone::UTC)).unwrap();
+            let general = strtime::format(ISO8601, &moment.to_zoned(TimeZone::UTC)).unwrap();
             assert_eq!(moment.word(), general);
         }
         for step in 0..20_000 {
             let moment = Timestamp::from_microsecond(step * 1_234_567_891_011).unwrap();
-            let general = strtime::format(MOMENT, &moment.to_zoned(TimeZone::UTC)).unwrap();
+            let general = strtime::format(ISO8601, &moment.to_zoned(TimeZone::UTC)).unwrap();
             assert_eq!(moment.word(), general);
         }
         assert_eq!(Timestamp::of_word(&moment.word()), Some(moment));
