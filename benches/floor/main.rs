@@ -8,6 +8,8 @@
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/sipp/app.rs"]
 mod app;
+#[path = "../../tests/sipp/free_port.rs"]
+mod free_port;
 mod relay;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/sipp/router.rs"]

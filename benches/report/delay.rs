@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
+use crate::free_port::free_port;
 use crate::line::Who;
 use crate::machine::Quota;
 use crate::probe::{Callee, call};
 use crate::rate::share;
 use crate::results::{Row, Section, kept, number};
-use crate::sipp::free_port;
 use crate::subject::{Does, floor, kamailio};
 
 /// The percentiles of each, under the quota of `rate`.

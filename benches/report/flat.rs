@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
+use crate::free_port::free_port;
 use crate::machine::resident;
 use crate::numbers;
 use crate::pair::{Outcome, Pair, Size};
 use crate::results::{Row, Section, median, number};
-use crate::sipp::{Side, free_port};
+use crate::sipp::Side;
 use crate::subject::Subject;
 
 const RATE: u32 = 300;
@@ -43,7 +44,9 @@ impl Line {
             remote,
             calls: size.calls,
             rate: size.rate,
-            talk,
+            number: "1",
+            ring: 100,
+            talk: [talk; 2],
             contact: None,
         }
     }

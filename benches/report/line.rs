@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
+use crate::free_port::free_port;
 use crate::pair::{Outcome, Pair, Size};
-use crate::sipp::{Side, free_port};
+use crate::sipp::Side;
 use crate::subject::{Does, Subject, floor, kamailio};
 use crate::tls::Tls;
 
@@ -69,7 +70,9 @@ impl Line {
             remote: none,
             calls: 1,
             rate: 1,
-            talk: 200,
+            number: "1",
+            ring: 100,
+            talk: [200; 2],
             contact: None,
         };
         let mut target = port;

@@ -1,7 +1,7 @@
 //! The bench that tells the truth: `make bench`, or one section of it by name.
 //!
 //! - `machine`: what the scheduler says a process tree spent. `subject`, `callgate`: who is measured.
-//! - `app`, `sipp`, `tls`, `pair`: who calls through it, and one measured run.
+//! - `app`, `sipp`, `free_port`, `tls`, `pair`: who calls through it, and one measured run.
 //! - `line`, `path`, `redirect`: CPU per call, by who is measured, transport and mode.
 //! - `rate`, `delay`, `probe`: the highest rate under a quota, and what is added to set-up at half of it. `flat`, `load`,
 //!   `postgres`, `numbers`, `journal`: what calls in progress, ten million numbers, reloads and the disk cost.
@@ -15,6 +15,8 @@ mod count;
 mod counting;
 mod delay;
 mod flat;
+#[path = "../../tests/sipp/free_port.rs"]
+mod free_port;
 #[allow(dead_code, reason = "the other benches use the rest")]
 #[path = "../hot/mod.rs"]
 mod hot;
@@ -38,6 +40,7 @@ mod results;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/store/servers.rs"]
 mod servers;
+#[path = "../../tests/sipp/side.rs"]
 mod sipp;
 mod subject;
 mod tls;

@@ -1,10 +1,11 @@
 //! The highest rate without a failed call, callgate and Kamailio under one quota in one run; and the tester's own ceiling.
 
+use crate::free_port::free_port;
 use crate::line::{Line, Who};
 use crate::machine::Quota;
 use crate::pair::{Pair, Size};
 use crate::results::{Row, Section, number};
-use crate::sipp::{Counted, Side, free_port};
+use crate::sipp::{Counted, Side};
 use crate::subject::Does;
 use crate::tls::Tls;
 
@@ -106,7 +107,9 @@ fn direct(rate: u32) -> bool {
         remote: none,
         calls: rate * 4,
         rate,
-        talk: 200,
+        number: "1",
+        ring: 100,
+        talk: [200; 2],
         contact: None,
     };
     let caller = Side {

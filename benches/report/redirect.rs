@@ -2,10 +2,11 @@
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
+use crate::free_port::free_port;
 use crate::line::Who;
 use crate::pair::{Pair, Size};
 use crate::results::{Row, Section, median, number};
-use crate::sipp::{Side, free_port};
+use crate::sipp::Side;
 use crate::subject::floor;
 
 /// Redirect mode without callbacks, beside its own floor.
@@ -56,7 +57,9 @@ fn redirected(who: Who, size: Size) -> f64 {
             remote: subject.udp,
             calls: 1,
             rate: 1,
-            talk: 0,
+            number: "1",
+            ring: 100,
+            talk: [0; 2],
             contact: None,
         };
         Pair { subject: &subject, app: &app, callee: None, caller, heard }.run(size)

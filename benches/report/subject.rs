@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::sipp::free_port;
+use crate::free_port::free_port;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 

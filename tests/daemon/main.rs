@@ -8,6 +8,8 @@ mod deliveries;
 mod edge;
 mod faults;
 mod flood;
+#[path = "../sipp/free_port.rs"]
+mod free_port;
 mod killed;
 mod lifecycle;
 mod listeners;
@@ -19,6 +21,8 @@ mod receiver;
 #[allow(dead_code, reason = "the store's own tests use all of it")]
 #[path = "../store/servers.rs"]
 mod servers;
+#[path = "../sipp/side.rs"]
+mod side;
 mod silent;
 mod upgrade;
 

@@ -9,6 +9,7 @@ mod calls;
 mod cases;
 mod dialogs;
 mod digest;
+mod free_port;
 mod hand;
 mod legs;
 mod load;

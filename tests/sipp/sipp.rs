@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+pub use crate::free_port::free_port;
 use crate::router::Router;
 
 /// One sipp to be run.
@@ -156,17 +157,6 @@ impl Drop for Running {
             && let Err(error) = self.child.kill().and_then(|()| self.child.wait())
         {
             eprintln!("sipp {} could not be stopped: {error}", self.name);
-        }
-    }
-}
-
-/// A port that is free for UDP and TCP on 127.0.0.1 now.
-pub fn free_port() -> u16 {
-    loop {
-        let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let port = udp.local_addr().expect("bound").port();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

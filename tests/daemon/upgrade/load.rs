@@ -3,66 +3,16 @@
 //! With `CALLGATE_PROOF` set the runs are long ones, and no message may be sent again because of an upgrade.
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Follower, NUMBERS, begin, node_with, said};
+use crate::free_port::free_port;
 use crate::killed::setting;
-use crate::loopback;
 use crate::node::Node;
 use crate::receiver::Receiver;
-
-/// sipp's scenario of this name with what its places stand for, and how it counted at its end.
-struct Sipp(Child, std::path::PathBuf);
-
-impl Sipp {
-    fn start(folder: &Path, name: &str, run: &str, fill: &[(&str, &str)], more: &[&str]) -> Self {
-        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/scenarios");
-        let mut text = std::fs::read_to_string(scenarios.join(format!("{name}.xml"))).unwrap();
-        for (place, value) in fill {
-            text = text.replace(place, value);
-        }
-        let file = folder.join(format!("{name}-{run}.xml"));
-        std::fs::write(&file, text).unwrap();
-        let counted = folder.join(format!("{name}-{run}.csv"));
-        let child = Command::new("sipp")
-            .arg("-sf")
-            .arg(&file)
-            .args(["-t", "u1", "-i", "127.0.0.1", "-l", "20000", "-nostdin", "-buff_size", "4194304"])
-            .args(["-timeout", "300", "-timeout_error", "-trace_stat", "-fd", "1", "-stf"])
-            .arg(&counted)
-            .args(more)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sipp is installed");
-        Self(child, counted)
-    }
-
-    /// Its calls, those that failed, and the messages it sent again.
-    fn counted(mut self) -> (u64, u64, u64) {
-        let status = self.0.wait().unwrap();
-        let text = std::fs::read_to_string(&self.1).unwrap();
-        let mut lines = text.lines();
-        let names: Vec<&str> = lines.next().unwrap().split(';').collect();
-        let last: Vec<&str> = lines.last().unwrap().split(';').collect();
-        let of =
-            |name: &str| last[names.iter().position(|one| *one == name).unwrap()].parse::<u64>().unwrap();
-        let counts = (of("SuccessfulCall(C)"), of("FailedCall(C)"), of("Retransmissions(C)"));
-        assert!(status.success(), "{status}: {counts:?}");
-        counts
-    }
-}
-
-fn free_port() -> String {
-    UdpSocket::bind(loopback()).unwrap().local_addr().unwrap().port().to_string()
-}
+use crate::side::Side;
 
 /// The journal's reserve as it is unless configured: it has to hold what some thousand calls at once may still need.
 const SETTINGS: [(&str, &str); 3] = [
@@ -90,18 +40,24 @@ struct Run {
 }
 
 /// One run of calls under which so many upgrades are made, one after the other.
-fn run(node: &mut Node, callee: &str, upgrades: usize, followers: &mut Vec<Follower>) -> Run {
-    let (calls, rate, [shortest, longest]) = measure();
-    let name = ["without", "one", "two"][upgrades];
-    let pause = format!("<pause distribution=\"uniform\" min=\"{shortest}\" max=\"{longest}\"/>");
-    let uri = format!("sip:{}@[remote_ip]:[remote_port]", NUMBERS[0]);
-    let dialled = [("@URI@", &*uri), ("<pause milliseconds=\"@TALK@\"/>", &*pause)];
-    let rings = [("@SEEN@", "X-Test: unchanged"), ("@RING@", "300")];
-    let (count, rate_text, router) = (calls.to_string(), rate.to_string(), node.sip[0].to_string());
-    let callees = Sipp::start(&node.folder, "callee", name, &rings, &["-p", callee, "-m", &count]);
+fn run(node: &mut Node, callee: u16, upgrades: usize, followers: &mut Vec<Follower>) -> Run {
+    let (calls, rate, talk) = measure();
+    let callee = Side {
+        scenario: "callee",
+        transport: "u1",
+        port: callee,
+        remote: node.sip[0],
+        number: NUMBERS[0],
+        calls,
+        rate,
+        ring: 300,
+        talk,
+        contact: None,
+    };
+    let caller = Side { scenario: "caller", port: free_port(), ..callee.clone() };
+    let callees = callee.start(&node.folder);
     std::thread::sleep(Duration::from_millis(300));
-    let place = ["-p", &free_port(), "-m", &count, "-r", &rate_text, &router];
-    let callers = Sipp::start(&node.folder, "caller", name, &dialled, &place);
+    let callers = caller.start(&node.folder);
     std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
     for upgrade in 0..upgrades {
         std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
@@ -121,8 +77,9 @@ fn run(node: &mut Node, callee: &str, upgrades: usize, followers: &mut Vec<Follo
         println!("upgrade {} of {upgrades} is done", upgrade + 1);
         followers.push(follower);
     }
-    let (made, failed, repeated) = callers.counted();
-    let (taken, lost, answered_again) = callees.counted();
+    let (callers, callees) = (callers.end(), callees.end());
+    let (made, failed, repeated) = (callers.good, callers.failed, callers.repeated);
+    let (taken, lost, answered_again) = (callees.good, callees.failed, callees.repeated);
     let (absorbed, late) = counted(node);
     let shown = format!(
         "{upgrades} upgrades under {rate} calls/s: {made} calls, {failed} failed, sent again {repeated} by callers and \
@@ -130,6 +87,7 @@ fn run(node: &mut Node, callee: &str, upgrades: usize, followers: &mut Vec<Follo
     );
     println!("{shown}");
     let wanted = u64::from(calls);
+    assert!(callers.ended && callees.ended, "{callers:?} {callees:?}");
     assert_eq!((made, failed, taken, lost), (wanted, 0, wanted, 0), "{}", node.log());
     Run { repeated: repeated + answered_again, shown }
 }
@@ -165,7 +123,7 @@ fn under_steady_calls_none_fails_and_every_callback_comes_once_and_in_order() {
     let mut followers = Vec::new();
     let upgrades: &[usize] = if is_proof { &[0, 1, 2] } else { &[0, 2] };
     let runs: Vec<Run> =
-        upgrades.iter().map(|upgrades| run(&mut node, &callee, *upgrades, &mut followers)).collect();
+        upgrades.iter().map(|upgrades| run(&mut node, callee, *upgrades, &mut followers)).collect();
     let expected = calls as usize * 3 * runs.len();
     // Where calls take all the CPU there is, callbacks come after them.
     let (began, patience) = (Instant::now(), Duration::from_secs(if is_proof { 180 } else { 30 }));

@@ -1,4 +1,4 @@
-//! sipp as caller and callee: what came of it, not only whether.
+//! sipp as caller and callee of the report and of tests that count: what came of it, not only whether.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// A run of one side.
 #[derive(Clone)]
 pub struct Side {
-    /// `tests/sipp/scenarios/NAME.xml`, or one beside this file.
+    /// `tests/sipp/scenarios/NAME.xml`, or one of `benches/report`.
     pub scenario: &'static str,
     /// `u1`, `t1`.
     pub transport: &'static str,
@@ -16,12 +16,16 @@ pub struct Side {
     pub port: u16,
     /// Where it calls; a callee's is not used.
     pub remote: SocketAddr,
+    /// Whom it calls.
+    pub number: &'static str,
     /// How many calls.
     pub calls: u32,
     /// How many each second.
     pub rate: u32,
-    /// How long a call stands, in milliseconds.
-    pub talk: u32,
+    /// How long a callee rings, in milliseconds.
+    pub ring: u32,
+    /// How long a call stands, in milliseconds: at least and at most.
+    pub talk: [u32; 2],
     /// What stands in Contact instead of its own address and transport.
     pub contact: Option<String>,
 }
@@ -53,7 +57,7 @@ impl Side {
         fs::write(&file, self.text()).expect("written");
         let stats = folder.join(format!("{name}.csv"));
         let errors = folder.join(format!("{name}.errors"));
-        let seconds = self.calls / self.rate + self.talk / 1000 + 60;
+        let seconds = self.calls / self.rate + self.talk[1] / 1000 + 60;
         let words = [
             ("-t", self.transport.to_owned()),
             ("-i", "127.0.0.1".to_owned()),
@@ -88,9 +92,15 @@ impl Side {
         let own = root.join("benches/report").join(&file);
         let path = if own.exists() { own } else { root.join("tests/sipp/scenarios").join(&file) };
         let mut text = fs::read_to_string(path).expect("the scenario");
-        let (talk, uri) = (self.talk.to_string(), "sip:1@[remote_ip]:[remote_port]");
+        let [shortest, longest] = self.talk;
+        let spread = format!("distribution=\"uniform\" min=\"{shortest}\" max=\"{longest}\"");
+        if shortest != longest {
+            text = text.replace("milliseconds=\"@TALK@\"", &spread);
+        }
+        let (talk, ring) = (longest.to_string(), self.ring.to_string());
+        let uri = format!("sip:{}@[remote_ip]:[remote_port]", self.number);
         for (name, value) in
-            [("TALK", talk.as_str()), ("RING", "100"), ("URI", uri), ("SEEN", "X-Test: unchanged")]
+            [("TALK", &*talk), ("RING", &*ring), ("URI", &*uri), ("SEEN", "X-Test: unchanged")]
         {
             text = text.replace(&format!("@{name}@"), value);
         }
@@ -130,17 +140,6 @@ impl Drop for Running {
             && let Err(error) = self.child.kill().and_then(|()| self.child.wait())
         {
             eprintln!("a sipp could not be stopped: {error}");
-        }
-    }
-}
-
-/// A port that is free for UDP and TCP on 127.0.0.1 now.
-pub fn free_port() -> u16 {
-    loop {
-        let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let port = udp.local_addr().expect("bound").port();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }
