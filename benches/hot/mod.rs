@@ -26,7 +26,7 @@ use foldhash::fast::FixedState;
 pub type Work = fn() -> Box<dyn FnMut()>;
 
 /// All of them by name.
-pub const WORK: [(&str, Work); 11] = [
+pub const WORK: [(&str, Work); 12] = [
     ("scan INVITE", scan),
     ("scan INVITE, read its keys", scan_keys),
     ("keep INVITE", keep),
@@ -38,6 +38,7 @@ pub const WORK: [(&str, Work); 11] = [
     ("all forms, 100 patterns without index", unindexable),
     ("RCML, Dial with two nouns", document),
     ("whole call in the engine, its telephones included", whole),
+    ("refused call in the engine, its telephone included", refused),
 ];
 
 /// A carrier's INVITE.
@@ -194,6 +195,12 @@ fn whole() -> Box<dyn FnMut()> {
             line.rest(Duration::from_secs(64));
         }
     })
+}
+
+fn refused() -> Box<dyn FnMut()> {
+    let mut line = whole_call::Line::new(|| 0);
+    line.flood();
+    Box::new(move || line.refused())
 }
 
 /// A pattern of which half begin and half end with two keys of their own.

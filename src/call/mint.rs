@@ -13,6 +13,8 @@ use crate::ids::{CallSid, VirtualShard};
 const COOKIE: &[u8; 9] = b"z9hG4bKcg";
 /// What our tags and Call-IDs begin with.
 const MARK: &[u8; 2] = b"cg";
+/// What the tags of responses begin with that leave no state behind.
+const STATELESS: &[u8; 2] = b"cs";
 /// How many times one call may come back to us: RFC 7332's guard against spirals.
 pub const MAX_DEPTH: usize = 5;
 
@@ -55,12 +57,35 @@ impl ShardKey {
         u16::try_from(hash & 0xffff).expect("masked to 16 bits")
     }
 
-    /// The tag of a response that leaves no state behind: the same for every copy (RFC 3261 8.2.7).
+    /// The tag of a response outside dialogs, the same for every copy of its request. See
+    /// [`Self::stateless_tag`] for one without a transaction.
+    #[must_use]
+    pub fn response_tag(&self, call_id: &[u8], from_tag: &[u8], cseq: u32) -> Tag {
+        let hash = self.hash(&[b"tag", call_id, from_tag, &cseq.to_be_bytes()]);
+        Tag::of(MARK, self.shard_of_call_id(call_id), hash)
+    }
+
+    /// The tag of a response that leaves no state behind (RFC 3261 8.2.7): the same for every copy, and known
+    /// as such in the ACK ([`is_ack_of_stateless`]).
     #[must_use]
     pub fn stateless_tag(&self, call_id: &[u8], from_tag: &[u8], cseq: u32) -> Tag {
-        let hash = self.hash(&[b"tag", call_id, from_tag, &cseq.to_be_bytes()]);
-        Tag::of(self.shard_of_call_id(call_id), hash)
+        let mut tag = self.response_tag(call_id, from_tag, cseq);
+        tag.0[..2].copy_from_slice(STATELESS);
+        tag
     }
+}
+
+/// Whether raw bytes are the ACK of a response that left no state behind: nobody waits for it. A look at one line,
+/// as in a flood reading it whole costs as much as the refusal did; an unusual To gets that reading.
+#[must_use]
+pub fn is_ack_of_stateless(bytes: &[u8]) -> bool {
+    if !bytes.starts_with(b"ACK ") {
+        return false;
+    }
+    let Some(to) = memchr::memmem::find(bytes, b"\r\nTo:") else { return false };
+    let line = &bytes[to + 2..];
+    let line = &line[..memchr::memchr(b'\r', line).unwrap_or(line.len())];
+    memchr::memmem::find(line, b">;tag=").is_some_and(|at| line[at + 6..].starts_with(STATELESS))
 }
 
 /// A CallSid: 48 bits of milliseconds since 1970, then 80 random ones. Rows keyed by it are added at an
@@ -77,18 +102,18 @@ pub struct Tag([u8; 20]);
 impl Tag {
     /// A fresh one.
     pub fn mint(shard: VirtualShard, generator: &mut Generator) -> Self {
-        Self::of(shard, generator.next_u64())
+        Self::of(MARK, shard, generator.next_u64())
     }
 
-    fn of(shard: VirtualShard, random: u64) -> Self {
+    fn of(mark: &[u8; 2], shard: VirtualShard, random: u64) -> Self {
         let mut tag = [0; 20];
-        tag[..2].copy_from_slice(MARK);
+        tag[..2].copy_from_slice(mark);
         put_hex(&mut tag[2..4], u64::from(shard.0));
         put_hex(&mut tag[4..], random);
         Self(tag)
     }
 
-    /// The tag, if its form says that we minted it.
+    /// The tag, if its form says that we minted it for a dialog or a transaction.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let tag: [u8; 20] = text.try_into().ok()?;
@@ -322,5 +347,20 @@ mod tests {
     fn a_stateless_tag_is_the_same_for_every_copy() {
         assert_eq!(KEY.stateless_tag(b"c", b"f", 1), KEY.stateless_tag(b"c", b"f", 1));
         assert_ne!(KEY.stateless_tag(b"c", b"f", 1), KEY.stateless_tag(b"c", b"f", 2));
+    }
+
+    #[test]
+    fn an_ack_of_what_left_no_state_is_known_by_its_to_alone() {
+        let text = |method: &str, to: Tag, from: Tag| {
+            format!(
+                "{method} sip:a@h SIP/2.0\r\nFrom: <sip:b@h>;tag={from:?}\r\nTo: <sip:a@h>;tag={to:?}\r\nCSeq: 1 ACK\r\n\r\n"
+            )
+        };
+        let (none, some) = (KEY.stateless_tag(b"c", b"f", 1), KEY.response_tag(b"c", b"f", 1));
+        assert!(is_ack_of_stateless(text("ACK", none, some).as_bytes()));
+        assert!(!is_ack_of_stateless(text("ACK", some, none).as_bytes()));
+        assert!(!is_ack_of_stateless(text("BYE", none, some).as_bytes()));
+        assert_eq!(Tag::parse(none.as_bytes()), None);
+        assert_eq!(Tag::parse(some.as_bytes()), Some(some));
     }
 }

@@ -124,7 +124,7 @@ impl Engine {
         known: bool,
     ) {
         let Refusal { code, reason } = refusal;
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message);
         let desk = &mut self.desk;
         let mut writer = compose::response(&mut desk.paper, message, &flow, code, Some(tag.as_bytes()));
         compose::own_reason(&mut writer, known.then_some(reason));

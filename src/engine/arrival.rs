@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::call::ask::Counter;
 use crate::call::compose;
 use crate::call::desk::{Owner, Role};
-use crate::call::mint::Tag;
+use crate::call::mint::{Tag, is_ack_of_stateless};
 use crate::call::proof::Proof;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::{Engine, Followed};
@@ -23,7 +23,7 @@ use crate::transport::response;
 impl Engine {
     /// A datagram, or one frame of a stream.
     pub(super) fn received(&mut self, flow: Flow, bytes: &[u8]) {
-        if is_keep_alive(bytes) {
+        if is_keep_alive(bytes) || is_ack_of_stateless(bytes) {
             return;
         }
         match Message::scan(bytes) {
@@ -97,7 +97,7 @@ impl Engine {
         let force = self.trunk_of(&flow, message).map(|trunk| trunk.force_rport);
         let server =
             self.serve(flow, &parts, message, force.unwrap_or(false), Owner { call: 0, role: Role::None });
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message);
         let reason = force.map(|_| Reason::Loop);
         compose::refusal(&mut self.desk.paper, message, &flow, 482, Some(tag.as_bytes()), reason);
         self.desk.respond(server, 482);
@@ -132,7 +132,7 @@ impl Engine {
         let owner = self.desk.table.owner(invite);
         let call = owner.and_then(|owner| self.calls.get(&owner.call)).map(|entry| &entry.call);
         // 9.2: the To tag of the INVITE's own responses.
-        let tag = call.map_or_else(|| self.stateless_tag(message), |call| call.invite_tag());
+        let tag = call.map_or_else(|| self.response_tag(message), |call| call.invite_tag());
         let force = call.map(|call| call.force_rport());
         let force = force.or_else(|| self.trunk_of(&flow, message).map(|trunk| trunk.force_rport));
         let server =
@@ -291,6 +291,12 @@ impl Engine {
         flow.transport == Transport::Udp && self.desk.paper.len() > request
     }
 
+    /// The To tag of a final response within a transaction.
+    pub(super) fn response_tag(&self, message: &Message<'_>) -> Tag {
+        let from_tag = message.from().tag().unwrap_or_default();
+        self.desk.config.shard_key.response_tag(message.call_id(), from_tag, message.cseq().number)
+    }
+
     pub(super) fn stateless_tag(&self, message: &Message<'_>) -> Tag {
         let from_tag = message.from().tag().unwrap_or_default();
         self.desk.config.shard_key.stateless_tag(message.call_id(), from_tag, message.cseq().number)
@@ -311,16 +317,8 @@ impl Engine {
     pub(super) fn claimed(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
         let directory = self.directory.as_ref()?;
         let uri = Uri::parse(message.uri_bytes());
-        let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
-        let users = [&contact, &uri].map(|uri| uri.as_ref().and_then(|uri| uri.user));
-        let parameter = |name: &str| users.iter().flatten().find_map(|user| user_parameter(user, name));
-        let needs_group = directory
-            .trunks()
-            .all()
-            .iter()
-            .any(|trunk| trunk.tgrp.is_some() || trunk.trunk_context.is_some());
-        let (tgrp, context) =
-            if needs_group { (parameter("tgrp"), parameter("trunk-context")) } else { (None, None) };
+        let (tgrp, trunk_context) =
+            if directory.trunks().know_groups() { group(&uri, message) } else { (None, None) };
         let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
         let credentials = message.value(Name::Authorization).map(unfold);
         let source = Source {
@@ -329,7 +327,7 @@ impl Engine {
             listener: listener.map_or("", |listener| &listener.name),
             request_host: uri.map_or(&[], |uri| uri.host),
             tgrp,
-            trunk_context: context,
+            trunk_context,
             names: self.names(flow),
         };
         trunk::find(directory, &source).cloned()
@@ -397,6 +395,14 @@ const MOST_UNSUPPORTED: usize = 32;
 pub(super) fn unsupported<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let tags: Vec<&[u8]> = message.values(Name::Require).collect();
     tags.into_iter().filter(|tag| !crate::call::headers::transparent_option(tag)).take(MOST_UNSUPPORTED)
+}
+
+/// `tgrp` and `trunk-context` of the Contact, else of the Request-URI (RFC 4904).
+fn group<'a>(uri: &Option<Uri<'a>>, message: &Message<'a>) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+    let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
+    let users = [&contact, uri].map(|uri| uri.as_ref().and_then(|uri| uri.user));
+    let parameter = |name: &str| users.iter().flatten().find_map(|user| user_parameter(user, name));
+    (parameter("tgrp"), parameter("trunk-context"))
 }
 
 /// A parameter of a user part: `alice;tgrp=x;trunk-context=y` (RFC 4904).

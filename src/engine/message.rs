@@ -79,7 +79,7 @@ impl Engine {
         }
         let force = trunk.as_ref().is_some_and(|trunk| trunk.force_rport);
         let server = self.serve(flow, parts, message, force, Owner { call: 0, role: Role::None });
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message);
         let admitted = match self.admit_message(&flow, trunk.as_deref(), message) {
             Ok(admitted) => admitted,
             Err((code, reason)) => {

@@ -78,6 +78,7 @@ pub struct TrunkIndex {
     /// Lengths in use, longest first, of each family.
     lengths_v4: Vec<u8>,
     lengths_v6: Vec<u8>,
+    groups: bool,
 }
 
 impl TrunkIndex {
@@ -100,7 +101,14 @@ impl TrunkIndex {
             lengths.sort_unstable_by(|a, b| b.cmp(a));
             lengths.dedup();
         }
+        index.groups = trunks.iter().any(|trunk| trunk.tgrp.is_some() || trunk.trunk_context.is_some());
         index
+    }
+
+    /// Whether a trunk is told by its trunk group (RFC 4904).
+    #[must_use]
+    pub const fn know_groups(&self) -> bool {
+        self.groups
     }
 
     /// The trunk with this sid.

@@ -87,6 +87,33 @@ impl Line {
         self.answered();
     }
 
+    /// Everything waits, for as long as it takes until calls are refused.
+    #[allow(dead_code, reason = "the benches need it")]
+    pub fn flood(&mut self) {
+        self.turn(Input::OverloadDelay(Duration::from_millis(100)));
+        for _ in 0..100 {
+            self.now += Duration::from_millis(10);
+            self.turn(Input::Waited(Duration::from_millis(300)));
+            self.refusable();
+        }
+    }
+
+    /// A call that is refused, and the ACK of it.
+    #[allow(dead_code, reason = "the benches need it")]
+    pub fn refused(&mut self) {
+        let heard = self.refusable();
+        let refusal = heard.to_caller.first().filter(|said| said.starts_with("SIP/2.0 503 "));
+        let to = line_of(refusal.expect("everything waits"), "To").to_owned();
+        let ack = self.head("ACK", "sip:100@203.0.113.1", &(to + "\r\n"), 1);
+        self.receive(CALLER, &format!("{ack}{EMPTY}"));
+    }
+
+    fn refusable(&mut self) -> Heard {
+        self.next += 1;
+        let invite = self.head("INVITE", "sip:100@203.0.113.1", "To: <sip:100@203.0.113.1>\r\n", 1);
+        self.receive(CALLER, &with_sdp(invite))
+    }
+
     /// A request of the present call's caller, without its end.
     fn head(&self, method: &str, uri: &str, to: &str, cseq: u32) -> String {
         let nth = self.next;
