@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::effects::Scribe;
 use super::gathering::Gathering;
 use super::succession::Parking;
+use super::yielding::Yielding;
 use crate::call::record::Record;
 use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
 use crate::ids::{AccountSid, InstanceSid};
@@ -20,6 +21,9 @@ use crate::journal::{Archive, Entry, Fate, Fed, Feed, Outcome, Pen, Replay, Unde
 
 /// Entries pumped at once.
 const AT_ONCE: usize = 256;
+/// And while calls wait: a millisecond's work or two, and as much more for each second that it is behind, as what
+/// is put off has to be done when it is over.
+const FEW: usize = 32;
 
 /// How long events, and what became of deliveries, gather: a wake-up for each would cost as much as
 /// all else this thread does for a call. What a crash takes of the latter is delivered again.
@@ -134,41 +138,57 @@ pub fn restore(replay: Replay, callbacks: &callback::Feed) {
     }
 }
 
-/// Gives the callbacks every event that is written, and the store's gathering everything, for as long as it
-/// is polled. `feed` begins where this process did (`journal.feed()`); events of adopted calls wait in
-/// `parking`, and those that another process wrote are not told.
-pub async fn pump(
-    mut feed: Feed,
-    callbacks: callback::Feed,
-    parking: Arc<Parking>,
-    gathering: Arc<Gathering>,
-    instance: InstanceSid,
-) {
-    // Kept from turn to turn: a record is large, and so is what holds some hundred of them.
-    let (mut written, mut notices, mut begun) = (Vec::new(), Vec::new(), feed.position());
-    loop {
-        match feed.next(AT_ONCE, &mut written).await {
-            Ok(count) => {
-                notices.extend(written.iter().map(|one| told(one, instance)));
-                gathering.show(begun, &mut written, &notices, feed.position());
-                begun = feed.position();
-                for notice in notices.drain(..).flatten() {
-                    if let Some(notice) = parking.pass(notice) {
-                        callbacks.push(notice);
+/// Where what is written goes.
+pub struct Pump {
+    /// What becomes requests.
+    pub callbacks: callback::Feed,
+    /// Where events of adopted calls wait.
+    pub parking: Arc<Parking>,
+    /// What becomes rows.
+    pub gathering: Arc<Gathering>,
+    /// To whom it gives way.
+    pub yielding: Yielding,
+    /// Who tells.
+    pub instance: InstanceSid,
+}
+
+impl Pump {
+    /// Gives the callbacks every event that is written, and the store's gathering everything, for as long as it
+    /// is polled. `feed` begins where this process did (`journal.feed()`); what another process wrote is not told.
+    pub async fn run(self, mut feed: Feed) {
+        // Kept from turn to turn: a record is large, and so is what holds some hundred of them.
+        let (mut written, mut notices, mut begun) = (Vec::new(), Vec::new(), feed.position());
+        let mut behind = Duration::ZERO;
+        loop {
+            let most = if self.yielding.give_way().await { slice(behind) } else { AT_ONCE };
+            match feed.next(most, &mut written).await {
+                Ok(count) => {
+                    let last = written.last().filter(|_| count == most);
+                    behind = last.map_or(Duration::ZERO, |one| age(one.at));
+                    notices.extend(written.iter().map(|one| told(one, self.instance)));
+                    self.gathering.show(begun, &mut written, &notices, feed.position());
+                    begun = feed.position();
+                    let told = notices.drain(..).flatten();
+                    told.filter_map(|notice| self.parking.pass(notice))
+                        .for_each(|notice| self.callbacks.push(notice));
+                    if count < most {
+                        tokio::time::sleep(GATHER).await;
                     }
                 }
-                if count < AT_ONCE {
-                    tokio::time::sleep(GATHER).await;
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be read for the callbacks");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "the journal cannot be read for the callbacks");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            // One receiver's flood leaves room for the rest of the thread.
+            tokio::task::yield_now().await;
         }
-        // One receiver's flood leaves room for the rest of the thread.
-        tokio::task::yield_now().await;
     }
+}
+
+fn slice(behind: Duration) -> usize {
+    let seconds = usize::try_from(behind.as_secs()).unwrap_or(AT_ONCE);
+    (FEW * seconds.saturating_add(1).min(AT_ONCE)).min(AT_ONCE)
 }
 
 /// What is told of an entry of this process's.
@@ -220,6 +240,11 @@ fn notice(event: &Undelivered) -> Option<Notice> {
     let mut notice = Notice::of(&event.record, &known.facts, at, started, known.outbound)?;
     notice.tries = event.tries;
     Some(notice)
+}
+
+/// How long ago something was written; nothing where the clock was set back since.
+fn age(micros: u64) -> Duration {
+    SystemTime::now().duration_since(time(micros)).unwrap_or_default()
 }
 
 fn time(micros: u64) -> SystemTime {

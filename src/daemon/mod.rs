@@ -2,7 +2,7 @@
 //!
 //! - `start`: step by step. `settings`: what the configuration means to each room. `doors`: what is listened on. `run`: signals until the end. `reload`: HUP. `drain`: the end without loss. `notify`: who is told.
 //! - `config`: `[node]`, `[limits]`, `[journal]`. `first`: what an empty store needs. `listeners`: what is shown of them.
-//! - `front`: who comes before whom. `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
+//! - `front`, `yielding`: who comes before whom. `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
 //! - `follow`, `full_load`: the directory kept in step with the store; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
@@ -47,6 +47,7 @@ mod succession;
 mod takeover;
 mod traces;
 mod upgrade;
+mod yielding;
 
 pub use clock::Clock;
 pub use config::{JournalSection, LimitsConfig, NodeConfig};
@@ -55,10 +56,11 @@ pub use follow::{FollowConfig, Following};
 pub use follower::Follower;
 pub use forget::Forgetting;
 pub use gathering::Gathering;
-pub use ledger::{Deliveries, Unread, pump, restore};
+pub use ledger::{Deliveries, Pump, Unread, restore};
 pub use listeners::check as check_listener;
 pub use lists::ListsAhead;
 pub use projection::{Projection, Sink};
 pub use run::{ServeError, serve};
 pub use shard::{Command, Load, Shard, ShardParts};
 pub(crate) use succession::cannot_follow;
+pub use yielding::Yielding;

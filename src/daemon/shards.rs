@@ -17,6 +17,7 @@ use super::front::Front;
 use super::notices::Notices;
 use super::questions::Questions;
 use super::shard::{Command, Load, Shard, ShardParts};
+use super::yielding::Yielding;
 use crate::call::config::EngineConfig;
 use crate::dns::Resolver;
 use crate::engine::Engine;
@@ -63,6 +64,8 @@ pub struct Heritage {
     pub connections: Arc<Connections>,
     /// What is known of strangers.
     pub edge: Arc<Edge>,
+    /// Who stands aside while messages wait.
+    pub yielding: Yielding,
     /// Their limits.
     pub limits: StreamLimits,
     /// Where a listener speaks it.
@@ -286,6 +289,7 @@ fn shard(
         ports: ports?,
         streams,
         edge: heritage.edge,
+        yielding: heritage.yielding,
         delivery,
         arrivals,
         commands,

@@ -107,6 +107,7 @@ impl Shard {
     /// A message of this turn had waited so long.
     fn waited(&mut self, wait: Duration) {
         self.parts.metrics.sip.queue_seconds.observe(wait.as_secs_f64());
+        self.parts.yielding.waited(wait);
         self.parts.engine.handle(self.parts.clock.now(), Input::Waited(wait));
     }
 

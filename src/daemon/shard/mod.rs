@@ -27,6 +27,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::effects::Effects;
 use crate::daemon::narrate::Narrator;
 use crate::daemon::notices::Notices;
+use crate::daemon::yielding::Yielding;
 use crate::engine::door::{Answer, AskId, Input, Recovered, SendToken, Standings};
 use crate::engine::{Engine, Footprint};
 use crate::flow::{Flow, ListenerId, Transport};
@@ -108,6 +109,8 @@ pub struct ShardParts {
     pub streams: Streams,
     /// Who has been refused too often.
     pub edge: Arc<Edge>,
+    /// Who stands aside while messages wait.
+    pub yielding: Yielding,
     /// The way to the other shards.
     pub delivery: Delivery,
     /// What others bring.

@@ -37,7 +37,7 @@ use crate::daemon::follow::Following;
 use crate::daemon::forget::Forgetting;
 use crate::daemon::front::Front;
 use crate::daemon::gathering::Gathering;
-use crate::daemon::ledger::{Deliveries, Unread, pump, restore};
+use crate::daemon::ledger::{Deliveries, Pump, Unread, restore};
 use crate::daemon::notices::Notices;
 use crate::daemon::projection::Projection;
 use crate::daemon::receivers::Receivers;
@@ -50,6 +50,7 @@ use crate::daemon::shards::{Birthright, Heritage, Shards};
 use crate::daemon::succession::{Inheritance, Parking, Predecessor, Succession};
 use crate::daemon::traces::Traces;
 use crate::daemon::upgrade::{Holdings, Progress, Taking, copies, program};
+use crate::daemon::yielding::Yielding;
 use crate::dns::{self, Resolver};
 use crate::net::{Connections, Edge, Tls};
 use crate::outbound::{Client, Providers, Urls};
@@ -133,6 +134,7 @@ pub async fn start(
     let known = Arc::new(move |ip| named.load().trunks().names(ip));
     let edge = Arc::new(Edge::new(&config.edge, known, metrics.edge.clone()));
     let (notices, writing) = Notices::new(store.clone(), metrics.clone());
+    let yielding = Yielding::default();
     let heritage = Heritage {
         notices: notices.clone(),
         clock,
@@ -152,6 +154,7 @@ pub async fn start(
         resolver: resolver.clone(),
         connections: Arc::new(Connections::new(connection_limits(config), metrics.sip.clone())),
         edge: edge.clone(),
+        yielding: yielding.clone(),
         limits: stream_limits(config),
         tls: tls.clone(),
     };
@@ -208,7 +211,14 @@ pub async fn start(
     let parking = Arc::new(Parking::default());
     let body = move |notice: &callback::Notice| callback::body(notice, instance);
     let gathering = Arc::new(Gathering::new(instance, Box::new(body)));
-    tasks.spawn_local(pump(journal.feed(), feed.clone(), parking.clone(), gathering.clone(), instance));
+    let pump = Pump {
+        callbacks: feed.clone(),
+        parking: parking.clone(),
+        gathering: gathering.clone(),
+        yielding,
+        instance,
+    };
+    tasks.spawn_local(pump.run(journal.feed()));
     tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let (archive, gauge) = (journal.archive(), journal.gauge());
     let projection = Projection::new(instance, store.clone(), archive, gathering, gauge, metrics.clone());
