@@ -18,8 +18,6 @@ const BAD: (u32, u32) = (2, 3);
 const EASING: Duration = Duration::from_millis(10);
 /// So long after the limit was lowered it is not lowered again.
 const SEEN: Duration = Duration::from_millis(300);
-/// While messages wait for so many times what they should, who places more than its share waits for its turn.
-const BRAKE: u32 = 2;
 /// Calls a second that are admitted whatever happens.
 const LEAST: f64 = 10.0;
 
@@ -137,13 +135,15 @@ impl Pressure {
         let share = self.share.max(usual);
         if self.share.is_finite() {
             // Beside a limit that is too high still: what is refused soon is not sent again.
-            if of.rate > share && self.latest > self.target * BRAKE {
+            if of.rate > share && self.latest > self.target {
                 return false;
             }
             // Two calls at once are nobody's flood, nor is what came while nobody looked.
             let most = (share / 10.0).max(usual).max(2.0);
-            of.left = (of.left + now.since(of.filled).as_secs_f64() * share).min(most);
-            of.filled = now;
+            // By when they came: what a stalled host gets at once was not placed at once.
+            let came = now - self.latest;
+            of.left = (of.left + came.since(of.filled).as_secs_f64() * share).min(most);
+            of.filled = of.filled.max(came);
             if of.left < 1.0 {
                 return false;
             }
@@ -213,8 +213,8 @@ impl Pressure {
             // What comes of it is seen when some of what waits now has been looked at.
             self.settled = self.since + self.shortest.min(SEEN);
         } else if let Some(limit) = self.limit.filter(|_| !late) {
-            // Soon twice as much, sooner where hardly anything waits; where it binds nobody any more it goes.
-            let pace: f64 = if self.shortest < self.target / 2 { 4.0 } else { 2.0 };
+            // So much more in a second, most where hardly anything waits; where it binds nobody any more it goes.
+            let pace: f64 = if self.shortest < self.target / 2 { 1.5 } else { 1.2 };
             let grown = limit * pace.powf(passed.as_secs_f64().min(2.0)) + 1.0;
             self.limit = (grown < offered * 2.0 && offered > self.carried.most).then_some(grown);
         }
@@ -378,6 +378,23 @@ mod tests {
             }
             assert_eq!(lost, 0, "of 800, at {capacity} calls/s");
         }
+    }
+
+    #[test]
+    fn what_a_stalled_host_gets_at_once_was_not_placed_at_once() {
+        let mut router = Router::new(100.0);
+        let few = Duration::from_millis(50);
+        let mut lost = 0;
+        for _ in 0..60 {
+            router.offer_for(100, &[(NOISY, 500)]);
+            // For four tenths of a second nobody looked, and twenty calls a second came.
+            router.now += few * 8;
+            for nth in (0..8).rev() {
+                router.pressure.waited(router.now, few * nth);
+                lost += u32::from(!router.pressure.admits(router.now, GOOD));
+            }
+        }
+        assert_eq!(lost, 0, "of 480");
     }
 
     #[test]
