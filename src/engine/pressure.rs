@@ -18,6 +18,8 @@ const BAD: (u32, u32) = (2, 3);
 const EASING: Duration = Duration::from_millis(10);
 /// So long after the limit was lowered it is not lowered again.
 const SEEN: Duration = Duration::from_millis(300);
+/// So many times what can be carried are a flood.
+const FLOOD: f64 = 1.5;
 /// Calls a second that are admitted whatever happens.
 const LEAST: f64 = 10.0;
 
@@ -47,6 +49,8 @@ pub(super) struct Pressure {
     /// Calls a second that one source may place while there is a limit, and that sources place on average.
     share: f64,
     mean: f64,
+    /// Calls a second that came lately, at most: a host that stalls sees few, and then all at once.
+    offered: f64,
     sources: Map<Option<TrunkSid>, Source>,
 }
 
@@ -100,6 +104,7 @@ impl Pressure {
             settled: Instant::ZERO,
             share: f64::INFINITY,
             mean: 0.0,
+            offered: 0.0,
             sources,
         }
     }
@@ -133,11 +138,14 @@ impl Pressure {
         // Who places less than most keeps what it always placed: the others are what is too much.
         let usual = if of.rate < self.mean { of.carried.most * 1.25 } else { 0.0 };
         let share = self.share.max(usual);
+        // Where there is no limit yet, or one that is too high still: what is refused soon is not sent again, and of
+        // what came while nobody looked not all begins at once.
+        let flooded = self.offered > self.carried.most * FLOOD && of.rate >= self.mean;
+        let waits = self.latest > self.target && !self.target.is_zero();
+        if waits && (flooded || of.rate > share) {
+            return false;
+        }
         if self.share.is_finite() {
-            // Beside a limit that is too high still: what is refused soon is not sent again.
-            if of.rate > share && self.latest > self.target {
-                return false;
-            }
             // Two calls at once are nobody's flood, nor is what came while nobody looked.
             let most = (share / 10.0).max(usual).max(2.0);
             // By when they came: what a stalled host gets at once was not placed at once.
@@ -176,6 +184,7 @@ impl Pressure {
         self.sources.retain(|_, source| source.rate > 0.01 || source.carried.most > 0.01);
         let offered: f64 = self.sources.values().map(|source| source.rate).sum();
         self.mean = offered / self.sources.len().max(1) as f64;
+        self.offered = offered.max(self.offered * 0.25_f64.powf(seconds));
         let admitted = f64::from(self.admitted) / seconds;
         if !self.target.is_zero() {
             self.think(admitted, offered, passed);
@@ -395,6 +404,27 @@ mod tests {
             }
         }
         assert_eq!(lost, 0, "of 480");
+    }
+
+    #[test]
+    fn a_stall_within_a_flood_lets_no_more_through_behind_it() {
+        let mut router = Router::new(200.0);
+        router.offer(10, &[(GOOD, 20), (NOISY, 1_000)]);
+        for _ in 0..20 {
+            // Nobody looks for six tenths of a second, but for three messages at its end.
+            router.now += Duration::from_millis(580);
+            for wait in [580, 585, 590] {
+                router.pressure.waited(router.now, Duration::from_millis(wait));
+            }
+            router.now += Duration::from_millis(20);
+            let mut admitted = 0;
+            for nth in 0..600_u32 {
+                router.pressure.waited(router.now, Duration::from_millis(600 - u64::from(nth)));
+                admitted += u32::from(router.pressure.admits(router.now, NOISY));
+            }
+            assert!(admitted < 200, "of 600, in 0.6 s of 200 calls/s: {admitted}");
+            router.offer_for(400, &[(GOOD, 20), (NOISY, 1_000)]);
+        }
     }
 
     #[test]
