@@ -60,6 +60,15 @@ impl Callers {
         node.until("calls that go well", |_| self.whole.load(Ordering::SeqCst) > before + 3);
     }
 
+    /// Whether the new process serves them. One that had not loaded yet cannot go on alone, and ends a moment later.
+    fn served_by(&self, follower: &Follower) -> bool {
+        let (before, until) = (self.whole.load(Ordering::SeqCst), Instant::now() + PATIENCE);
+        while follower.lives() && self.whole.load(Ordering::SeqCst) <= before + 3 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        follower.lives()
+    }
+
     fn end(self) {
         self.stop.store(true, Ordering::SeqCst);
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -92,7 +101,7 @@ fn round(victim: Victim, point: &[&str], after: Duration) -> &'static str {
         Victim::New => follower.kill(),
     }
     let told = said(&command.wait_with_output().unwrap());
-    let went_on = if follower.lives() {
+    let went_on = if callers.served_by(&follower) {
         "the new process"
     } else if victim == Victim::New && told.contains("the daemon goes on as it was") {
         "the old process"
