@@ -51,8 +51,9 @@ pub fn document(data: &[u8]) {
 pub fn url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let base = Target::parse("https://user:secret@app.example:8443/a/b?c=d", None).expect("a URL");
+    // As it was written, one line: what stands for a space is put in where it is requested.
     if let Ok(joined) = base.join(text) {
-        assert!(!joined.contains(['\r', '\n', '\0', ' ']), "{joined:?}");
+        assert!(!joined.contains(['\r', '\n', '\0']), "{joined:?}");
     }
     let Ok(target) = Target::parse(text, Some("https://app.example")) else { return };
     let url = target.url();
