@@ -257,7 +257,14 @@ fn host_and_port(text: &str, tls: bool) -> Result<(String, u16), BadUrl> {
         return Err(BadUrl::Host);
     }
     let host = match Host::parse(host).map_err(|_| BadUrl::Host)? {
-        Host::Domain(name) => name.strip_suffix('.').map_or(name.clone(), str::to_owned),
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(&name);
+            // A name with an empty label is nobody's.
+            if name.split('.').any(str::is_empty) {
+                return Err(BadUrl::Host);
+            }
+            name.to_owned()
+        }
         Host::Ipv4(v4) => v4.to_string(),
         Host::Ipv6(v6) => v6.to_string(),
     };
@@ -413,6 +420,8 @@ mod tests {
             "http://[fe80::1%25lo]/",
             "http://[::1",
             "http://a b/",
+            "http://good.example../",
+            "http://good..example/",
             "http://x\\y/",
             "http://u\u{7f}@x/",
             "",
