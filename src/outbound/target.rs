@@ -149,7 +149,8 @@ impl Target {
             Some((text, fragment)) => (text, Some(fragment.to_owned())),
             None => (text, None),
         };
-        let (scheme, rest) = text.split_once("://").ok_or(BadUrl::Scheme)?;
+        let (scheme, rest) = text.split_once(':').ok_or(BadUrl::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(BadUrl::Scheme)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains(['\\', ' ']) {
@@ -409,6 +410,7 @@ mod tests {
             "http:///x",
             "http://",
             "http:/x",
+            "https:/x/://good.example/",
             "/x",
             "//127.0.0.1/",
             "http://good.example:22/",
