@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
@@ -22,6 +23,9 @@ pub trait Scribe {
 
     /// How many of the shard's records are written by now.
     fn written(&mut self) -> u64;
+
+    /// How old the oldest record is that is not written.
+    fn lag(&self) -> Duration;
 
     /// Resolves when [`Scribe::written`] may have grown.
     fn grown(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
@@ -59,6 +63,11 @@ impl Effects {
             running: JoinSet::new(),
             handles: HashMap::new(),
         }
+    }
+
+    /// How old the oldest record is that is not written.
+    pub fn lag(&self) -> Duration {
+        self.scribe.lag()
     }
 
     /// The next record.
@@ -185,6 +194,9 @@ mod tests {
         }
         fn written(&mut self) -> u64 {
             self.0.written.get()
+        }
+        fn lag(&self) -> Duration {
+            Duration::ZERO
         }
         fn grown(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
             Box::pin(self.0.grown.notified())

@@ -38,6 +38,10 @@ impl Scribe for Pen {
         Self::written(self)
     }
 
+    fn lag(&self) -> Duration {
+        Self::lag(self)
+    }
+
     fn grown(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         Box::pin(Self::grown(self))
     }

@@ -148,6 +148,7 @@ impl Engine {
             Input::OverloadDelay(most) => self.pressure.set_target(most),
             // Nothing follows from it but what later calls meet.
             Input::Waited(wait) => return self.pressure.waited(self.desk.now, wait),
+            Input::Behind(lag) => return self.pressure.set_behind(lag),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Timeout => {}
         }

@@ -83,6 +83,8 @@ pub enum Input<'a> {
     /// A message waited so long between the network and the engine: told now and then. Nothing follows, so
     /// nothing is polled for.
     Waited(Duration),
+    /// So old is the oldest record that is not written: what an ask waits for.
+    Behind(Duration),
     /// How long messages may wait before fewer calls are admitted, in place of what the configuration said.
     OverloadDelay(Duration),
     /// The journal can take no more (true), or can again (false): new INVITEs get 503 `journal_full`.

@@ -35,6 +35,8 @@ pub(super) struct Pressure {
     looks: u32,
     /// The wait that was told last.
     latest: Duration,
+    /// How long records wait to be written.
+    behind: Duration,
     bad: u32,
     /// The shortest wait in the bad interval before.
     before: Duration,
@@ -96,6 +98,7 @@ impl Pressure {
             shortest: Duration::MAX,
             looks: 0,
             latest: Duration::ZERO,
+            behind: Duration::ZERO,
             bad: 0,
             before: Duration::ZERO,
             admitted: 0,
@@ -120,9 +123,14 @@ impl Pressure {
     /// A message had waited so long when the engine got it.
     pub fn waited(&mut self, now: Instant, wait: Duration) {
         self.turn(now);
-        self.shortest = self.shortest.min(wait);
+        self.shortest = self.shortest.min(wait.max(self.behind));
         self.looks += 1;
         self.latest = wait;
+    }
+
+    /// So long records wait to be written, and with them what calls ask for: no call begins sooner than that.
+    pub const fn set_behind(&mut self, lag: Duration) {
+        self.behind = lag;
     }
 
     /// Whether the message that is looked at has waited for `t1` and longer, where that matters.
@@ -141,7 +149,7 @@ impl Pressure {
         // Where there is no limit yet, or one that is too high still: what is refused soon is not sent again, and of
         // what came while nobody looked not all begins at once.
         let flooded = self.offered > self.carried.most * FLOOD && of.rate >= self.mean;
-        let waits = self.latest > self.target && !self.target.is_zero();
+        let waits = self.latest.max(self.behind) > self.target && !self.target.is_zero();
         if waits && (flooded || of.rate > share) {
             return false;
         }
@@ -425,6 +433,18 @@ mod tests {
             assert!(admitted < 200, "of 600, in 0.6 s of 200 calls/s: {admitted}");
             router.offer_for(400, &[(GOOD, 20), (NOISY, 1_000)]);
         }
+    }
+
+    #[test]
+    fn a_journal_that_comes_late_costs_the_noisy_one_calls_and_nobody_else() {
+        let mut router = Router::new(200.0);
+        router.offer(10, &[(GOOD, 20), (NOISY, 1_000)]);
+        router.backlog = 0.0;
+        router.pressure.waited(router.now, Duration::ZERO);
+        router.pressure.set_behind(Duration::from_millis(300));
+        let now = router.now;
+        assert!(!(0..50).any(|_| router.pressure.admits(now, NOISY)));
+        assert!(router.pressure.admits(now, GOOD));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::entry::Entry;
 use super::frame;
@@ -70,6 +70,12 @@ impl Pen {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.mark.written.load(Ordering::Acquire)
+    }
+
+    /// The age of the oldest record, whoever's, that is not written.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.shared.lag()
     }
 
     /// Resolves when [`Pen::written`] may have grown since it last resolved.

@@ -13,8 +13,9 @@ use super::estate::Legacy;
 use super::feed::Known;
 use crate::ids::CallSid;
 
-/// The oldest unwritten record may be this old before no call is admitted.
-const MOST_LAG: Duration = Duration::from_millis(250);
+/// The oldest unwritten record may be this old before no call is admitted. Long before that, whoever places more
+/// than its share is refused.
+const MOST_LAG: Duration = Duration::from_secs(1);
 
 /// So much may wait to be written before no call is admitted. Records of admitted calls are taken
 /// beyond it.

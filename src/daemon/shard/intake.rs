@@ -108,7 +108,9 @@ impl Shard {
     fn waited(&mut self, wait: Duration) {
         self.parts.metrics.sip.queue_seconds.observe(wait.as_secs_f64());
         self.parts.yielding.waited(wait);
-        self.parts.engine.handle(self.parts.clock.now(), Input::Waited(wait));
+        let now = self.parts.clock.now();
+        self.parts.engine.handle(now, Input::Behind(self.parts.effects.lag()));
+        self.parts.engine.handle(now, Input::Waited(wait));
     }
 
     pub(super) fn arrival(&mut self, arrival: Arrival) {
