@@ -57,21 +57,11 @@ impl ShardKey {
         u16::try_from(hash & 0xffff).expect("masked to 16 bits")
     }
 
-    /// The tag of a response outside dialogs, the same for every copy of its request. See
-    /// [`Self::stateless_tag`] for one without a transaction.
+    /// The tag of a response outside dialogs: the same for every copy of its request (RFC 3261 8.2.7).
     #[must_use]
     pub fn response_tag(&self, call_id: &[u8], from_tag: &[u8], cseq: u32) -> Tag {
         let hash = self.hash(&[b"tag", call_id, from_tag, &cseq.to_be_bytes()]);
-        Tag::of(MARK, self.shard_of_call_id(call_id), hash)
-    }
-
-    /// The tag of a response that leaves no state behind (RFC 3261 8.2.7): the same for every copy, and known
-    /// as such in the ACK ([`is_ack_of_stateless`]).
-    #[must_use]
-    pub fn stateless_tag(&self, call_id: &[u8], from_tag: &[u8], cseq: u32) -> Tag {
-        let mut tag = self.response_tag(call_id, from_tag, cseq);
-        tag.0[..2].copy_from_slice(STATELESS);
-        tag
+        Tag::of(self.shard_of_call_id(call_id), hash)
     }
 }
 
@@ -102,15 +92,22 @@ pub struct Tag([u8; 20]);
 impl Tag {
     /// A fresh one.
     pub fn mint(shard: VirtualShard, generator: &mut Generator) -> Self {
-        Self::of(MARK, shard, generator.next_u64())
+        Self::of(shard, generator.next_u64())
     }
 
-    fn of(mark: &[u8; 2], shard: VirtualShard, random: u64) -> Self {
+    fn of(shard: VirtualShard, random: u64) -> Self {
         let mut tag = [0; 20];
-        tag[..2].copy_from_slice(mark);
+        tag[..2].copy_from_slice(MARK);
         put_hex(&mut tag[2..4], u64::from(shard.0));
         put_hex(&mut tag[4..], random);
         Self(tag)
+    }
+
+    /// The same for a response that leaves no state behind: its ACK is known by it ([`is_ack_of_stateless`]).
+    #[must_use]
+    pub fn stateless(mut self) -> Self {
+        self.0[..2].copy_from_slice(STATELESS);
+        self
     }
 
     /// The tag, if its form says that we minted it for a dialog or a transaction.
@@ -345,8 +342,9 @@ mod tests {
 
     #[test]
     fn a_stateless_tag_is_the_same_for_every_copy() {
-        assert_eq!(KEY.stateless_tag(b"c", b"f", 1), KEY.stateless_tag(b"c", b"f", 1));
-        assert_ne!(KEY.stateless_tag(b"c", b"f", 1), KEY.stateless_tag(b"c", b"f", 2));
+        let stateless = |cseq| KEY.response_tag(b"c", b"f", cseq).stateless();
+        assert_eq!(stateless(1), stateless(1));
+        assert_ne!(stateless(1), stateless(2));
     }
 
     #[test]
@@ -356,7 +354,8 @@ mod tests {
                 "{method} sip:a@h SIP/2.0\r\nFrom: <sip:b@h>;tag={from:?}\r\nTo: <sip:a@h>;tag={to:?}\r\nCSeq: 1 ACK\r\n\r\n"
             )
         };
-        let (none, some) = (KEY.stateless_tag(b"c", b"f", 1), KEY.response_tag(b"c", b"f", 1));
+        let some = KEY.response_tag(b"c", b"f", 1);
+        let none = some.stateless();
         assert!(is_ack_of_stateless(text("ACK", none, some).as_bytes()));
         assert!(!is_ack_of_stateless(text("ACK", some, none).as_bytes()));
         assert!(!is_ack_of_stateless(text("BYE", none, some).as_bytes()));

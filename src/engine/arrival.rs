@@ -193,7 +193,7 @@ impl Engine {
         let known = trunk.is_some() || self.home_of_unknown().is_some();
         let serves = self.directory.is_some() && !self.draining;
         let code = if serves { 200 } else { 503 };
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message).stateless();
         if !known {
             // What a stranger gets is no larger than what it sent.
             return self.refuse_from(None, flow, message, code, None);
@@ -252,7 +252,7 @@ impl Engine {
         if !known && !self.may_be_told(message) {
             return;
         }
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message).stateless();
         let paper = &mut self.desk.paper;
         if code == 420 {
             let mut writer = compose::response(paper, message, &flow, code, Some(tag.as_bytes()));
@@ -295,11 +295,6 @@ impl Engine {
     pub(super) fn response_tag(&self, message: &Message<'_>) -> Tag {
         let from_tag = message.from().tag().unwrap_or_default();
         self.desk.config.shard_key.response_tag(message.call_id(), from_tag, message.cseq().number)
-    }
-
-    pub(super) fn stateless_tag(&self, message: &Message<'_>) -> Tag {
-        let from_tag = message.from().tag().unwrap_or_default();
-        self.desk.config.shard_key.stateless_tag(message.call_id(), from_tag, message.cseq().number)
     }
 
     /// The trunk that a message comes from: one that must prove itself only where its address speaks for it too.
@@ -357,7 +352,7 @@ impl Engine {
         let key = &self.desk.config.shard_key;
         let via = answerable.top_via();
         let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
-        let tag = key.stateless_tag(branch, b"malformed", 0);
+        let tag = key.response_tag(branch, b"malformed", 0).stateless();
         let desk = &mut self.desk;
         answerable.write(&mut desk.paper, malformed.fault(), tag.as_bytes(), Some(response::stamp(&flow)));
         let reply = via.map_or(flow, |via| response::flow(flow, &via, false));

@@ -87,7 +87,7 @@ impl Engine {
         let now = self.wall();
         let count = self.desk.generator.next_u64();
         let nonce = nonce(&self.desk.config.shard_key, flow.peer.ip(), &digest.realm, now, count);
-        let tag = self.stateless_tag(message);
+        let tag = self.response_tag(message).stateless();
         // A stranger's datagram is answered with no more bytes than it has.
         for algorithms in [&["SHA-256", "MD5"][..], &["MD5"]] {
             let paper = &mut self.desk.paper;
