@@ -76,8 +76,8 @@ pub(super) struct Waiting {
     pub token: SendToken,
 }
 
-/// Which shard owns a message, by index.
-pub type Owner = Arc<dyn Fn(&[u8]) -> usize + Send + Sync>;
+/// Which shard owns a message, by index; `None`: anybody's.
+pub type Owner = Arc<dyn Fn(&[u8]) -> Option<usize> + Send + Sync>;
 
 /// The way into the shards: one bounded queue each.
 #[derive(Clone)]
@@ -100,10 +100,14 @@ impl Delivery {
         self.inlets[shard].clone()
     }
 
-    /// The shard that owns a message; 0 without looking where there is only one.
+    /// The shard that owns a message, without looking where there is only one; `None`: whoever has it.
     #[must_use]
-    pub fn owner(&self, message: &[u8]) -> usize {
-        if self.inlets.len() == 1 { 0 } else { (self.owner)(message) }
+    pub fn owner(&self, message: &[u8]) -> Option<usize> {
+        if self.inlets.len() == 1 { Some(0) } else { (self.owner)(message) }
+    }
+
+    fn inlet_of(&self, message: &[u8]) -> &mpsc::Sender<Arrival> {
+        &self.inlets[self.owner(message).unwrap_or(0)]
     }
 
     /// Hands a datagram over to another shard; `since`: when the network brought it. At the limit it is dropped as the network would, and counted.
@@ -117,7 +121,7 @@ impl Delivery {
 
     /// Hands a message of a stream over; waits, and with it the stream, while the shard has no room.
     pub(super) async fn message(&self, flow: Flow, bytes: Bytes) {
-        let inlet = &self.inlets[self.owner(&bytes)];
+        let inlet = self.inlet_of(&bytes);
         let arrival = Arrival::Message { flow, bytes, since: Instant::now() };
         let arrival = match inlet.try_send(arrival) {
             Ok(()) => return,
@@ -146,7 +150,7 @@ impl Delivery {
     /// Has broken bytes answered; returns when the answer waits in the outbox, or there is none.
     pub(super) async fn broken(&self, flow: Flow, bytes: Bytes, fault: Fault) {
         let (answered, done) = oneshot::channel();
-        let inlet = &self.inlets[self.owner(&bytes)];
+        let inlet = self.inlet_of(&bytes);
         if inlet.send(Arrival::Broken { flow, bytes, fault, answered }).await.is_ok() && done.await.is_err() {
             tracing::debug!(peer = %flow.peer, "broken bytes stay without an answer");
         }

@@ -30,7 +30,7 @@ async fn world(limits: StreamLimits, most: usize) -> World {
     let (inlet, arrivals) = mpsc::channel(16);
     let Metrics { sip: metrics, edge: counted, .. } = Metrics::new();
     let edge = Arc::new(Edge::new(&EdgeConfig::default(), Arc::new(|_| false), counted));
-    let delivery = Delivery::new(vec![inlet], Arc::new(|_| 0), metrics.clone());
+    let delivery = Delivery::new(vec![inlet], Arc::new(|_| Some(0)), metrics.clone());
     let limited = ConnectionLimits { most, per_source: 4, write_queue: 64 << 10 };
     let connections = Arc::new(Connections::new(limited, metrics));
     let streams = Streams::new(0, (connections, edge.clone()), delivery, limits, None);

@@ -44,10 +44,11 @@ impl Shard {
             return;
         }
         self.parts.metrics.sip.received.inc();
-        let owner = self.parts.delivery.owner(bytes);
+        let own = usize::from(self.parts.index);
+        let owner = self.parts.delivery.owner(bytes).unwrap_or(own);
         let now = std::time::Instant::now();
         let since = now.checked_sub(self.late).unwrap_or(now);
-        if owner == usize::from(self.parts.index) {
+        if owner == own {
             self.message(flow, bytes, since);
         } else {
             self.parts.delivery.datagram(owner, flow, bytes, since);

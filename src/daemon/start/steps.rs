@@ -70,9 +70,9 @@ pub(super) fn taken_over(replay: &mut Replay, shards: usize, metrics: &Metrics) 
     spread(unfinished, shards)
 }
 
-/// Which shard a raw message belongs to; one that cannot be read is anybody's.
+/// Which shard a raw message belongs to.
 pub(super) fn owner(shards: usize, key: ShardKey) -> Owner {
-    Arc::new(move |bytes| virtual_shard(bytes, &key).map_or(0, |owner| usize::from(owner.0) % shards.max(1)))
+    Arc::new(move |bytes| virtual_shard(bytes, &key).map(|owner| usize::from(owner.0) % shards.max(1)))
 }
 
 pub(super) fn seed() -> Result<[u8; 32], SecretError> {
