@@ -1,21 +1,16 @@
 //! What arrives, in the order of the house: a response by its branch, an existing transaction, an
 //! existing dialog, what is answered outside dialogs, and only then a new call.
 
-use std::sync::Arc;
-
 use crate::call::ask::Counter;
 use crate::call::compose;
 use crate::call::desk::{Owner, Role};
 use crate::call::mint::{Tag, is_ack_of_stateless};
-use crate::call::proof::Proof;
 use crate::engine::config::UnknownSource;
 use crate::engine::core::{Engine, Followed};
 use crate::flow::{Flow, Transport};
 use crate::reason::Reason;
-use crate::routing::Directory;
 use crate::routing::model::Trunk;
-use crate::routing::trunk::{self, Source};
-use crate::sip::{Fault, Malformed, Message, Method, Name, Uri, is_keep_alive, unfold};
+use crate::sip::{Fault, Malformed, Message, Method, Name, is_keep_alive};
 use crate::transaction::key::{RequestParts, ResponseParts};
 use crate::transaction::table::{Arrival, TransactionId};
 use crate::transport::response;
@@ -297,42 +292,6 @@ impl Engine {
         self.desk.config.shard_key.response_tag(message.call_id(), from_tag, message.cseq().number)
     }
 
-    /// The trunk that a message comes from: one that must prove itself only where its address speaks for it too.
-    pub(super) fn trunk_of(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
-        self.claimed(flow, message).filter(|trunk| trunk.digest.is_none() || self.is_named(flow))
-    }
-
-    /// Whether a trunk names the address, or the peer proved a name by its certificate.
-    pub(super) fn is_named(&self, flow: &Flow) -> bool {
-        let named = |directory: &Arc<Directory>| directory.trunks().names(flow.peer.ip());
-        self.directory.as_ref().is_some_and(named) || !self.names(flow).is_empty()
-    }
-
-    /// The trunk that a message claims to come from.
-    pub(super) fn claimed(&self, flow: &Flow, message: &Message<'_>) -> Option<Arc<Trunk>> {
-        let directory = self.directory.as_ref()?;
-        let uri = Uri::parse(message.uri_bytes());
-        let (tgrp, trunk_context) =
-            if directory.trunks().know_groups() { group(&uri, message) } else { (None, None) };
-        let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
-        let credentials = message.value(Name::Authorization).map(unfold);
-        let source = Source {
-            address: flow.peer,
-            username: credentials.as_deref().and_then(Proof::read).map(|proof| proof.username),
-            listener: listener.map_or("", |listener| &listener.name),
-            request_host: uri.map_or(&[], |uri| uri.host),
-            tgrp,
-            trunk_context,
-            names: self.names(flow),
-        };
-        trunk::find(directory, &source).cloned()
-    }
-
-    /// The domains that the peer of a connection proved.
-    fn names(&self, flow: &Flow) -> &[Arc<str>] {
-        flow.connection.and_then(|connection| self.proved.get(&connection)).map_or(&[], |(_, names)| names)
-    }
-
     /// Whether the configuration says that this source gets no answer at all.
     fn is_silent(&mut self, trunk: Option<&Trunk>) -> bool {
         let silent = self.desk.config.unknown_source == UnknownSource::Drop && trunk.is_none();
@@ -364,23 +323,6 @@ impl Engine {
         }
         self.desk.send_paper(reply);
     }
-
-    /// Whether some trunk has this source address.
-    fn is_trunk_address(&self, flow: &Flow) -> bool {
-        let Some(directory) = &self.directory else { return false };
-        let listener = self.desk.config.listeners.iter().find(|listener| listener.id == flow.listener);
-        let source = Source {
-            address: flow.peer,
-            listener: listener.map_or("", |listener| &listener.name),
-            request_host: &[],
-            tgrp: None,
-            trunk_context: None,
-            names: self.names(flow),
-            username: None,
-        };
-        let found = trunk::find(directory, &source);
-        found.is_some_and(|trunk| trunk.digest.is_none() || self.is_named(flow))
-    }
 }
 
 /// Most option tags that a 420 names: it is not to grow beyond the request, nor beyond a datagram.
@@ -390,18 +332,4 @@ const MOST_UNSUPPORTED: usize = 32;
 pub(super) fn unsupported<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let tags: Vec<&[u8]> = message.values(Name::Require).collect();
     tags.into_iter().filter(|tag| !crate::call::headers::transparent_option(tag)).take(MOST_UNSUPPORTED)
-}
-
-/// `tgrp` and `trunk-context` of the Contact, else of the Request-URI (RFC 4904).
-fn group<'a>(uri: &Option<Uri<'a>>, message: &Message<'a>) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
-    let contact = message.contacts().next().and_then(|contact| contact.parsed_uri());
-    let users = [&contact, uri].map(|uri| uri.as_ref().and_then(|uri| uri.user));
-    let parameter = |name: &str| users.iter().flatten().find_map(|user| user_parameter(user, name));
-    (parameter("tgrp"), parameter("trunk-context"))
-}
-
-/// A parameter of a user part: `alice;tgrp=x;trunk-context=y` (RFC 4904).
-fn user_parameter<'a>(user: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let at = memchr::memchr(b';', user)?;
-    crate::sip::Params::new(&user[at..]).get(name)
 }

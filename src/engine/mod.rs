@@ -2,7 +2,7 @@
 //!
 //! - `door`: the types that pass through it. `config`: what the engine is born with.
 //! - `core`: the engine itself. `arrival`: what a message is. `admit`: a new INVITE becomes a call.
-//!   `message`: a MESSAGE becomes a question. `inbound`: either as routing reads it.
+//!   `source`: the trunk it comes from. `message`: a MESSAGE becomes a question. `inbound`: either as routing reads it.
 //!   `facts`: what applications are told of it. `provision`: the directory as calls see it.
 //!   `recover`: calls of an earlier life.
 //!   `claim`: whose a message is, while two processes share the sockets.
@@ -26,6 +26,7 @@ mod pressure;
 mod provision;
 mod recover;
 mod shard;
+mod source;
 mod watch;
 
 pub use self::core::{Engine, Footprint};
