@@ -190,9 +190,10 @@ impl Pump {
     }
 }
 
+/// How much is pumped at once while calls wait, so far behind.
 fn slice(behind: Duration) -> usize {
-    let seconds = usize::try_from(behind.as_secs()).unwrap_or(AT_ONCE);
-    (FEW * seconds.saturating_add(1).min(AT_ONCE)).min(AT_ONCE)
+    usize::try_from(behind.as_secs())
+        .map_or(AT_ONCE, |seconds| FEW.saturating_mul(seconds.saturating_add(1)).min(AT_ONCE))
 }
 
 /// What is told of an entry of this process's.

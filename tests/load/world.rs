@@ -127,10 +127,13 @@ impl World {
     /// later carries more than it can for as long as nobody waits for it.
     fn owes(&self) -> usize {
         let until = Instant::now() + Duration::from_secs(1);
-        while self.application.ends().1 > 0 && Instant::now() < until {
+        loop {
+            let owed = self.application.ends().1;
+            if owed == 0 || Instant::now() >= until {
+                return owed;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.application.ends().1
     }
 
     fn offered(&self, rate: f64, seconds: u64) -> Tally {
