@@ -180,12 +180,29 @@ impl Shards {
         }
     }
 
-    /// Ends every shard and waits for its thread.
+    /// Ends every shard and waits for its thread. None reads a socket any more before the first ends: what it reads may
+    /// be that one's.
     pub async fn stop(self) {
+        self.deafen().await;
         self.tell(|| Command::Stop).await;
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a shard had panicked");
+            }
+        }
+    }
+
+    async fn deafen(&self) {
+        let mut heard = Vec::new();
+        for shard in &self.commands {
+            let (deaf, is_deaf) = oneshot::channel();
+            if shard.send(Command::Deaf(deaf)).await.is_ok() {
+                heard.push(is_deaf);
+            }
+        }
+        for is_deaf in heard {
+            if is_deaf.await.is_err() {
+                tracing::error!("a shard is gone");
             }
         }
     }

@@ -71,7 +71,10 @@ pub enum Command {
     Front,
     /// How much is under way?
     Look(oneshot::Sender<Load>),
-    /// Leave the loop.
+    /// Read the sockets no more: what stands in them is for whoever reads next. Answered once nothing of them can come
+    /// to another shard from here.
+    Deaf(oneshot::Sender<()>),
+    /// Take in what has come, and leave the loop. All shards are deaf by then.
     Stop,
 }
 
@@ -203,12 +206,20 @@ impl Shard {
                 self.sleep().await;
             }
         }
+        self.last_turn();
         if let Some((passage, carrying)) = self.follower.take() {
             drop(passage);
             if let Err(error) = carrying.await {
                 tracing::error!(%error, "what carried messages to the new process ended by itself");
             }
         }
+    }
+
+    /// What other shards had read for this one before all were deaf.
+    fn last_turn(&mut self) {
+        while self.arrived() {}
+        self.dirty.flush();
+        self.parts.effects.turn();
     }
 
     /// Accepts connections, where the sockets are read here.

@@ -28,6 +28,12 @@ impl Shard {
                     tracing::debug!("whoever asked for a shard's load stopped waiting");
                 }
             }
+            Command::Deaf(deaf) => {
+                self.parts.front = false;
+                if deaf.send(()).is_err() {
+                    tracing::debug!("whoever wanted a shard to be deaf is gone");
+                }
+            }
             Command::Stop => self.stopping = true,
             Command::Follower(stream) => self.followed_by(stream),
             Command::Closing(closing) => self.closing = closing,

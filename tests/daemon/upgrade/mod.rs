@@ -1,10 +1,11 @@
 //! `callgate upgrade`: one process takes another's place under calls, and neither a new process that fails nor
 //! one of both that is killed costs a call.
 //!
-//! - `load`: under calls of sipp. `half_way`: one of both killed while both have calls; `points`: at any other moment.
+//! - `load`: under calls of sipp. `between`: the moment itself. `half_way`: one of both killed while both have calls; `points`: at any other moment.
 //! - `refused`: what does not follow. `signals`: TERM to one of both. `systemd`: what it is told.
 //! - `streams`: connections, TLS and who its peers are. `store`: PostgreSQL, and what is live where.
 
+mod between;
 mod half_way;
 mod load;
 mod points;
