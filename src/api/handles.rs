@@ -235,7 +235,7 @@ pub struct GenerationNote {
     pub generation: u64,
     /// When it went live, in milliseconds since 1970.
     pub at_ms: i64,
-    /// How it came: `delta`, `full`, `last_good`.
+    /// How it came: `delta`, `full`, or `last_good`, from the disk at a start.
     pub kind: &'static str,
     /// Rows written by it.
     pub written: u64,

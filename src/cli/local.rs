@@ -125,7 +125,7 @@ async fn load(
     let mut load = store.load().await?;
     let mut builder = Builder::new(load.frame.clone());
     load.numbers(|number| builder.add(&number)).await?;
-    Ok((builder.build(load.generation), load.bad))
+    Ok((builder.build(load.mark.generation), load.bad))
 }
 
 fn doubts(directory: &Directory, bad: &[BadRow]) -> Vec<String> {

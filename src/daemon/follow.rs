@@ -16,9 +16,11 @@ use tokio::sync::{mpsc, watch};
 use crate::api::{GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::first::{FirstStart, FirstStartError};
 use crate::daemon::follower::{Follower, Order, Shared};
-use crate::daemon::full_load::{self, Built, Kept};
+use crate::daemon::full_load::{self, Built};
+use crate::daemon::on_disk::{self, GoneOn, OnDisk};
 use crate::routing::Directory;
 use crate::routing::model::Delta;
+use crate::store::last_good::LastGood;
 use crate::store::{Changes, Step, Store, StoreError};
 use crate::telemetry::health::Severity;
 use crate::telemetry::{Health, Metrics, chain};
@@ -28,6 +30,8 @@ use crate::telemetry::{Health, Metrics, chain};
 pub struct FollowConfig {
     /// Where the last good directory is kept.
     pub last_good: PathBuf,
+    /// Whether a start goes on from it: not while the process before this one still writes it.
+    pub from_disk: bool,
     /// A full load that would drop more than this share of the numbers, in percent, is refused
     /// unless forced.
     pub shrink_guard: u32,
@@ -43,7 +47,7 @@ pub struct Following {
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
     orders: mpsc::Receiver<Order>,
-    kept: Option<Kept>,
+    kept: Option<LastGood>,
     retired: Vec<Arc<Directory>>,
     /// Whether a directory is live that came from the store or from disk.
     begun: bool,
@@ -203,7 +207,27 @@ impl Following {
         self.store.migrate().await?;
         self.migrated = true;
         self.first_start().await?;
+        if !self.begun && self.config.from_disk && self.go_on().await? {
+            return Ok(());
+        }
         self.load_all("a start").await
+    }
+
+    /// From the directory on disk, with what changed since; false: everything has to be loaded.
+    async fn go_on(&mut self) -> Result<bool, StoreError> {
+        let started = Instant::now();
+        let Some(GoneOn { directory, kept, rows: (written, removed) }) =
+            on_disk::go_on(&self.store, &self.config.last_good, &self.health).await?
+        else {
+            return Ok(false);
+        };
+        let (generation, numbers, took) = (directory.generation(), directory.len(), started.elapsed());
+        tracing::info!(generation, numbers, written, removed, ?took, "going on from the directory on disk");
+        self.metrics.directory.load_seconds.observe(took.as_secs_f64());
+        self.publish(directory, "last_good", written, removed);
+        self.metrics.store.up.set(1);
+        self.kept = kept;
+        Ok(true)
     }
 
     /// Makes the default organization and the administrator where the store was away so far.
@@ -253,17 +277,17 @@ impl Following {
     }
 
     fn apply(&mut self, live: &Arc<Directory>, step: Step) {
-        let Step { generation, delta, kept: frame, bad } = step;
+        let Step { mark, delta, kept: frame, bad } = step;
         for row in &bad {
             tracing::warn!(%row, "a row is left out");
         }
         let (written, removed) = (delta.written.len() as u64, delta.removed.len() as u64);
-        let next = live.apply(&delta, generation);
+        let next = live.apply(&delta, mark.generation);
         self.publish(next, "delta", written, removed);
         if let Some(heard) = &self.heard {
             heard(&delta, live, &self.shared.directory.load());
         }
-        full_load::keep_step(&mut self.kept, generation, &delta, frame.as_ref(), &self.health);
+        on_disk::keep_step(&mut self.kept, &mark, &delta, frame.as_ref(), &self.health);
     }
 
     /// Builds from scratch; publishes unless it is only a check or the guard refuses.
@@ -272,7 +296,7 @@ impl Following {
         let live = self.shared.directory.load_full();
         let keep = (!options.check_only).then_some(self.config.last_good.as_path());
         let built = full_load::build(&self.store, &live, keep, &self.health).await?;
-        let Built { directory, snapshot, mut report } = built;
+        let Built { directory, mark, snapshot, mut report } = built;
         let guarded = !options.force && !options.check_only;
         if guarded && report.removed * 100 > report.numbers_before * u64::from(self.config.shrink_guard) {
             self.metrics.directory.loads.inc("refused");
@@ -292,7 +316,7 @@ impl Following {
             report.applied = true;
             self.metrics.directory.load_seconds.observe(started.elapsed().as_secs_f64());
             self.publish(directory, "full", report.added + report.changed, report.removed);
-            self.kept = full_load::finish(snapshot, report.to, &self.health).await;
+            self.kept = on_disk::finish(snapshot, mark, &self.health).await;
         }
         report.took = started.elapsed();
         Ok(report)
@@ -336,8 +360,8 @@ impl Following {
             );
             return;
         }
-        match full_load::last_good(&self.store, &self.config.last_good) {
-            Ok(directory) => {
+        match on_disk::read(&self.store, &self.config.last_good) {
+            Ok(OnDisk { directory, .. }) => {
                 let (generation, numbers) = (directory.generation(), directory.len());
                 self.publish(directory, "last_good", numbers as u64, 0);
                 self.health.raise(

@@ -16,9 +16,10 @@ use crate::net::{Bound, ConnectionLimits, FollowWord, SourceWord, StreamLimits};
 use crate::outbound::{self, AllowPrivate, Client, SetupError, Urls};
 use crate::routing::model::Follow;
 
-pub(super) fn follow_config(config: &Config) -> FollowConfig {
+pub(super) fn follow_config(config: &Config, from_disk: bool) -> FollowConfig {
     FollowConfig {
         last_good: config.node.data_dir.join("last-good"),
+        from_disk,
         shrink_guard: config.store.shrink_guard,
         change_log: jiff::SignedDuration::from_hours(i64::from(config.store.change_log_hours)),
     }

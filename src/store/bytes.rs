@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 
 use crate::ids::{AccountSid, ApplicationSid, NumberSid, OrganizationSid};
 use crate::routing::model::{Hook, Method, Number, NumberKey, VoiceProfile};
+use crate::store::mark::Mark;
 
 /// Appends little-endian integers and length-prefixed texts.
 #[derive(Debug, Default)]
@@ -33,6 +34,11 @@ impl Out {
     pub(super) fn text(&mut self, text: &str) {
         self.u32(text.len());
         self.0.extend(text.as_bytes());
+    }
+
+    pub(super) fn mark(&mut self, mark: &Mark) {
+        self.u64(mark.generation);
+        self.text(&mark.change);
     }
 
     fn optional<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
@@ -118,6 +124,10 @@ impl<'a> In<'a> {
 
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn mark(&mut self) -> Option<Mark> {
+        Some(Mark { generation: self.u64()?, change: self.text()?.to_owned() })
     }
 
     fn u128(&mut self) -> Option<u128> {

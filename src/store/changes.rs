@@ -9,6 +9,7 @@ use crate::routing::model::{Delta, Frame, Number, NumberKey};
 use crate::store::column::{Column, Word};
 use crate::store::error::{BadRow, Result};
 use crate::store::load::{FrameRows, read_frame};
+use crate::store::mark::Mark;
 use crate::store::model::{NumberReader, RoutedRow};
 use crate::store::open::Store;
 use crate::store::rows::NumberState;
@@ -30,7 +31,7 @@ pub enum Changes {
 #[derive(Debug)]
 pub struct Step {
     /// The generation it leads to.
-    pub generation: u64,
+    pub mark: Mark,
     /// What to change. Keys in `removed` may name rows that were never there: a row that came and
     /// went in between.
     pub delta: Delta,
@@ -50,17 +51,22 @@ impl Store {
     /// The database is away or refuses.
     pub async fn changes_since(&self, generation: u64) -> Result<Changes> {
         let mut tx = self.directory.begin(Purpose::Snapshot).await?;
-        let newest = tx.generation().await?;
-        if newest == generation {
-            return Ok(Changes::None);
+        changes(self, &mut tx, generation).await
+    }
+
+    /// The same for a directory that was kept on disk, where the change log still has the change that it ends with.
+    ///
+    /// # Errors
+    /// The database is away or refuses.
+    pub async fn changes_since_kept(&self, kept: &Mark) -> Result<Changes> {
+        let mut tx = self.directory.begin(Purpose::Snapshot).await?;
+        let found = tx.mark_of(kept.generation).await?;
+        if kept.change.is_empty() || found != *kept {
+            return Ok(Changes::Everything(
+                "the change log does not have the change that the disk's directory ends with",
+            ));
         }
-        if newest < generation {
-            return Ok(Changes::Everything("the database is older than the directory"));
-        }
-        if let Some(why) = unsteppable(&mut tx, generation).await? {
-            return Ok(Changes::Everything(why));
-        }
-        read_step(self, &mut tx, generation, newest).await.map(|step| Changes::Step(Box::new(step)))
+        changes(self, &mut tx, kept.generation).await
     }
 
     /// The newest generation.
@@ -115,7 +121,22 @@ pub(crate) async fn unsteppable(tx: &mut Tx, generation: u64) -> Result<Option<&
     })
 }
 
-async fn read_step(store: &Store, tx: &mut Tx, since: u64, generation: u64) -> Result<Step> {
+async fn changes(store: &Store, tx: &mut Tx, since: u64) -> Result<Changes> {
+    let newest = tx.generation().await?;
+    if newest == since {
+        return Ok(Changes::None);
+    }
+    if newest < since {
+        return Ok(Changes::Everything("the database is older than the directory"));
+    }
+    if let Some(why) = unsteppable(tx, since).await? {
+        return Ok(Changes::Everything(why));
+    }
+    read_step(store, tx, since, newest).await.map(|step| Changes::Step(Box::new(step)))
+}
+
+async fn read_step(store: &Store, tx: &mut Tx, since: u64, newest: u64) -> Result<Step> {
+    let mark = tx.mark_of(newest).await?;
     let mut bad = Vec::new();
     let since = [since.bind()];
     let framed =
@@ -142,7 +163,7 @@ async fn read_step(store: &Store, tx: &mut Tx, since: u64, generation: u64) -> R
     };
     tx.each(sql, &since, take).await?;
     let removed = removed(&logged, &written);
-    Ok(Step { generation, delta: Delta { removed, written, frame }, kept, bad })
+    Ok(Step { mark, delta: Delta { removed, written, frame }, kept, bad })
 }
 
 /// The logged keys that no longer lead to the row they named.

@@ -1,11 +1,11 @@
 //! The last good directory on disk: a snapshot and the steps after it, so that a start without the
-//! database routes.
+//! database routes, and one with it reads only what changed since.
 //!
 //! A header line, then records of length, checksum and payload. The snapshot is written beside and
 //! renamed; steps are appended, and a torn last one is left out. Secrets stay sealed. Mode 0600.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,15 @@ use ring::digest;
 use crate::routing::model::{Delta, Number};
 use crate::store::bytes::{In, Out};
 use crate::store::load::FrameRows;
+use crate::store::mark::Mark;
 
-const HEADER: &[u8] = b"callgate directory 5\n";
+const HEADER: &[u8] = b"callgate directory 6\n";
 const FRAME: u8 = b'F';
 const NUMBERS: u8 = b'N';
 const END: u8 = b'E';
 const STEP: u8 = b'S';
+/// A record's length and checksum.
+const HEAD: usize = 12;
 /// Numbers in one record.
 const BATCH: usize = 512;
 /// No record of ours is larger; a length beyond is damage.
@@ -53,7 +56,7 @@ pub enum Piece {
     /// Some numbers.
     Numbers(Vec<Number>),
     /// The snapshot is whole: its generation.
-    End(u64),
+    End(Mark),
     /// A step after it.
     Step(Box<KeptStep>),
 }
@@ -62,7 +65,7 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct KeptStep {
     /// The generation it leads to.
-    pub generation: u64,
+    pub mark: Mark,
     /// The numbers' part; its `frame` is `None`.
     pub delta: Delta,
     /// The frame's part.
@@ -130,11 +133,11 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk refuses; the one before stays.
-    pub fn finish(mut self, generation: u64) -> Result<LastGood, LastGoodError> {
+    pub fn finish(mut self, mark: &Mark) -> Result<LastGood, LastGoodError> {
         self.flush()?;
         let mut out = Out::default();
         out.u8(END);
-        out.u64(generation);
+        out.mark(mark);
         self.record(&out.0)?;
         let failed = |source| LastGoodError::File { path: self.path.clone(), source };
         let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -168,20 +171,33 @@ impl LastGood {
     /// The disk refuses.
     pub fn step(
         &mut self,
-        generation: u64,
+        mark: &Mark,
         delta: &Delta,
         frame: Option<&FrameRows>,
     ) -> Result<(), LastGoodError> {
         let mut out = Out::default();
         out.u8(STEP);
-        out.u64(generation);
+        out.mark(mark);
         out.text(&frame.map(json).unwrap_or_default());
         out.keys(&delta.removed);
         out.numbers(&delta.written);
         self.step_bytes += out.0.len() as u64;
-        let mut record = Vec::with_capacity(out.0.len() + 12);
+        let mut record = Vec::with_capacity(out.0.len() + HEAD);
         write_record(&mut record, &out.0).expect("a Vec takes what is written");
         self.file.write_all(&record).map_err(|source| LastGoodError::File { path: self.path.clone(), source })
+    }
+
+    /// A file that was read so far, for more steps: what stands behind that is cut off. No other process may write it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn reopen(path: &Path, extent: Extent) -> Result<Self, LastGoodError> {
+        let failed = |source| LastGoodError::File { path: path.to_owned(), source };
+        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+        file.set_len(extent.snapshot + extent.steps).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        let Extent { snapshot: snapshot_bytes, steps: step_bytes } = extent;
+        Ok(Self { path: path.to_owned(), file, snapshot_bytes, step_bytes })
     }
 
     /// Whether the steps have outgrown the snapshot: time for a new one.
@@ -192,11 +208,20 @@ impl LastGood {
     }
 }
 
-/// Reads a file piece by piece. Damage after the snapshot's end only ends the reading.
+/// How many bytes of a file are whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// From the header to the snapshot's end.
+    pub snapshot: u64,
+    /// Of the steps after it.
+    pub steps: u64,
+}
+
+/// Reads a file piece by piece; how much of it is whole. Damage after the snapshot's end only ends the reading.
 ///
 /// # Errors
 /// There is no such file, it is another version's, or its snapshot is damaged.
-pub fn read(path: &Path, mut take: impl FnMut(Piece)) -> Result<(), LastGoodError> {
+pub fn read(path: &Path, mut take: impl FnMut(Piece)) -> Result<Extent, LastGoodError> {
     let failed = |source| LastGoodError::File { path: path.to_owned(), source };
     let damaged = || LastGoodError::Damaged { path: path.to_owned() };
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
@@ -205,17 +230,19 @@ pub fn read(path: &Path, mut take: impl FnMut(Piece)) -> Result<(), LastGoodErro
     if header != *HEADER {
         return Err(damaged());
     }
-    let mut whole = false;
+    let (mut extent, mut at) = (Extent::default(), HEADER.len() as u64);
     while let Some(payload) = read_record(&mut file) {
         let Some(piece) = piece(&payload) else { break };
+        at += HEAD as u64 + payload.len() as u64;
         match piece {
-            Piece::Step(_) if !whole => return Err(damaged()),
-            Piece::End(_) => whole = true,
+            Piece::Step(_) if extent.snapshot == 0 => return Err(damaged()),
+            Piece::Step(_) => extent.steps = at - extent.snapshot,
+            Piece::End(_) => extent.snapshot = at,
             _ => {}
         }
         take(piece);
     }
-    if whole { Ok(()) } else { Err(damaged()) }
+    if extent.snapshot == 0 { Err(damaged()) } else { Ok(extent) }
 }
 
 fn piece(payload: &[u8]) -> Option<Piece> {
@@ -223,16 +250,16 @@ fn piece(payload: &[u8]) -> Option<Piece> {
     Some(match input.u8()? {
         FRAME => Piece::Frame(serde_json::from_str(input.text()?).ok()?),
         NUMBERS => Piece::Numbers(input.numbers()?),
-        END => Piece::End(input.u64()?),
+        END => Piece::End(input.mark()?),
         STEP => {
-            let generation = input.u64()?;
+            let mark = input.mark()?;
             let frame = match input.text()? {
                 "" => None,
                 text => Some(serde_json::from_str(text).ok()?),
             };
             let removed = input.keys()?;
             let delta = Delta { removed, written: input.numbers()?, frame: None };
-            Piece::Step(Box::new(KeptStep { generation, delta, frame }))
+            Piece::Step(Box::new(KeptStep { mark, delta, frame }))
         }
         _ => return None,
     })
@@ -247,7 +274,7 @@ fn write_record(to: &mut impl Write, payload: &[u8]) -> std::io::Result<()> {
 
 /// The next whole record; `None` at the end or where one is torn or damaged.
 fn read_record(from: &mut impl Read) -> Option<Vec<u8>> {
-    let mut head = [0; 12];
+    let mut head = [0; HEAD];
     from.read_exact(&mut head).ok()?;
     let (length, sum) = head.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -283,32 +310,40 @@ mod tests {
         Number { is_sip: false, ..number }
     }
 
+    fn mark(generation: u64) -> Mark {
+        Mark { generation, change: "a change".to_owned() }
+    }
+
     fn written(path: &Path) {
         let mut snapshot = Snapshot::begin(path, &FrameRows::default()).unwrap();
         for sid in 1..=600 {
             snapshot.number(&number(sid, "+1650")).unwrap();
         }
-        let mut file = snapshot.finish(7).unwrap();
+        let mut file = snapshot.finish(&mark(7)).unwrap();
         let key = NumberKey { sid: NumberSid(1), organization: OrganizationSid(3), text: "+1650".into() };
         let delta = Delta { removed: vec![key], written: vec![number(1, "+1651")], frame: None };
-        file.step(8, &delta, Some(&FrameRows::default())).unwrap();
+        file.step(&mark(8), &delta, Some(&FrameRows::default())).unwrap();
     }
 
     fn pieces(path: &Path) -> Result<Vec<String>, LastGoodError> {
+        pieces_and_extent(path).map(|(pieces, _)| pieces)
+    }
+
+    fn pieces_and_extent(path: &Path) -> Result<(Vec<String>, Extent), LastGoodError> {
         let mut told = Vec::new();
-        read(path, |piece| {
+        let extent = read(path, |piece| {
             told.push(match piece {
                 Piece::Frame(_) => "frame".to_owned(),
                 Piece::Numbers(numbers) => format!("{} numbers", numbers.len()),
-                Piece::End(generation) => format!("end {generation}"),
+                Piece::End(mark) => format!("end {}", mark.generation),
                 Piece::Step(step) => {
                     assert_eq!(step.delta.written, [number(1, "+1651")]);
                     assert!(step.frame.is_some());
-                    format!("step {}", step.generation)
+                    format!("step {} {}", step.mark.generation, step.mark.change)
                 }
             });
         })?;
-        Ok(told)
+        Ok((told, extent))
     }
 
     #[test]
@@ -316,12 +351,21 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("callgate-last-good-{}", std::process::id()));
         let path = folder.join("directory");
         written(&path);
-        assert_eq!(pieces(&path).unwrap(), ["frame", "512 numbers", "88 numbers", "end 7", "step 8"]);
+        assert_eq!(
+            pieces(&path).unwrap(),
+            ["frame", "512 numbers", "88 numbers", "end 7", "step 8 a change"]
+        );
 
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 3);
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(pieces(&path).unwrap().last().unwrap(), "end 7", "a torn step is left out");
+
+        let (_, extent) = pieces_and_extent(&path).unwrap();
+        let mut file = LastGood::reopen(&path, extent).unwrap();
+        let delta = Delta { written: vec![number(1, "+1651")], ..Delta::default() };
+        file.step(&mark(9), &delta, Some(&FrameRows::default())).unwrap();
+        assert_eq!(pieces(&path).unwrap().last().unwrap(), "step 9 a change", "the torn one was cut off");
 
         bytes[200] ^= 1;
         std::fs::write(&path, &bytes).unwrap();

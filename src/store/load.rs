@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::routing::model::{Frame, Number};
 use crate::store::error::{BadRow, Result};
+use crate::store::mark::Mark;
 use crate::store::model::{self, NumberReader};
 use crate::store::open::Store;
 use crate::store::packed::Came;
@@ -21,7 +22,7 @@ pub struct Load {
     /// The same as it stood in the columns, for the last good directory on disk.
     pub kept: FrameRows,
     /// Which generation this is.
-    pub generation: u64,
+    pub mark: Mark,
     /// Rows that cannot be used.
     pub bad: Vec<BadRow>,
 }
@@ -46,11 +47,11 @@ impl Store {
     /// The database is away or refuses.
     pub async fn load(&self) -> Result<Load> {
         let mut tx = self.directory.begin(Purpose::Snapshot).await?;
-        let generation = tx.generation().await?;
+        let mark = tx.mark().await?;
         let mut bad = Vec::new();
         let kept = read_frame(&mut tx, &mut bad).await?;
         let frame = kept.frame(&self.vault, &mut bad);
-        Ok(Load { tx, frame, kept, generation, bad })
+        Ok(Load { tx, frame, kept, mark, bad })
     }
 
     /// What frame rows kept on disk mean, their secrets opened with this store's keys.

@@ -8,7 +8,8 @@
 //! - `rows`, `entity`: the tables that people edit. `open`, `migrate`: the store and its schema.
 //! - `load`, `packed`, `changes`, `watch`, `model`: what routing knows, whole, step by step, and when to look.
 //! - `generations`, `difference`, `rollback`: what the change log says of former generations, and the way back.
-//! - `last_good`, `bytes`: the directory kept on disk for a start without the database. `config`: `[store]`.
+//! - `last_good`, `bytes`: the directory kept on disk, for a start without the database or with what changed since;
+//!   `mark`: what its generation is known by. `config`: `[store]`.
 //! - `backup`: copies of the embedded files.
 //! - `number_filter`, `numbers`: numbers, many at a time; `list`: such a list as SQL; `ladder`, `ladders`: where its
 //!   pages are.
@@ -38,6 +39,7 @@ pub mod last_good;
 mod list;
 mod lists;
 mod load;
+mod mark;
 mod migrate;
 mod model;
 mod number_filter;
@@ -70,6 +72,7 @@ pub use inventory::{Classified, NumberKind, Wanted};
 pub use keys::{new_token, new_webhook_secret, printed_webhook_secret};
 pub use lists::{Listed, Named, Naming, Page};
 pub use load::{FrameRows, Load};
+pub use mark::Mark;
 pub(crate) use model::{dialling, trunk as routed_trunk};
 pub use number_filter::{NumberFilter, NumberOrder};
 pub use numbers::Place;

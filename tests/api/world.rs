@@ -229,7 +229,7 @@ async fn load(store: &Store) -> Directory {
     let mut load = store.load().await.unwrap();
     let mut builder = Builder::new(load.frame.clone());
     load.numbers(|number| builder.add(&number)).await.unwrap();
-    builder.build(load.generation)
+    builder.build(load.mark.generation)
 }
 
 /// What was told to the calls of this node, in words.

@@ -24,6 +24,8 @@ crate::on_both_servers!(
     a_check_only_reload_changes_nothing,
     the_frame_follows_too,
     steps_and_full_loads_come_to_the_same,
+    a_start_goes_on_from_the_disk_with_what_changed_since,
+    a_start_goes_on_from_the_disk_of_this_history_only,
 );
 
 pub struct Running {
@@ -42,6 +44,7 @@ impl Drop for Running {
 pub fn config(folder: &Folder) -> FollowConfig {
     FollowConfig {
         last_good: folder.0.join("directory"),
+        from_disk: true,
         shrink_guard: 50,
         change_log: SignedDuration::from_hours(24),
     }
@@ -287,6 +290,88 @@ pub async fn steps_and_full_loads_come_to_the_same(world: World) {
     assert!(!away);
     assert_eq!(kept.directory.load().generation(), newest);
     assert_eq!(kept.directory.load().len() as u64, check.numbers_after);
+}
+
+impl Running {
+    /// How the generations of this start came, the newest first.
+    fn came(&self) -> Vec<&'static str> {
+        self.follower.history().iter().map(|note| note.kind).collect()
+    }
+
+    async fn differs_from_the_store(&self) -> bool {
+        let check = self.follower.reload(ReloadOptions { check_only: true, force: false }).await.unwrap();
+        (check.added, check.removed, check.changed) != (0, 0, 0)
+    }
+}
+
+async fn a_start_goes_on_from_the_disk_with_what_changed_since(world: World) {
+    world
+        .by_hand("INSERT INTO numbers(number, voice_url) VALUES ('1', 'http://a'), ('2', 'http://b'), ('3', 'http://c')")
+        .unwrap();
+    assert_eq!(follow(&world.store, config(&world.folder)).await.1.came(), ["full"]);
+    // Nothing has changed.
+    assert_eq!(follow(&world.store, config(&world.folder)).await.1.came(), ["last_good"]);
+    world.by_hand("UPDATE numbers SET voice_url = 'http://new' WHERE number = '1'").unwrap();
+    world.by_hand("UPDATE numbers SET number = '4' WHERE number = '2'").unwrap();
+    world.by_hand("DELETE FROM numbers WHERE number = '3'").unwrap();
+    let mut account = world.account.clone();
+    world.store.give_token(&mut account, "another-token").unwrap();
+    world.store.update("t", account).await.unwrap();
+    let (from_store, running) = follow(&world.store, config(&world.folder)).await;
+    assert!(from_store && running.health.matters().is_empty());
+    assert_eq!(running.came(), ["last_good"]);
+    let voices = ["1", "2", "3", "4"].map(|text| running.voice(&world, text));
+    assert_eq!(voices.each_ref().map(Option::as_deref), [Some("http://new"), None, None, Some("http://b")]);
+    let directory = running.directory.load_full();
+    assert_eq!(directory.account(world.account.id).unwrap().keys.auth_token, "another-token");
+    assert!(!running.differs_from_the_store().await);
+    // The file takes steps again, and the next start knows them.
+    world.by_hand("INSERT INTO numbers(number, voice_url) VALUES ('5', 'http://e')").unwrap();
+    running.until(&world, "5", Some("http://e")).await;
+    drop(running);
+    let (_, away) = follow(&unreachable_store(&world), config(&world.folder)).await;
+    assert_eq!(away.voice(&world, "5").as_deref(), Some("http://e"));
+    let (_, running) = follow(&world.store, config(&world.folder)).await;
+    assert_eq!(running.came(), ["last_good"]);
+    assert!(!running.differs_from_the_store().await);
+}
+
+async fn a_start_goes_on_from_the_disk_of_this_history_only(world: World) {
+    let insert = "INSERT INTO numbers(number, voice_url) VALUES ('1', 'http://a')";
+    world.by_hand(insert).unwrap();
+    drop(follow(&world.store, config(&world.folder)).await);
+    // Another database that counts the same generation, and one that is further.
+    let file = world.folder.0.join("directory");
+    for more in [0, 1] {
+        let other = World::new(Server::Sqlite).await;
+        other.by_hand("INSERT INTO numbers(number, voice_url) VALUES ('1', 'http://other')").unwrap();
+        std::fs::copy(&file, other.folder.0.join("directory")).unwrap();
+        for at in 0..more {
+            other.by_hand(&format!("INSERT INTO numbers(number) VALUES ('2{at}')")).unwrap();
+        }
+        let (_, running) = follow(&other.store, config(&other.folder)).await;
+        assert_eq!(running.came(), ["full"]);
+        assert_eq!(running.voice(&other, "1").as_deref(), Some("http://other"));
+    }
+    // The log no longer reaches back, or never knew which rows.
+    for at in ["2", "3"] {
+        world.by_hand(&format!("INSERT INTO numbers(number) VALUES ('{at}')")).unwrap();
+    }
+    world.store.prune_change_log(SignedDuration::from_secs(-60)).await.unwrap();
+    assert_eq!(follow(&world.store, config(&world.folder)).await.1.came(), ["full"]);
+    world
+        .by_hand(match world.server {
+            Server::Sqlite => "INSERT INTO change_log (kind) VALUES ('everything')",
+            Server::Postgres => "TRUNCATE numbers",
+        })
+        .unwrap();
+    assert_eq!(follow(&world.store, config(&world.folder)).await.1.came(), ["full"]);
+    // While the process before still writes the file.
+    let behind = FollowConfig { from_disk: false, ..config(&world.folder) };
+    assert_eq!(follow(&world.store, behind).await.1.came(), ["full"]);
+    // A damaged one.
+    std::fs::write(&file, "callgate directory 6\nnonsense").unwrap();
+    assert_eq!(follow(&world.store, config(&world.folder)).await.1.came(), ["full"]);
 }
 
 /// A store with the same keys whose server does not answer.

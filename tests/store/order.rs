@@ -37,7 +37,7 @@ pub async fn a_step_reads_only_what_changed(world: World) {
     assert_eq!(removed, ["2", "3"]);
     assert_eq!(step.delta.written.iter().map(|number| &*number.text).collect::<Vec<_>>(), ["4"]);
     assert!(step.delta.frame.is_none());
-    assert_eq!(step.generation, world.store.generation().await.unwrap());
+    assert_eq!(step.mark.generation, world.store.generation().await.unwrap());
 }
 
 /// Four writers and one reader: whoever applies the steps in order ends with the table.
@@ -54,8 +54,8 @@ async fn writers_at_once_lose_nothing(world: World) {
                     Changes::None => tokio::task::yield_now().await,
                     Changes::Everything(why) => panic!("{why}"),
                     Changes::Step(step) => {
-                        assert!(step.generation > at);
-                        at = step.generation;
+                        assert!(step.mark.generation > at);
+                        at = step.mark.generation;
                         for key in &step.delta.removed {
                             if seen.get(&key.sid).is_some_and(|text: &String| **text == *key.text) {
                                 seen.remove(&key.sid);
@@ -174,5 +174,5 @@ async fn number_order_is_commit_order() {
     first.commit().await.unwrap();
     let newest = second.await.unwrap();
     let step = step(&world, since).await;
-    assert_eq!((step.generation, step.delta.written.len()), (newest, 2));
+    assert_eq!((step.mark.generation, step.delta.written.len()), (newest, 2));
 }

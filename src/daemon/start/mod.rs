@@ -3,7 +3,8 @@
 //!
 //! 1. The data directory and this node's identity.
 //! 2. The store: key file, migrations, first start. A store that is away stops nothing.
-//! 3. The directory: from the store, else the last good one from the disk.
+//! 3. The directory: the last good one from the disk with what changed in the store since, else from the store; without a
+//!    store what the disk has.
 //! 4. The journal: opened, and what it holds given to the callbacks.
 //! 5. The listeners: bound before anything is promised.
 //! 6. The shards.
@@ -92,7 +93,7 @@ pub async fn start(
     let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
     let (follower, mut following) = Following::new(
         store.clone(),
-        follow_config(config),
+        follow_config(config, before.is_none()),
         directory.clone(),
         health.clone(),
         metrics.clone(),
