@@ -61,7 +61,7 @@ impl Drop for Leaves<'_> {
     }
 }
 
-/// Counts and logs every request, and turns strangers on the Unix socket away.
+/// Counts and logs every request, has the directory follow what one wrote, and turns strangers on the Unix socket away.
 pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let line = (request.method().clone(), request.uri().path().to_owned());
@@ -73,6 +73,9 @@ pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next
         }
         _ => next.run(request).await,
     };
+    if response.headers().contains_key("x-callgate-generation") {
+        api.handles.follower.look();
+    }
     let status = response.status();
     let metrics = &api.handles.metrics.api;
     metrics.requests.inc(match status.as_u16() {

@@ -60,6 +60,9 @@ pub trait Follower: Send + Sync {
     /// that is live then.
     fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64>;
 
+    /// Something was written here: the store is looked at now, not when its turn comes.
+    fn look(&self);
+
     /// The last generations that went live on this node, newest first, few in number.
     fn history(&self) -> Vec<GenerationNote>;
 }

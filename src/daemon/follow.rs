@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::api::{GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::first::{FirstStart, FirstStartError};
@@ -99,6 +99,7 @@ impl Following {
             live,
             ahead: watch::Sender::new(None),
             touched: Arc::default(),
+            written: Notify::new(),
             history: Mutex::default(),
         });
         // One reload at a time, one waiting would only repeat it.
@@ -173,12 +174,14 @@ impl Following {
         }
         let mut sweep = tokio::time::interval(SWEEP);
         let mut prune = tokio::time::interval(PRUNE);
+        let shared = Arc::clone(&self.shared);
         loop {
             tokio::select! {
                 changed = watch.changed() => {
                     changed?;
                     self.step().await?;
                 }
+                () = shared.written.notified() => self.step().await?,
                 order = self.orders.recv() => match order {
                     Some(order) => self.obey(order).await,
                     None => return Ok(()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{BoxFuture, GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::lists::ListsAhead;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub ahead: watch::Sender<Option<u64>>,
     /// Numbers that changed since the first directory.
     pub touched: Arc<AtomicU64>,
+    /// Somebody wrote through this process.
+    pub written: Notify,
     pub history: Mutex<VecDeque<GenerationNote>>,
 }
 
@@ -79,6 +81,10 @@ impl crate::api::Follower for Follower {
             let (here, there) = (*self.shared.live.borrow(), *self.shared.ahead.borrow());
             there.map_or(here, |there| there.min(here))
         })
+    }
+
+    fn look(&self) {
+        self.shared.written.notify_one();
     }
 
     fn history(&self) -> Vec<GenerationNote> {

@@ -73,6 +73,10 @@ impl api::Follower for Reloading {
         api::Follower::wait(&self.follower, generation, limit)
     }
 
+    fn look(&self) {
+        api::Follower::look(&self.follower);
+    }
+
     fn history(&self) -> Vec<GenerationNote> {
         api::Follower::history(&self.follower)
     }

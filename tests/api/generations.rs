@@ -10,6 +10,7 @@ use crate::world::Api;
 
 crate::on_both_servers!(
     changes_are_listed_with_who_and_what,
+    what_one_wrote_is_followed_at_once,
     a_difference_tells_before_and_after,
     a_difference_has_pages,
     all_that_came_after_is_undone,
@@ -37,6 +38,18 @@ async fn patch(api: &Api, path: &str, body: Value) -> Value {
 
 async fn number(api: &Api, text: &str) -> Value {
     post(api, "/admin/v1/numbers", json!({"number": text, "voice_url": "https://a.example/1"})).await
+}
+
+async fn what_one_wrote_is_followed_at_once(api: Api) {
+    let looks = || api.looks.load(std::sync::atomic::Ordering::Relaxed);
+    let before = looks();
+    api.get(&api.admin, "/admin/v1/numbers").await.expect(200);
+    assert_eq!(looks(), before, "who reads changes nothing");
+    number(&api, "+16505550177").await;
+    let path = format!("/restcomm/2012-04-24/Accounts/{}/IncomingPhoneNumbers.json", api.admin.sid);
+    let form = [("PhoneNumber", "+16505550178"), ("VoiceUrl", "https://a.example/1")];
+    api.post(&api.admin, &path, &form).await;
+    assert_eq!(looks(), before + 2);
 }
 
 async fn diff(api: &Api, from: u64, to: u64) -> Vec<Value> {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -34,6 +35,8 @@ pub struct Api {
     pub socket: PathBuf,
     pub handles: Handles,
     pub told: Arc<Told>,
+    /// How often the follower was told to look at the store.
+    pub looks: Arc<AtomicU64>,
     pub admin: Caller,
     /// What is served, for a listener of a test's own.
     pub routes: axum::Router,
@@ -120,7 +123,12 @@ impl Api {
             credentials: Credentials(Some((world.account.id.to_string(), token))),
         };
         let directory = Arc::new(ArcSwap::from_pointee(load(&world.store).await));
-        let follower = Arc::new(Reloads { store: world.store.clone(), directory: directory.clone() });
+        let looks = Arc::new(AtomicU64::new(0));
+        let follower = Arc::new(Reloads {
+            store: world.store.clone(),
+            directory: directory.clone(),
+            looks: looks.clone(),
+        });
         let told = Arc::new(Told::default());
         let handles = Handles {
             directory: directory.clone(),
@@ -146,7 +154,7 @@ impl Api {
         tokio::spawn(async move { serve_tcp(listener, tcp_routes, &config, tcp_stopped).await });
         let unix_routes = routes.clone();
         tokio::spawn(async move { serve_unix(local, unix_routes, &http, stopped).await });
-        Self { world, address, socket, handles, told, admin, routes, stop }
+        Self { world, address, socket, handles, told, looks, admin, routes, stop }
     }
 
     pub fn stop(&self) {
@@ -322,6 +330,7 @@ impl Receivers for Gone {
 struct Reloads {
     store: Store,
     directory: Arc<ArcSwap<Directory>>,
+    looks: Arc<AtomicU64>,
 }
 
 impl Follower for Reloads {
@@ -349,6 +358,10 @@ impl Follower for Reloads {
             }
             Ok(report)
         })
+    }
+
+    fn look(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wait(&self, generation: u64, limit: Duration) -> BoxFuture<'_, u64> {
