@@ -73,7 +73,7 @@ pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next
         }
         _ => next.run(request).await,
     };
-    if response.headers().contains_key("x-callgate-generation") {
+    if response.headers().contains_key(super::reply::GENERATION) {
         api.handles.follower.look();
     }
     let status = response.status();

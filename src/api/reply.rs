@@ -9,6 +9,9 @@ use super::service::{ServiceError, Written};
 use crate::store::{SecretError, StoreError};
 use crate::telemetry::chain;
 
+/// Names the generation that has what a request wrote.
+pub(super) const GENERATION: &str = "x-callgate-generation";
+
 /// The most warnings one answer carries.
 const MOST_WARNINGS: usize = 20;
 
@@ -29,7 +32,7 @@ pub(super) fn written<T>(
     remarks.extend(written.warnings);
     let mut response = print(written.value);
     let headers = response.headers_mut();
-    headers.insert("x-callgate-generation", HeaderValue::from(written.generation));
+    headers.insert(GENERATION, HeaderValue::from(written.generation));
     warn(&mut response, &remarks);
     response
 }

@@ -143,7 +143,7 @@ fn print(bulk: &Bulk) -> Value {
 fn answer(body: &Value) -> Response {
     let mut response = reply::json(body);
     if let Some(generation) = body["generation"].as_u64() {
-        response.headers_mut().insert("x-callgate-generation", HeaderValue::from(generation));
+        response.headers_mut().insert(reply::GENERATION, HeaderValue::from(generation));
     }
     response
 }

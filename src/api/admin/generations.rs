@@ -122,7 +122,7 @@ fn told(wanted: Rollback, done: RolledBack) -> Response {
     }));
     let headers = response.headers_mut();
     if let Some(generation) = done.generation {
-        headers.insert("x-callgate-generation", HeaderValue::from(generation));
+        headers.insert(reply::GENERATION, HeaderValue::from(generation));
     }
     headers.insert(header::ETAG, tag(done.generation.unwrap_or(done.from)));
     response

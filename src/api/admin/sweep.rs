@@ -59,7 +59,7 @@ pub(super) async fn update(
     });
     let mut response = reply::json(&body);
     if let Some(generation) = sweep.generation {
-        response.headers_mut().insert("x-callgate-generation", HeaderValue::from(generation));
+        response.headers_mut().insert(reply::GENERATION, HeaderValue::from(generation));
     }
     Ok(response)
 }

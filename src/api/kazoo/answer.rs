@@ -78,7 +78,7 @@ pub(super) fn respond(asked: &Asked, outcome: Result<Told, Refusal>) -> Response
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(generation) = generation {
-        headers.insert("x-callgate-generation", HeaderValue::from(generation));
+        headers.insert(reply::GENERATION, HeaderValue::from(generation));
     }
     if let Ok(id) = HeaderValue::from_str(&asked.id) {
         headers.insert("x-request-id", id);
