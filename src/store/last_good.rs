@@ -87,8 +87,7 @@ pub struct Snapshot {
 pub struct LastGood {
     path: PathBuf,
     file: File,
-    snapshot_bytes: u64,
-    step_bytes: u64,
+    extent: Extent,
 }
 
 impl Snapshot {
@@ -110,7 +109,7 @@ impl Snapshot {
             beside: beside.clone(),
             file,
             batch: Vec::with_capacity(BATCH),
-            bytes: 0,
+            bytes: HEADER.len() as u64,
         };
         snapshot.file.write_all(HEADER).map_err(failed)?;
         let mut out = Out::default();
@@ -143,7 +142,7 @@ impl Snapshot {
         let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         std::fs::rename(&self.beside, &self.path).map_err(failed)?;
-        Ok(LastGood { path: self.path, file, snapshot_bytes: self.bytes, step_bytes: 0 })
+        Ok(LastGood { path: self.path, file, extent: Extent { snapshot: self.bytes, steps: 0 } })
     }
 
     fn flush(&mut self) -> Result<(), LastGoodError> {
@@ -158,7 +157,7 @@ impl Snapshot {
     }
 
     fn record(&mut self, payload: &[u8]) -> Result<(), LastGoodError> {
-        self.bytes += payload.len() as u64;
+        self.bytes += (HEAD + payload.len()) as u64;
         write_record(&mut self.file, payload)
             .map_err(|source| LastGoodError::File { path: self.beside.clone(), source })
     }
@@ -181,9 +180,9 @@ impl LastGood {
         out.text(&frame.map(json).unwrap_or_default());
         out.keys(&delta.removed);
         out.numbers(&delta.written);
-        self.step_bytes += out.0.len() as u64;
         let mut record = Vec::with_capacity(out.0.len() + HEAD);
         write_record(&mut record, &out.0).expect("a Vec takes what is written");
+        self.extent.steps += record.len() as u64;
         self.file.write_all(&record).map_err(|source| LastGoodError::File { path: self.path.clone(), source })
     }
 
@@ -196,15 +195,14 @@ impl LastGood {
         let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
         file.set_len(extent.snapshot + extent.steps).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let Extent { snapshot: snapshot_bytes, steps: step_bytes } = extent;
-        Ok(Self { path: path.to_owned(), file, snapshot_bytes, step_bytes })
+        Ok(Self { path: path.to_owned(), file, extent })
     }
 
     /// Whether the steps have outgrown the snapshot: time for a new one.
     #[must_use]
     pub fn is_long(&self) -> bool {
         const AT_LEAST: u64 = 1 << 20;
-        self.step_bytes > self.snapshot_bytes.max(AT_LEAST)
+        self.extent.steps > self.extent.snapshot.max(AT_LEAST)
     }
 }
 
