@@ -177,11 +177,10 @@ impl Following {
         let shared = Arc::clone(&self.shared);
         loop {
             tokio::select! {
-                changed = watch.changed() => {
+                changed = watch.changed(&shared.written) => {
                     changed?;
                     self.step().await?;
                 }
-                () = shared.written.notified() => self.step().await?,
                 order = self.orders.recv() => match order {
                     Some(order) => self.obey(order).await,
                     None => return Ok(()),
@@ -219,17 +218,18 @@ impl Following {
     /// From the directory on disk, with what changed since; false: everything has to be loaded.
     async fn go_on(&mut self) -> Result<bool, StoreError> {
         let started = Instant::now();
-        let Some(GoneOn { directory, kept, rows: (written, removed) }) =
-            on_disk::go_on(&self.store, &self.config.last_good, &self.health).await?
-        else {
-            return Ok(false);
-        };
-        let (generation, numbers, took) = (directory.generation(), directory.len(), started.elapsed());
-        tracing::info!(generation, numbers, written, removed, ?took, "going on from the directory on disk");
-        self.metrics.directory.load_seconds.observe(took.as_secs_f64());
-        self.publish(directory, "last_good", written, removed);
-        self.metrics.store.up.set(1);
+        let found = on_disk::go_on(&self.store, &self.config.last_good, &self.health).await?;
+        let Some(GoneOn { directory, kept, step }) = found else { return Ok(false) };
         self.kept = kept;
+        match step {
+            None => self.publish(directory, "last_good", 0, 0),
+            Some(step) => self.apply(&Arc::new(directory), *step, "last_good"),
+        }
+        self.metrics.store.up.set(1);
+        let (live, took) = (self.shared.directory.load(), started.elapsed());
+        self.metrics.directory.load_seconds.observe(took.as_secs_f64());
+        let (generation, numbers) = (live.generation(), live.len());
+        tracing::info!(generation, numbers, ?took, "going on from the directory on disk");
         Ok(true)
     }
 
@@ -259,7 +259,7 @@ impl Following {
                 Ok(())
             }
             Changes::Step(step) => {
-                self.apply(&live, *step);
+                self.apply(&live, *step, "delta");
                 self.metrics.directory.load_seconds.observe(started.elapsed().as_secs_f64());
                 match &self.kept {
                     Some(file) if file.is_long() => self.load_all("the file of steps is long").await,
@@ -279,14 +279,13 @@ impl Following {
         }
     }
 
-    fn apply(&mut self, live: &Arc<Directory>, step: Step) {
+    /// Publishes what a step makes of a directory, as `kind`, and keeps the step on disk.
+    fn apply(&mut self, live: &Arc<Directory>, step: Step, kind: &'static str) {
         let Step { mark, delta, kept: frame, bad } = step;
-        for row in &bad {
-            tracing::warn!(%row, "a row is left out");
-        }
+        on_disk::left_out(&bad);
         let (written, removed) = (delta.written.len() as u64, delta.removed.len() as u64);
         let next = live.apply(&delta, mark.generation);
-        self.publish(next, "delta", written, removed);
+        self.publish(next, kind, written, removed);
         if let Some(heard) = &self.heard {
             heard(&delta, live, &self.shared.directory.load());
         }

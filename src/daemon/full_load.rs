@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::api::ReloadReport;
-use crate::daemon::on_disk::noted;
+use crate::daemon::on_disk::{left_out, noted};
 use crate::routing::model::Number;
 use crate::routing::{Builder, Directory};
 use crate::store::last_good::Snapshot;
@@ -84,9 +84,7 @@ fn compare(live: &Directory, number: &Number) -> Compared {
 }
 
 fn told(bad: &[BadRow], directory: &Directory) -> Vec<String> {
-    for row in bad {
-        tracing::warn!(%row, "a row is left out");
-    }
+    left_out(bad);
     let rows = bad.iter().map(ToString::to_string);
     let patterns =
         directory.skipped().map(|skipped| format!("pattern {} is left out: {}", skipped.sid, skipped.why));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::routing::model::Delta;
 use crate::routing::{Builder, Directory};
 use crate::store::last_good::{self, Extent, KeptStep, LastGood, LastGoodError, Piece, Snapshot};
-use crate::store::{Changes, FrameRows, Mark, Step, Store, StoreError};
+use crate::store::{BadRow, Changes, FrameRows, Mark, Step, Store, StoreError};
 use crate::telemetry::health::Severity;
 use crate::telemetry::{Health, chain};
 
@@ -21,22 +21,25 @@ pub(super) struct OnDisk {
     extent: Extent,
 }
 
-/// A directory that is as new as the store.
+/// What a start goes on from.
 pub(super) struct GoneOn {
+    /// As the disk has it.
     pub(super) directory: Directory,
     /// The file, open for more steps, where it can be.
     pub(super) kept: Option<LastGood>,
-    /// Rows written and removed by what changed since.
-    pub(super) rows: (u64, u64),
+    /// What changed since.
+    pub(super) step: Option<Box<Step>>,
 }
 
-/// The directory on disk with what changed in the store since; `None`: there is none, or it and the store do not meet.
+/// The directory on disk, and what changed in the store since; `None`: there is none, or it and the store do not meet.
 ///
 /// # Errors
 /// The store is away or refuses.
 pub(super) async fn go_on(store: &Store, path: &Path, health: &Health) -> Result<Option<GoneOn>, StoreError> {
-    let Some(found) = read_aside(store.clone(), path.to_owned()).await else { return Ok(None) };
-    let step = match store.changes_since_kept(&found.mark).await? {
+    let Some(OnDisk { directory, mark, extent }) = read_aside(store.clone(), path.to_owned()).await else {
+        return Ok(None);
+    };
+    let step = match store.changes_since_kept(&mark).await? {
         Changes::None => None,
         Changes::Step(step) => Some(step),
         Changes::Everything(why) => {
@@ -44,18 +47,7 @@ pub(super) async fn go_on(store: &Store, path: &Path, health: &Health) -> Result
             return Ok(None);
         }
     };
-    let mut kept = noted(LastGood::reopen(path, found.extent), health);
-    let mut gone_on = GoneOn { directory: found.directory, kept: None, rows: (0, 0) };
-    if let Some(step) = step {
-        let Step { mark, delta, kept: frame, bad } = *step;
-        for row in &bad {
-            tracing::warn!(%row, "a row is left out");
-        }
-        gone_on.rows = (delta.written.len() as u64, delta.removed.len() as u64);
-        gone_on.directory = gone_on.directory.apply(&delta, mark.generation);
-        keep_step(&mut kept, &mark, &delta, frame.as_ref(), health);
-    }
-    Ok(Some(GoneOn { kept, ..gone_on }))
+    Ok(Some(GoneOn { directory, kept: noted(LastGood::reopen(path, extent), health), step }))
 }
 
 /// Reads the file on a thread of its own: with ten million numbers that takes seconds.
@@ -93,9 +85,7 @@ pub(super) fn read(store: &Store, path: &Path) -> Result<OnDisk, LastGoodError> 
             newest = newest.take().map(|(now, _)| (now.apply(&delta, mark.generation), mark));
         }
     })?;
-    for row in &bad {
-        tracing::warn!(%row, "a row is left out");
-    }
+    left_out(&bad);
     let (directory, mark) = newest.ok_or_else(|| LastGoodError::Damaged { path: path.to_owned() })?;
     Ok(OnDisk { directory, mark, extent })
 }
@@ -122,6 +112,13 @@ pub(super) fn keep_step(
         && noted(file.step(mark, delta, frame), health).is_none()
     {
         *kept = None;
+    }
+}
+
+/// Tells of rows that cannot be used.
+pub(super) fn left_out(bad: &[BadRow]) {
+    for row in bad {
+        tracing::warn!(%row, "a row is left out");
     }
 }
 

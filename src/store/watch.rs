@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 use sqlx::{Connection, Row as _, SqliteConnection};
+use tokio::sync::Notify;
 use tokio::time::Interval;
 
 use crate::store::error::Result;
@@ -57,11 +58,12 @@ impl Store {
 }
 
 impl Watch {
-    /// Waits until something may have changed. May be dropped and called again.
+    /// Waits until something may have changed: `written` says that this process did, and SQLite is asked at once.
+    /// May be dropped and called again.
     ///
     /// # Errors
     /// The database went away; begin to watch anew.
-    pub async fn changed(&mut self) -> Result<()> {
+    pub async fn changed(&mut self, written: &Notify) -> Result<()> {
         match &mut self.source {
             Source::Sqlite { connection, version } => loop {
                 let now = data_version(connection).await?;
@@ -69,7 +71,10 @@ impl Watch {
                     *version = now;
                     return Ok(());
                 }
-                tokio::time::sleep(POLL).await;
+                tokio::select! {
+                    () = tokio::time::sleep(POLL) => {}
+                    () = written.notified() => {}
+                }
             },
             Source::Postgres { listener, look } => tokio::select! {
                 received = listener.try_recv() => match received? {

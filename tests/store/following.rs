@@ -11,6 +11,7 @@ use callgate::store::{AccountRow, NumberRow, OrganizationRow, Store, StoreConfig
 use callgate::telemetry::health::Severity;
 use callgate::telemetry::{Health, Metrics};
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use crate::World;
 use crate::servers::{Cluster, Folder, Server};
@@ -449,9 +450,10 @@ async fn a_database_that_goes_and_comes_back_is_followed_again() {
 async fn the_net_under_listen_holds_for_short_waits() {
     let world = World::new(Server::Postgres).await;
     let mut watch = world.store.watch().await.unwrap();
-    watch.changed().await.unwrap();
+    let written = Notify::new();
+    watch.changed(&written).await.unwrap();
     let began = Instant::now();
-    while tokio::time::timeout(Duration::from_millis(300), watch.changed()).await.is_err() {
+    while tokio::time::timeout(Duration::from_millis(300), watch.changed(&written)).await.is_err() {
         assert!(began.elapsed() < Duration::from_secs(10), "never looked");
     }
 }
