@@ -183,7 +183,7 @@ impl Shards {
     /// Ends every shard and waits for its thread. None reads a socket any more before the first ends: what it reads may
     /// be that one's.
     pub async fn stop(self) {
-        self.deafen().await;
+        in_turn(&self.commands, Command::Deaf).await;
         self.tell(|| Command::Stop).await;
         for thread in self.threads {
             if thread.join().is_err() {
@@ -191,19 +191,17 @@ impl Shards {
             }
         }
     }
+}
 
-    async fn deafen(&self) {
-        let mut heard = Vec::new();
-        for shard in &self.commands {
-            let (deaf, is_deaf) = oneshot::channel();
-            if shard.send(Command::Deaf(deaf)).await.is_ok() {
-                heard.push(is_deaf);
-            }
-        }
-        for is_deaf in heard {
-            if is_deaf.await.is_err() {
-                tracing::error!("a shard is gone");
-            }
+/// Has each shard do something, one after the other.
+pub(super) async fn in_turn(
+    shards: &[mpsc::Sender<Command>],
+    command: impl Fn(oneshot::Sender<()>) -> Command,
+) {
+    for shard in shards {
+        let (done, is_done) = oneshot::channel();
+        if shard.send(command(done)).await.is_err() || is_done.await.is_err() {
+            tracing::error!("a shard is gone");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixStream;
 
+use tokio::sync::oneshot;
+
 use super::{Command, Load, Shard};
 use crate::engine::door::Input;
 use crate::net::{Passage, bring};
@@ -30,18 +32,14 @@ impl Shard {
             }
             Command::Deaf(deaf) => {
                 self.parts.front = false;
-                if deaf.send(()).is_err() {
-                    tracing::debug!("whoever wanted a shard to be deaf is gone");
-                }
+                done(deaf);
             }
             Command::Stop => self.stopping = true,
             Command::Follower(stream) => self.followed_by(stream),
             Command::Closing(closing) => self.closing = closing,
             Command::Hold(held) => {
                 self.held = true;
-                if held.send(()).is_err() {
-                    tracing::debug!("whoever wanted a shard to hold is gone");
-                }
+                done(held);
             }
             Command::Leaving => self.leaving = true,
             Command::TakeOver(calls) => {
@@ -81,5 +79,11 @@ impl Shard {
             }
             Err(error) => tracing::error!(%error, "nothing can be handed to the new process"),
         }
+    }
+}
+
+fn done(told: oneshot::Sender<()>) {
+    if told.send(()).is_err() {
+        tracing::debug!("whoever wanted a shard to do something is gone");
     }
 }

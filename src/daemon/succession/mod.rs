@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::ledger::restore;
 use super::shard::Command;
+use super::shards::in_turn;
 use super::upgrade::{Progress, Taking, say, tell};
 use crate::api::UpgradeState;
 use crate::ids::CallSid;
@@ -182,13 +183,7 @@ impl Succession {
 
     async fn hold(&self) {
         self.stage.send_replace(Stage::Held);
-        for shard in &self.calls.shards {
-            let (held, holds) = oneshot::channel();
-            tell(shard, Command::Hold(held)).await;
-            if holds.await.is_err() {
-                tracing::error!("a shard is gone");
-            }
-        }
+        in_turn(&self.calls.shards, Command::Hold).await;
     }
 
     /// The calls, then the sockets. `clean`: both sides of each call are known to be there.
