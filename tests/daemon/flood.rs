@@ -20,10 +20,18 @@ impl Flood {
     where
         M: Fn(SocketAddr, u64) -> String + Send + 'static,
     {
+        let socket = UdpSocket::bind(SocketAddr::from((from, 0))).unwrap();
+        Self::through(socket, to, rate.map(|rate| (rate, 20)), message)
+    }
+
+    /// The same through a socket of which the caller reads the answers: so many a second, so many of them at once.
+    pub fn through<M>(socket: UdpSocket, to: SocketAddr, pace: Option<(f64, u64)>, message: M) -> Self
+    where
+        M: Fn(SocketAddr, u64) -> String + Send + 'static,
+    {
         let (on, sent) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
         let (going, counted) = (on.clone(), sent.clone());
         let thread = std::thread::spawn(move || {
-            let socket = UdpSocket::bind(SocketAddr::from((from, 0))).unwrap();
             let (local, began) = (socket.local_addr().unwrap(), Instant::now());
             for count in 0.. {
                 if !going.load(Ordering::Relaxed) {
@@ -31,13 +39,20 @@ impl Flood {
                 }
                 socket.send_to(message(local, count).as_bytes(), to).unwrap();
                 counted.store(count + 1, Ordering::Relaxed);
-                if let Some(rate) = rate.filter(|_| count % 20 == 0) {
+                if let Some((rate, _)) = pace.filter(|(_, at_once)| count % at_once == 0) {
                     let due = began + Duration::from_secs_f64(count as f64 / rate);
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
             }
         });
         Self { on, sent, thread: Some(thread) }
+    }
+
+    /// Ends it; how many datagrams were sent.
+    pub fn end(self) -> u64 {
+        let sent = Arc::clone(&self.sent);
+        drop(self);
+        sent.load(Ordering::Relaxed)
     }
 
     /// Datagrams sent so far.

@@ -3,15 +3,16 @@
 
 use std::collections::HashSet;
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Follower, begin, node_with, said};
+use super::{node_with, upgraded};
+use crate::flood::Flood;
 use crate::{asked, loopback};
 
 /// Questions a second: enough that some come in the moment in which the shards of the old process end.
-const RATE: u64 = 20_000;
-const UPGRADES: usize = 3;
+const RATE: f64 = 20_000.0;
+/// Each of them is such a moment.
+const UPGRADES: usize = 6;
 
 #[test]
 fn every_question_of_one_socket_is_answered_once_while_processes_follow_each_other() {
@@ -21,41 +22,20 @@ fn every_question_of_one_socket_is_answered_once_while_processes_follow_each_oth
     );
     let router = node.sip[0];
     let socket = UdpSocket::bind(loopback()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let local = socket.local_addr().unwrap();
-    let (on, sent) = (AtomicBool::new(true), AtomicU64::new(0));
-    let answered = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let began = Instant::now();
-            for count in 0.. {
-                if !on.load(Ordering::Relaxed) {
-                    return;
-                }
-                socket.send_to(asked(router, local, count).as_bytes(), router).unwrap();
-                sent.store(count + 1, Ordering::Relaxed);
-                let due = began + Duration::from_micros(count * 1_000_000 / RATE);
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            }
-        });
-        let heard = scope.spawn(|| heard(&socket));
-        let mut followers: Vec<Follower> = Vec::new();
-        for _ in 0..UPGRADES {
-            let command = begin(&node.folder);
-            let follower = Follower::of(&node);
-            let output = command.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}{}", said(&output), node.log());
-            match followers.last() {
-                None => assert_eq!(node.ended(), Some(0), "{}", node.log()),
-                Some(former) => former.ended(),
-            }
-            followers.push(follower);
-        }
-        std::thread::sleep(Duration::from_millis(100));
-        on.store(false, Ordering::Relaxed);
-        heard.join().unwrap()
+    let flood = Flood::through(socket.try_clone().unwrap(), router, Some((RATE, 1)), move |from, count| {
+        asked(router, from, count)
     });
-    let (sent, once) = (sent.load(Ordering::Relaxed), answered.iter().collect::<HashSet<_>>().len());
-    let dropped = dropped([router.port(), local.port()]);
+    let hearing = std::thread::spawn(move || (heard(&socket), dropped([router.port(), local.port()])));
+    let mut followers = Vec::new();
+    for _ in 0..UPGRADES {
+        upgraded(&mut node, &mut followers);
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let sent = flood.end();
+    let (answered, dropped) = hearing.join().unwrap();
+    let once = answered.iter().collect::<HashSet<_>>().len();
     println!("{sent} questions, {} answers, {dropped} dropped for want of room", answered.len());
     assert_eq!(once, answered.len(), "{}", node.log());
     assert!(once as u64 > sent / 2, "{}", node.log());

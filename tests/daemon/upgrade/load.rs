@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Follower, NUMBERS, begin, node_with, said};
+use super::{Follower, NUMBERS, node_with, upgraded};
 use crate::free_port::free_port;
 use crate::killed::setting;
 use crate::node::Node;
@@ -61,21 +61,12 @@ fn run(node: &mut Node, callee: u16, upgrades: usize, followers: &mut Vec<Follow
     std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
     for upgrade in 0..upgrades {
         std::thread::sleep(Duration::from_secs(u64::from(calls / rate / 4)));
-        let command = begin(&node.folder);
-        let follower = Follower::of(node);
-        let output = command.wait_with_output().unwrap();
-        print!("{}", said(&output));
-        assert!(output.status.success(), "{}{}", said(&output), node.log());
-        let go_on = said(&output);
+        let go_on = upgraded(node, followers);
+        print!("{go_on}");
         // With few calls none may be left for the second.
         let carries = upgrade == 0 || std::env::var_os("CALLGATE_PROOF").is_some();
         assert!(!carries || !go_on.contains("\n0 calls of the former process go on"), "{go_on}");
-        match followers.last() {
-            None => assert_eq!(node.ended(), Some(0), "{}", node.log()),
-            Some(former) => former.ended(),
-        }
         println!("upgrade {} of {upgrades} is done", upgrade + 1);
-        followers.push(follower);
     }
     let (callers, callees) = (callers.end(), callees.end());
     let (made, failed, repeated) = (callers.good, callers.failed, callers.repeated);

@@ -119,6 +119,20 @@ impl Follower {
     }
 }
 
+/// One upgrade, whole: what the command said. The new process is the last of `followers`.
+fn upgraded(node: &mut Node, followers: &mut Vec<Follower>) -> String {
+    let command = begin(&node.folder);
+    let follower = Follower::of(node);
+    let output = command.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}{}", said(&output), node.log());
+    match followers.last() {
+        None => assert_eq!(node.ended(), Some(0), "{}", node.log()),
+        Some(former) => former.ended(),
+    }
+    followers.push(follower);
+    said(&output)
+}
+
 /// It ended, and whoever should look does not.
 fn is_zombie(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
