@@ -19,7 +19,7 @@ use super::track::Track;
 use crate::ids::{AccountSid, CallSid};
 
 /// How long the syncer gathers before a sync; with the sync itself it stays within 10 ms.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(7);
 
 /// How long the writer gathers behind a write: what comes alone and urgent is written at once, what comes
 /// thick shares a wake-up and a write, and no record waits a millisecond for it.
