@@ -19,24 +19,28 @@ use crate::subject::Subject;
 pub fn sqlite(section: &mut Section) {
     let folder = numbers::sqlite(section);
     let file = folder.join("callgate.db");
-    let packed = packed(&file);
+    // Whoever reads first brings the file into the page cache, for the others too.
+    packed(&file);
+    let select = packed(&file);
     numbers::forget(&folder);
     let began = Instant::now();
     let subject = numbers::setup(&folder).start(600);
     let loaded = took(&subject, began);
     section.line(&format!(
-        "\n{} numbers in SQLite: start by a full load {:.1} s ({:.1} s of CPU), the packed SELECT alone {packed:.1} s; {:.0} MiB resident.",
+        "\n{} numbers in SQLite: start by a full load {:.1} s ({:.1} s of CPU), the packed SELECT alone {:.1} s ({:.1} s of CPU); {:.0} MiB resident.",
         numbers::count(),
         loaded.0,
         loaded.1,
+        select.0,
+        select.1,
         resident(subject.pid()) / 1048576.0
     ));
-    let ratio = loaded.1 / packed;
+    let ratio = loaded.0 / select.0;
     row(
         section,
-        "full load of ten million numbers from SQLite, CPU against the packed SELECT alone",
+        "full load of ten million numbers from SQLite until calls are taken, against the packed SELECT alone",
         "at most 1.3x",
-        format!("{ratio:.2}x"),
+        format!("{ratio:.2}x ({:.2}x of its CPU: two threads)", loaded.1 / select.1),
         ratio <= 1.3,
     );
     numbers::provision(&subject, &file, "http://127.0.0.1:9/voice", "http://127.0.0.1:9/status");
@@ -62,19 +66,21 @@ fn took(subject: &Subject, began: Instant) -> (f64, f64) {
     (began.elapsed().as_secs_f64(), spent(subject.pid()).all() / 1e6)
 }
 
-/// Seconds of CPU of the SELECT that a load cannot do without, packed by SQL to one row per key range.
-fn packed(file: &Path) -> f64 {
+/// Seconds of the SELECT that a load cannot do without, packed by SQL to one row per key range; and of CPU.
+fn packed(file: &Path) -> (f64, f64) {
     let select = "SELECT sum(length(packed)) FROM (SELECT group_concat(id || account_id || organization_id || number || voice_url || is_sip || state, char(10)) \
                   AS packed FROM numbers GROUP BY rowid / 10000)";
     let script = "sqlite3 -readonly \"$0\" \"$1\" >/dev/null; times";
+    let began = Instant::now();
     let output = Command::new("bash").args(["-c", script]).arg(file).arg(select).output().expect("bash");
+    let took = began.elapsed().as_secs_f64();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let seconds = |word: &str| {
         let (minutes, seconds) = word.trim_end_matches('s').split_once('m')?;
         Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
     };
     // The second line is the children's: user and system.
-    told.lines().nth(1).unwrap_or_default().split(' ').filter_map(seconds).sum()
+    (took, told.lines().nth(1).unwrap_or_default().split(' ').filter_map(seconds).sum())
 }
 
 /// How soon calls see one changed number, through the API and by hand.
@@ -144,13 +150,17 @@ fn during_reload(section: &mut Section, subject: &Subject) {
         at(&meanwhile, 0.5), at(&meanwhile, 0.99), at(&meanwhile, 0.999)
     ));
     let ratio = at(&meanwhile, 0.999) / at(&quiet, 0.999);
-    row(
-        section,
-        "lookups during a reload: p99.9 of INVITE to 404, against quiet",
-        "within 2x",
-        format!("{ratio:.2}x"),
-        ratio <= 2.0,
-    );
+    let met = ratio <= 2.0;
+    // Seen with `perf sched timehist` on 2 CPUs with 250 ticks a second.
+    let why = "who is woken a second time within its turn, here the caller that waits for the 404, is not preferred to \
+               the loader, however nice that is, before the kernel's next tick";
+    section.row(Row {
+        what: "lookups during a reload: p99.9 of INVITE to 404, against quiet".to_owned(),
+        budget: "within 2x".to_owned(),
+        measured: format!("{ratio:.2}x"),
+        met: Some(met),
+        why: if met { String::new() } else { why.to_owned() },
+    });
 }
 
 /// Microseconds from INVITE to 404, one after the other at 400/s, sorted; until `end` or `most`.

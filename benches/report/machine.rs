@@ -13,6 +13,8 @@ pub struct Spent {
     threads: BTreeMap<u32, (String, u64)>,
     /// Microseconds with those of threads that have ended: ten milliseconds coarse.
     ticks: f64,
+    /// Those of them in the kernel.
+    kernel: f64,
 }
 
 /// The process and its descendants that live now.
@@ -34,7 +36,10 @@ pub fn spent(root: u32) -> Spent {
     let mut spent = Spent::default();
     for pid in tree(root) {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        spent.ticks += ticks(&stat, if pid == root { 4 } else { 2 });
+        let [user, kernel, ended_user, ended_kernel] = ticks(&stat);
+        let ended = if pid == root { [ended_user, ended_kernel] } else { [0.0; 2] };
+        spent.ticks += user + kernel + ended[0] + ended[1];
+        spent.kernel += kernel + ended[1];
         for task in tasks(pid) {
             let tid = task.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
             let line = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
@@ -56,6 +61,11 @@ impl Spent {
             return self.ticks - before.ticks;
         }
         self.by_thread(before).values().sum()
+    }
+
+    /// How much of the time since `before` was the kernel's, from 0 to 1.
+    pub fn in_kernel(&self, before: &Self) -> f64 {
+        (self.kernel - before.kernel) / (self.ticks - before.ticks)
     }
 
     /// Microseconds since the process began, ten milliseconds coarse, with threads that have ended.
@@ -93,13 +103,13 @@ fn tasks(pid: u32) -> Vec<PathBuf> {
     folder.map(|tasks| tasks.flatten().map(|task| task.path()).collect()).unwrap_or_default()
 }
 
-/// The first of user, system, children's user and children's system time of a `stat` line, in microseconds.
-fn ticks(stat: &str, fields: usize) -> f64 {
+/// User, system, children's user and children's system time of a `stat` line, in microseconds.
+fn ticks(stat: &str) -> [f64; 4] {
     // The fields after the name in parentheses: the state is the third of the file.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let sum: u64 = rest.split_whitespace().skip(11).take(fields).filter_map(|n| n.parse::<u64>().ok()).sum();
+    let mut fields = rest.split_whitespace().skip(11).map(|ticks| ticks.parse().unwrap_or(0.0));
     // Linux counts 100 ticks a second for user space whatever its own clock.
-    sum as f64 * 10_000.0
+    std::array::from_fn(|_| fields.next().unwrap_or(0.0) * 10_000.0)
 }
 
 /// A cgroup with a CPU quota; removed when dropped, which its processes must not outlive.

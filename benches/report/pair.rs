@@ -25,6 +25,8 @@ pub struct Outcome {
     pub cpu: f64,
     /// The same by thread.
     pub threads: BTreeMap<String, f64>,
+    /// How much of it was the kernel's, from 0 to 1.
+    pub in_kernel: f64,
     /// Calls that failed on either side, those that never came to it included.
     pub failed: u64,
     /// Messages the sipps repeated.
@@ -39,7 +41,7 @@ impl Outcome {
         let mut threads: Vec<_> = self.threads.iter().filter(|(_, cpu)| **cpu >= 1.0).collect();
         threads.sort_unstable_by(|one, other| other.1.total_cmp(one.1));
         let words: Vec<String> = threads.iter().map(|(name, cpu)| format!("{name} {cpu:.0}")).collect();
-        words.join(", ")
+        format!("{}; {:.0} % in the kernel", words.join(", "), self.in_kernel * 100.0)
     }
 }
 
@@ -82,6 +84,7 @@ impl Pair<'_> {
         Outcome {
             cpu: each(after.since(&before)),
             threads: after.by_thread(&before).into_iter().map(|(name, cpu)| (name, each(cpu))).collect(),
+            in_kernel: after.in_kernel(&before),
             failed: lost.max(answered.map_or(0, |side| side.failed)),
             unheard,
             repeated: called.repeated + answered.map_or(0, |side| side.repeated),

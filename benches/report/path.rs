@@ -16,17 +16,18 @@ fn rounds(
 ) -> Vec<Vec<Outcome>> {
     let seconds = number("CALLGATE_BENCH_SECONDS", 10);
     let mut all: Vec<Vec<Outcome>> = who.iter().map(|_| Vec::new()).collect();
+    // They stay from round to round: a daemon that has just begun still gets its memory from the system.
+    let lines: Vec<Line> = who.iter().map(|one| Line::start(*one, transport, tls)).collect();
+    for line in &lines {
+        line.run(Size { rate, calls: rate });
+    }
     for _ in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) {
-        for (one, outcomes) in who.iter().zip(&mut all) {
-            let line = Line::start(*one, transport, tls);
-            let size = Size { rate, calls: rate * seconds };
-            // The first calls warm caches, connections and allocators.
-            line.run(Size { rate, calls: rate });
-            let outcome = line.run(size);
+        for (line, outcomes) in lines.iter().zip(&mut all) {
+            let outcome = line.run(Size { rate, calls: rate * seconds });
             let (cpu, threads) = (outcome.cpu, outcome.by_thread());
             println!(
                 "  {transport} {rate}/s {}: {cpu:.0} us, {} failed, {} repeated; {threads}",
-                one.name(),
+                line.who.name(),
                 outcome.failed,
                 outcome.repeated
             );

@@ -7,7 +7,7 @@ use crate::line::Who;
 use crate::pair::{Outcome, Pair, Size};
 use crate::results::{Row, Section, median, number};
 use crate::sipp::Side;
-use crate::subject::floor;
+use crate::subject::{Subject, floor};
 
 /// Redirect mode without callbacks, beside its own floor.
 pub fn all(section: &mut Section) {
@@ -15,13 +15,17 @@ pub fn all(section: &mut Section) {
     section.line("\nRedirect mode without callbacks, CPU per call:\n\n| calls/s | callgate us | floor us | ratio |\n|---|---|---|---|");
     for rate in [500, 2000] {
         let size = Size { rate, calls: rate * seconds };
+        let lines = [Line::start(Who::Callgate), Line::start(Who::Floor)];
+        for line in &lines {
+            line.run(Size { calls: rate, ..size });
+        }
         let mut found: [Vec<f64>; 2] = Default::default();
         let mut profile = String::new();
         for _ in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) {
-            let ours = redirected(Who::Callgate, size);
+            let [ours, floor] = lines.each_ref().map(|line| line.run(size));
             profile = ours.by_thread();
             found[0].push(ours.cpu);
-            found[1].push(redirected(Who::Floor, size).cpu);
+            found[1].push(floor.cpu);
         }
         let ratio =
             median(&found[0].iter().zip(&found[1]).map(|(ours, floor)| ours / floor).collect::<Vec<_>>());
@@ -39,25 +43,36 @@ pub fn all(section: &mut Section) {
     }
 }
 
-fn redirected(who: Who, size: Size) -> Outcome {
-    let app = App::start();
-    let (subject, heard) = match who {
-        Who::Callgate => {
-            let subject = Setup::default().start(30);
-            provision(&subject, "redirect", &app.url("/dial/5999"), "");
-            (subject, (1, 0))
-        }
-        _ => {
-            let near = free_port();
-            (floor(&format!("redirect {near} {}", app.port), near), (0, 1))
-        }
-    };
-    let run = |size| {
+/// Who is measured, with its application.
+struct Line {
+    who: Who,
+    subject: Subject,
+    app: App,
+}
+
+impl Line {
+    fn start(who: Who) -> Self {
+        let app = App::start();
+        let subject = match who {
+            Who::Callgate => {
+                let subject = Setup::default().start(30);
+                provision(&subject, "redirect", &app.url("/dial/5999"), "");
+                subject
+            }
+            _ => {
+                let near = free_port();
+                floor(&format!("redirect {near} {}", app.port), near)
+            }
+        };
+        Self { who, subject, app }
+    }
+
+    fn run(&self, size: Size) -> Outcome {
         let caller = Side {
             scenario: "redirected",
             transport: "u1",
             port: free_port(),
-            remote: subject.udp,
+            remote: self.subject.udp,
             calls: 1,
             rate: 1,
             number: "1",
@@ -65,11 +80,16 @@ fn redirected(who: Who, size: Size) -> Outcome {
             talk: [0; 2],
             contact: None,
         };
-        Pair { subject: &subject, app: &app, callee: None, caller, heard }.run(size)
-    };
-    run(Size { calls: size.rate, ..size });
-    let outcome = run(size);
-    assert!(outcome.failed == 0 && outcome.unheard == 0, "calls failed in redirect mode");
-    println!("  redirect {}/s {}: {:.0} us; {}", size.rate, who.name(), outcome.cpu, outcome.by_thread());
-    outcome
+        let heard = if self.who == Who::Callgate { (1, 0) } else { (0, 1) };
+        let outcome = Pair { subject: &self.subject, app: &self.app, callee: None, caller, heard }.run(size);
+        assert!(outcome.failed == 0 && outcome.unheard == 0, "calls failed in redirect mode");
+        println!(
+            "  redirect {}/s {}: {:.0} us; {}",
+            size.rate,
+            self.who.name(),
+            outcome.cpu,
+            outcome.by_thread()
+        );
+        outcome
+    }
 }

@@ -28,7 +28,7 @@ mod profiles;
 mod samples;
 mod side;
 mod slab;
-mod table;
+pub mod table;
 pub mod text;
 mod trie;
 pub mod trunk;
