@@ -12,7 +12,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, sendto,
 };
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 use crate::flow::{Flow, ListenerId, Transport};
 use crate::telemetry::metrics::SipMetrics;
@@ -23,7 +23,9 @@ pub const MAX_DATAGRAM: usize = 65_535;
 /// A datagram socket with what is needed to answer from the address that received.
 #[derive(Debug)]
 pub struct UdpPort {
-    socket: UdpSocket,
+    /// Watched for what comes alone: who watches for room as well is woken once more for each datagram that was
+    /// sent, when its receiver has read it.
+    socket: AsyncFd<std::net::UdpSocket>,
     listener: ListenerId,
     local: IpAddr,
     wildcard: bool,
@@ -42,8 +44,11 @@ impl UdpPort {
     /// When the runtime cannot watch it.
     pub fn new(listener: ListenerId, socket: std::net::UdpSocket, metrics: SipMetrics) -> io::Result<Self> {
         let local = socket.local_addr()?.ip();
+        #[expect(unsafe_code, reason = "tokio's own socket watches for room as well")]
+        // SAFETY: a socket of the standard library owns its descriptor, and this one stays in here.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
         Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
+            socket,
             listener,
             local,
             wildcard: local.is_unspecified(),
@@ -65,7 +70,7 @@ impl UdpPort {
     /// # Errors
     /// When the runtime is gone.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(context)
+        self.socket.poll_read_ready(context).map_ok(drop)
     }
 
     /// Takes the next waiting datagram into `buffer`; `None` when there is none.
@@ -75,7 +80,7 @@ impl UdpPort {
     pub fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(Flow, usize)>> {
         let fd = self.socket.as_raw_fd();
         let ancillary = &mut self.ancillary;
-        let received = self.socket.try_io(Interest::READABLE, || receive(fd, buffer, ancillary));
+        let received = self.socket.try_io(Interest::READABLE, |_| receive(fd, buffer, ancillary));
         match received {
             Ok(datagram) => {
                 if let Some(dropped) = datagram.dropped {
