@@ -16,7 +16,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::api::{GenerationNote, ReloadError, ReloadOptions, ReloadReport};
 use crate::daemon::first::{FirstStart, FirstStartError};
 use crate::daemon::follower::{Follower, Order, Shared};
-use crate::daemon::full_load::{self, Built};
+use crate::daemon::full_load::Built;
+use crate::daemon::loader;
 use crate::daemon::on_disk::{self, GoneOn, OnDisk};
 use crate::routing::Directory;
 use crate::routing::model::Delta;
@@ -296,8 +297,8 @@ impl Following {
     async fn reload(&mut self, options: ReloadOptions) -> Result<ReloadReport, Refusal> {
         let started = Instant::now();
         let live = self.shared.directory.load_full();
-        let keep = (!options.check_only).then_some(self.config.last_good.as_path());
-        let built = full_load::build(&self.store, &live, keep, &self.health).await?;
+        let keep = (!options.check_only).then(|| self.config.last_good.clone());
+        let built = loader::load(&self.store, &live, keep, &self.health).await?;
         let Built { directory, mark, snapshot, mut report } = built;
         let guarded = !options.force && !options.check_only;
         if guarded && report.removed * 100 > report.numbers_before * u64::from(self.config.shrink_guard) {

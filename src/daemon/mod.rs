@@ -5,7 +5,7 @@
 //! - `front`, `yielding`: who comes before whom. `control`: what the API does to calls. `shards`: the threads. `shard`: the loop of one. `effects`: the order of effects. `clock`: the two scales of time.
 //! - `narrate`: what the log says of calls.
 //! - `questions`: where asks are answered. `reports`: what operators see of the journal and of deliveries.
-//! - `follow`, `full_load`, `on_disk`: the directory kept in step with the store, and on disk; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
+//! - `follow`, `full_load`, `on_disk`: the directory kept in step with the store, and on disk; `loader`: the thread of a full load; `follower`: the handle on it. `lists`: those of many numbers, walked before they are asked for.
 //! - `ledger`: where the journal meets shards and callbacks. `projection`: its way into the store, `gathering` what is on it, `call_rows` and `leg_rows` what becomes of it there.
 //! - `upgrade`: another process takes all over, `succession`: from that one's side.
 //! - `takeover`: calls of an earlier life, to the shards that own them.
@@ -30,6 +30,7 @@ mod ledger;
 mod leg_rows;
 mod listeners;
 mod lists;
+mod loader;
 mod narrate;
 mod notices;
 mod notify;

@@ -51,6 +51,9 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The system starts no more threads, or gives them nothing to wait with.
+    #[error("no thread could be started")]
+    Thread(#[source] std::io::Error),
     /// A secret cannot be sealed or opened.
     #[error(transparent)]
     Secret(#[from] SecretError),

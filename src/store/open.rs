@@ -73,6 +73,32 @@ impl Store {
         Ok(Self { directory, calls, vault, ladders: Arc::default() })
     }
 
+    /// The same store, the directory over a connection of its own, opened when it is first used: on SQLite that is a
+    /// thread, which has the priority of whoever opens it.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let directory = match &self.directory {
+            Database::Sqlite(pool) => Database::Sqlite(
+                SqlitePoolOptions::new()
+                    .max_connections(1)
+                    .acquire_timeout(PATIENCE)
+                    .connect_lazy_with(pool.connect_options().as_ref().clone()),
+            ),
+            Database::Postgres(pool) => Database::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(1)
+                    .acquire_timeout(PATIENCE)
+                    .connect_lazy_with(pool.connect_options().as_ref().clone()),
+            ),
+        };
+        Self { directory, ..self.clone() }
+    }
+
+    /// Closes the connections to the directory alone.
+    pub async fn close_directory(&self) {
+        self.directory.close().await;
+    }
+
     /// Applies what migrations are due, in both databases; their names.
     ///
     /// # Errors
