@@ -151,9 +151,9 @@ fn during_reload(section: &mut Section, subject: &Subject) {
     ));
     let ratio = at(&meanwhile, 0.999) / at(&quiet, 0.999);
     let met = ratio <= 2.0;
-    // Seen with `perf sched timehist` on 2 CPUs with 250 ticks a second.
-    let why = "who is woken a second time within its turn, here the caller that waits for the 404, is not preferred to \
-               the loader, however nice that is, before the kernel's next tick";
+    // Seen with `perf sched timehist`.
+    let why = "the loader gives way at once (SCHED_IDLE) but for turns of 1 to 4 ms inside the kernel, which takes fresh memory \
+               or reads the store's file meanwhile and, built without preemption, does not let go of the CPU";
     section.row(Row {
         what: "lookups during a reload: p99.9 of INVITE to 404, against quiet".to_owned(),
         budget: "within 2x".to_owned(),
