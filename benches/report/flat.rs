@@ -1,12 +1,12 @@
 //! CPU per call at few and many numbers, at few and many calls in progress; and what a standing call takes of memory.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
 use crate::free_port::free_port;
-use crate::machine::resident;
+use crate::machine::{resident, spent};
 use crate::numbers;
 use crate::pair::{Outcome, Pair, Size};
 use crate::results::{Row, Section, median, number};
@@ -93,7 +93,25 @@ pub fn by_numbers(section: &mut Section) {
     let few = Line::start(Setup::default(), 30);
     numbers::thousand(&few.subject);
     let many = Line::start(numbers::setup(&folder), 300);
+    section.line(&format!(
+        "\nAfter a start with {} numbers their lists are walked ahead, beside calls: {:.0} s.",
+        numbers::count(),
+        rested(&many.subject)
+    ));
     compared(section, &format!("{} numbers against 1,000", numbers::count()), &few, &many);
+}
+
+/// Waits until it does nothing any more, as it has no calls, two minutes at most; how many seconds.
+fn rested(subject: &Subject) -> f64 {
+    let (began, second) = (Instant::now(), Duration::from_secs(1));
+    loop {
+        let before = spent(subject.pid());
+        thread::sleep(second);
+        let is_idle = spent(subject.pid()).since(&before) < 50_000.0;
+        if is_idle || began.elapsed() > 120 * second {
+            return began.elapsed().as_secs_f64();
+        }
+    }
 }
 
 /// At a hundred and at twenty thousand calls in progress; memory of a confirmed one.
