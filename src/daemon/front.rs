@@ -8,6 +8,11 @@ use std::io;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
+
 /// How far *control* stands back: about a third of a shard's part of a CPU that both want.
 const BEHIND: i32 = 5;
 
@@ -61,6 +66,14 @@ pub fn stand_back() {
     }
 }
 
+/// This thread, and what it starts from here on, has the CPU where nobody else wants it.
+pub fn come_last() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::warn!(?error, "a full load gets as much of the CPU as callbacks");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +96,22 @@ mod tests {
         });
         jobs.work();
         assert_eq!(asking.join().unwrap(), (before, before, before + BEHIND));
+    }
+
+    /// The policy of this thread: the 41st field of proc_pid_stat(5), 5 is SCHED_IDLE.
+    fn policy() -> u32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_whitespace().nth(38).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn what_comes_last_is_last_with_all_that_it_starts() {
+        let policies = std::thread::spawn(|| {
+            let before = policy();
+            come_last();
+            (before, policy(), std::thread::spawn(policy).join().unwrap())
+        });
+        assert_eq!(policies.join().unwrap(), (0, 5, 5));
     }
 }

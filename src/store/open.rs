@@ -63,9 +63,10 @@ impl Store {
         let vault = Arc::new(Vault::open(&config.key_file)?);
         let (directory, calls) = if let Some(path) = sqlite_path(&config.url) {
             make_folder(path)?;
-            (sqlite(sqlite_options(path), &config), sqlite(calls_options(&calls_path(path)), &config))
+            let pool = |options| sqlite(options, config.connections);
+            (pool(sqlite_options(path)), pool(calls_options(&calls_path(path))))
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
-            let database = Database::Postgres(postgres(&config)?);
+            let database = postgres(postgres_options(&config.url)?, config.connections);
             (database.clone(), database)
         } else {
             return Err(StoreError::Url(config.url));
@@ -78,18 +79,8 @@ impl Store {
     #[must_use]
     pub fn apart(&self) -> Self {
         let directory = match &self.directory {
-            Database::Sqlite(pool) => Database::Sqlite(
-                SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(PATIENCE)
-                    .connect_lazy_with(pool.connect_options().as_ref().clone()),
-            ),
-            Database::Postgres(pool) => Database::Postgres(
-                PgPoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(PATIENCE)
-                    .connect_lazy_with(pool.connect_options().as_ref().clone()),
-            ),
+            Database::Sqlite(pool) => sqlite(pool.connect_options().as_ref().clone(), 1),
+            Database::Postgres(pool) => postgres(pool.connect_options().as_ref().clone(), 1),
         };
         Self { directory, ..self.clone() }
     }
@@ -162,10 +153,10 @@ fn make_folder(path: &Path) -> Result<()> {
     }
 }
 
-fn sqlite(options: SqliteConnectOptions, config: &StoreConfig) -> Database {
+fn sqlite(options: SqliteConnectOptions, connections: u32) -> Database {
     Database::Sqlite(
         SqlitePoolOptions::new()
-            .max_connections(config.connections)
+            .max_connections(connections)
             .acquire_timeout(PATIENCE)
             // A full disk ends a transaction that the pool still counts: nothing can begin on that connection any more.
             .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
@@ -200,14 +191,14 @@ fn calls_options(path: &Path) -> SqliteConnectOptions {
     sqlite_options(path).page_size(16_384).pragma("wal_autocheckpoint", "1024")
 }
 
-fn postgres(config: &StoreConfig) -> Result<sqlx::PgPool> {
-    let options = PgConnectOptions::from_str(&config.url)
-        .map_err(|_| StoreError::Url(without_password(&config.url)))?;
-    let options = options.application_name("callgate");
-    Ok(PgPoolOptions::new()
-        .max_connections(config.connections)
-        .acquire_timeout(PATIENCE)
-        .connect_lazy_with(options))
+fn postgres_options(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Url(without_password(url)))?;
+    Ok(options.application_name("callgate"))
+}
+
+fn postgres(options: PgConnectOptions, connections: u32) -> Database {
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+    Database::Postgres(pool.connect_lazy_with(options))
 }
 
 fn without_password(url: &str) -> String {
