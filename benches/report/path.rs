@@ -93,7 +93,7 @@ pub fn full(section: &mut Section) {
                 budget: budget.to_owned(),
                 measured: format!("{found:.2}x"),
                 met: Some(found <= most),
-                why: if found <= most { String::new() } else { format!("by thread, us a call: {profile}") },
+                why: format!("by thread, us a call: {profile}"),
             });
         }
         let lost: u64 = all[1].iter().map(|outcome| outcome.failed + outcome.unheard).sum();

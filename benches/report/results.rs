@@ -15,7 +15,7 @@ pub struct Row {
     pub measured: String,
     /// Whether it is met; `None`: there is nothing to meet.
     pub met: Option<bool>,
-    /// Where it is not met, why.
+    /// Why, where it is not met; told only there.
     pub why: String,
 }
 
@@ -30,7 +30,10 @@ pub struct Section {
 
 impl Section {
     /// Adds a row.
-    pub fn row(&mut self, row: Row) {
+    pub fn row(&mut self, mut row: Row) {
+        if row.met == Some(true) {
+            row.why.clear();
+        }
         let met = row.met.map_or("", |met| if met { "met" } else { "NOT met" });
         println!("{}: {} (budget {}) {met} {}", row.what, row.measured, row.budget, row.why);
         self.rows.push(json!({"what": row.what, "budget": row.budget, "measured": row.measured, "met": row.met, "why": row.why}));
