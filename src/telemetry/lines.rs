@@ -1,5 +1,8 @@
-//! A call's trace as it is kept while the call lives: some thirty bytes a message, where a line that is
+//! A call's trace as it is kept while the call lives: some twenty-five bytes a message, where a line that is
 //! ready to be read has a hundred. It is unpacked where it is read.
+//!
+//! The first line's moment stands whole in front; each line has the time since. A leg is named where it is not the
+//! one named last. Numbers take seven bits a byte, as most are small.
 
 use crate::call::ask::AskId;
 use crate::call::trace::{Short, TraceItem};
@@ -9,14 +12,16 @@ use crate::time::Instant;
 
 use super::calls::TraceLine;
 
-/// It grows by so much: a usual call needs one such step for each side.
-const STEP: usize = 256;
+/// It grows by so much: a usual call needs three such steps.
+const STEP: usize = 128;
 
 /// Lines of a trace, packed.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     packed: Vec<u8>,
-    count: usize,
+    count: u32,
+    /// Where the leg stands that was named last; 0: none was.
+    leg: u32,
 }
 
 /// What a line is.
@@ -31,12 +36,14 @@ mod kind {
     pub const REFUSED: u8 = 7;
     pub const RECOVERED: u8 = 8;
     pub const NOTE: u8 = 9;
+    /// With it, the leg is the one named last.
+    pub const SAME_LEG: u8 = 0x80;
 }
 
 impl Lines {
     /// How many there are.
     pub const fn len(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// One more.
@@ -50,11 +57,14 @@ impl Lines {
                     (Some(_), true) => kind::RECEIVED_OF_LEG,
                     (Some(_), false) => kind::SENT_OF_LEG,
                 };
-                self.begin(kind, at, 16 + 2 + 2 + start.len() + 2 + cseq.len());
-                if let Some(leg) = leg {
+                let is_same = leg.is_some_and(|leg| self.named_last() == Some(leg));
+                let same = if is_same { kind::SAME_LEG } else { 0 };
+                self.begin(kind | same, at, 16 + 3 + 2 + start.len() + 2 + cseq.len());
+                if let Some(leg) = leg.filter(|_| !is_same) {
+                    self.leg = u32::try_from(self.packed.len()).unwrap_or_default();
                     self.packed.extend_from_slice(&leg.0.to_le_bytes());
                 }
-                self.packed.extend_from_slice(&repeat.to_le_bytes());
+                self.number((*repeat).into());
                 self.text(start);
                 self.text(cseq);
             }
@@ -73,10 +83,17 @@ impl Lines {
 
     /// All of them, ready to be read.
     pub fn unpack(&self) -> Vec<TraceLine> {
-        let mut reader = Reader(&self.packed);
-        let mut lines = Vec::with_capacity(self.count);
-        lines.extend(std::iter::from_fn(|| reader.line()));
+        let mut lines = Vec::with_capacity(self.len());
+        if let Some((first, rest)) = self.packed.split_first_chunk() {
+            let mut reader = Reader { rest, first: u64::from_le_bytes(*first), leg: None };
+            lines.extend(std::iter::from_fn(|| reader.line()));
+        }
         lines
+    }
+
+    fn named_last(&self) -> Option<CallSid> {
+        let at = usize::try_from(self.leg).ok().filter(|at| *at > 0)?;
+        self.packed.get(at..)?.first_chunk().map(|leg| CallSid(u128::from_le_bytes(*leg)))
     }
 
     fn words(&mut self, kind: u8, at: Instant, ask: Option<AskId>, text: &str) {
@@ -88,34 +105,53 @@ impl Lines {
     }
 
     fn begin(&mut self, kind: u8, at: Instant, more: usize) {
-        let needed = 1 + 8 + more;
+        let needed = 8 + 1 + 10 + more;
         if self.packed.capacity() - self.packed.len() < needed {
             self.packed.reserve_exact(needed.max(STEP).max(self.packed.len() / 2));
         }
+        let at = at.as_nanos();
+        if self.packed.is_empty() {
+            self.packed.extend_from_slice(&at.to_le_bytes());
+        }
+        let first = self.packed.first_chunk().map_or(at, |first| u64::from_le_bytes(*first));
         self.packed.push(kind);
-        self.packed.extend_from_slice(&at.as_nanos().to_le_bytes());
+        self.number(at.wrapping_sub(first));
+    }
+
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.packed.push(0x80 | number.to_le_bytes()[0]);
+            number >>= 7;
+        }
+        self.packed.push(number.to_le_bytes()[0]);
     }
 
     /// Cut at 64 KiB.
     fn text(&mut self, text: &str) {
         let text = &text[..text.floor_char_boundary(usize::from(u16::MAX))];
-        let length = u16::try_from(text.len()).expect("cut above");
-        self.packed.extend_from_slice(&length.to_le_bytes());
+        self.number(text.len() as u64);
         self.packed.extend_from_slice(text.as_bytes());
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    rest: &'a [u8],
+    /// When the first line was.
+    first: u64,
+    /// The leg named last.
+    leg: Option<CallSid>,
+}
 
 impl<'a> Reader<'a> {
     fn line(&mut self) -> Option<TraceLine> {
         let [kind] = self.array()?;
-        let at = Instant::from_nanos(u64::from_le_bytes(self.array()?));
-        let item = match kind {
-            kind::RECEIVED => self.message(false, true)?,
-            kind::SENT => self.message(false, false)?,
-            kind::RECEIVED_OF_LEG => self.message(true, true)?,
-            kind::SENT_OF_LEG => self.message(true, false)?,
+        let at = Instant::from_nanos(self.first.wrapping_add(self.number()?));
+        let is_same = kind & kind::SAME_LEG != 0;
+        let item = match kind & !kind::SAME_LEG {
+            kind::RECEIVED => self.message(None, true)?,
+            kind::SENT => self.message(None, false)?,
+            kind::RECEIVED_OF_LEG => self.message_of_leg(is_same, true)?,
+            kind::SENT_OF_LEG => self.message_of_leg(is_same, false)?,
             kind::ROUTED => TraceItem::Routed(self.text()?.into()),
             kind::ASKED => TraceItem::Asked(self.ask()?, self.text()?.into()),
             kind::ANSWERED => TraceItem::Answered(self.ask()?, self.text()?.into()),
@@ -129,9 +165,15 @@ impl<'a> Reader<'a> {
         Some(TraceLine { at, item })
     }
 
-    fn message(&mut self, of_leg: bool, inbound: bool) -> Option<TraceItem> {
-        let leg = if of_leg { Some(CallSid(u128::from_le_bytes(self.array()?))) } else { None };
-        let repeat = u16::from_le_bytes(self.array()?);
+    fn message_of_leg(&mut self, is_same: bool, inbound: bool) -> Option<TraceItem> {
+        if !is_same {
+            self.leg = Some(CallSid(u128::from_le_bytes(self.array()?)));
+        }
+        self.message(self.leg, inbound)
+    }
+
+    fn message(&mut self, leg: Option<CallSid>, inbound: bool) -> Option<TraceItem> {
+        let repeat = u16::try_from(self.number()?).ok()?;
         let (start, cseq) = (Short::of(self.text()?.as_bytes()), Short::of(self.text()?.as_bytes()));
         Some(TraceItem::Message { leg, inbound, start, cseq, repeat })
     }
@@ -140,16 +182,28 @@ impl<'a> Reader<'a> {
         Some(AskId(u64::from_le_bytes(self.array()?)))
     }
 
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let [byte] = self.array()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
     fn text(&mut self) -> Option<&'a str> {
-        let length = u16::from_le_bytes(self.array()?);
-        let (text, rest) = self.0.split_at_checked(length.into())?;
-        self.0 = rest;
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
         std::str::from_utf8(text).ok()
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
+        let (array, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
         Some(*array)
     }
 }
@@ -173,6 +227,9 @@ mod tests {
             message(None, false, 7),
             message(leg, true, 0),
             message(leg, false, u16::MAX),
+            message(Some(CallSid(5)), false, 0),
+            message(None, true, 0),
+            message(leg, true, 0),
             TraceItem::Routed("exact".into()),
             TraceItem::Asked(AskId(9), "https://app.example/voice".into()),
             TraceItem::Answered(AskId(9), "Dial".into()),
@@ -185,7 +242,7 @@ mod tests {
         items.iter().enumerate().for_each(|(nth, item)| lines.push(at(nth), item));
         let expected = items.into_iter().enumerate().map(|(nth, item)| TraceLine { at: at(nth), item });
         assert_eq!(lines.unpack(), expected.collect::<Vec<_>>());
-        assert_eq!(lines.len(), 10);
+        assert_eq!(lines.len(), 13);
         let mut long = Lines::default();
         long.push(at(0), &TraceItem::Note("ä".repeat(40_000).into()));
         long.push(at(1), &TraceItem::Recovered);
