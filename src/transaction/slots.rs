@@ -38,7 +38,8 @@ pub(super) struct Slots<T> {
 #[derive(Debug)]
 struct Slot<T> {
     generation: NonZeroU32,
-    value: Option<T>,
+    /// Apart, as there are as many slots as there were values at once: a busy minute's stay.
+    value: Option<Box<T>>,
 }
 
 impl<T> Slots<T> {
@@ -51,6 +52,7 @@ impl<T> Slots<T> {
     }
 
     pub(super) fn insert(&mut self, value: T) -> TransactionId {
+        let value = Box::new(value);
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
             slot.value = Some(value);
@@ -63,11 +65,11 @@ impl<T> Slots<T> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+        self.slots.iter().filter_map(|slot| slot.value.as_deref())
     }
 
     pub(super) fn get(&self, id: TransactionId) -> Option<&T> {
-        self.slots.get(id.index as usize).filter(|slot| slot.generation == id.generation)?.value.as_ref()
+        self.slots.get(id.index as usize).filter(|slot| slot.generation == id.generation)?.value.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, id: TransactionId) -> Option<&mut T> {
@@ -75,7 +77,7 @@ impl<T> Slots<T> {
         if slot.generation != id.generation {
             return None;
         }
-        slot.value.as_mut()
+        slot.value.as_deref_mut()
     }
 
     pub(super) fn remove(&mut self, id: TransactionId) -> Option<T> {
@@ -86,7 +88,7 @@ impl<T> Slots<T> {
         let value = slot.value.take()?;
         slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.free.push(id.index);
-        Some(value)
+        Some(*value)
     }
 }
 
