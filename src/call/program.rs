@@ -90,7 +90,7 @@ impl Program {
     /// The next thing to do.
     pub fn step(&mut self, media: Media) -> Step {
         loop {
-            return match self.verbs.next() {
+            return match self.next() {
                 None => Step::Refuse(self.failure.unwrap_or(DECLINED)),
                 Some(Verb::Hangup) => Step::Refuse(DECLINED),
                 Some(Verb::Reject { status }) => Step::Refuse(Failure { status, reason: Reason::Rejected }),
@@ -114,6 +114,15 @@ impl Program {
                 }
             };
         }
+    }
+
+    fn next(&mut self) -> Option<Verb> {
+        let verb = self.verbs.next();
+        if self.verbs.len() == 0 {
+            // The room of a document that is carried out is given back: its call may stand for hours.
+            self.verbs = Vec::new().into_iter();
+        }
+        verb
     }
 
     /// The Dials that follow one another here: who is sent elsewhere is told of all of them. Behind
