@@ -90,13 +90,16 @@ fn forwarded_from(message: &Message<'_>) -> Arc<str> {
 /// `X-` headers and Diversion.
 fn sip_headers(message: &Message<'_>) -> Vec<(Arc<str>, Arc<str>)> {
     let extension = |name: &[u8]| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
-    message
+    let mut told: Vec<_> = message
         .headers()
         .filter(|header| {
             header.name == Name::Diversion || (header.name == Name::Other && extension(header.text))
         })
         .map(|header| (text(header.text), text(&header.unfolded())))
-        .collect()
+        .collect();
+    // They stay as long as the call.
+    told.shrink_to_fit();
+    told
 }
 
 /// A user part without its parameters, percent-escapes decoded once; they stay where they hide
