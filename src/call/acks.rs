@@ -120,7 +120,7 @@ impl Call {
         let acks =
             self.pairs.iter_mut().filter(|pair| pair.leg == leg).map(|pair| &mut pair.ack[Side::B as usize]);
         for ack in acks.flatten().filter(|ack| ack.cseq == cseq) {
-            ack.bytes = Arc::default();
+            ack.left = None;
         }
     }
 
@@ -128,7 +128,7 @@ impl Call {
     pub(super) fn leave_ack(&mut self, desk: &mut Desk, (pair, side): (usize, Side), cseq: u32, flow: Flow) {
         desk.send_paper(flow);
         desk.trace_sent(self.facts.call, self.leg_of(pair, side));
-        let stored = StoredAck { cseq, bytes: desk.paper.as_slice().into(), flow };
-        self.pairs[pair].ack[side as usize] = Some(Box::new(stored));
+        let left = Some(Box::new((flow, desk.paper.as_slice().into())));
+        self.pairs[pair].ack[side as usize] = Some(StoredAck { cseq, left });
     }
 }

@@ -96,7 +96,7 @@ impl Call {
             return;
         }
         let bytes = (!reliably).then(|| desk.paper.as_slice().into());
-        self.last_ringing = Some(Rung { code, tag, bytes });
+        self.last_ringing = Some(Box::new(Rung { code, tag, bytes }));
         desk.stop(&mut self.ringing_timer);
         self.ringing_timer = Some(desk.start(RING_AGAIN, self.key, What::RingAgain));
         if code == 180 && !self.rang {
@@ -196,7 +196,7 @@ impl Call {
             .and_then(|kept| session::agreed(&kept.message(), self.legs[leg].session, response));
         self.set_session(desk, pair, agreed);
         let (caller, target) = (self.kept(pair, Side::A), self.kept(pair, Side::B));
-        let (leg_sid, dial) = (self.legs[leg].sid, Box::new(self.dial_left(desk, self.dial.as_ref())));
+        let (leg_sid, dial) = (self.legs[leg].sid, Box::new(self.dial_left(desk, self.dial.as_deref())));
         let change = Change::Answered { leg: leg_sid, caller, target, response: bytes, dial };
         self.record(desk, change, Some(CallStatus::InProgress));
         self.tell_leg(desk, leg, CallStatus::Answered);

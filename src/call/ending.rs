@@ -31,7 +31,7 @@ impl Call {
             // A BYE of an early dialog: the caller's ends the call, a target's only its dialog (15.1).
             match side {
                 Side::A => return self.cancelled(desk, bye),
-                Side::B if self.held_answer.as_ref().is_some_and(|(held, _)| *held == pair) => {
+                Side::B if self.held_answer.as_ref().is_some_and(|held| held.0 == pair) => {
                     let failure = Failure { status: 480, reason: Reason::TargetRefused };
                     return self.refuse(desk, failure, HangupSource::Callee);
                 }
@@ -155,7 +155,7 @@ impl Call {
             Some((waits_for, _)) if waits_for == side => {
                 let mut held = extra.to_vec();
                 Writer::append(&mut held).body(body);
-                self.pairs[pair].held_bye = Some((side, held));
+                self.pairs[pair].held_bye = Some(Box::new((side, held)));
                 return;
             }
             // Its 2xx has no ACK yet, as the other side's never came: first that, then BYE.
@@ -169,7 +169,7 @@ impl Call {
 
     /// The ACK that a BYE waited for is there, or will not come.
     pub(super) fn release_held_bye(&mut self, desk: &mut Desk, pair: usize) {
-        let Some((side, tail)) = self.pairs[pair].held_bye.take() else { return };
+        let Some((side, tail)) = self.pairs[pair].held_bye.take().map(|held| *held) else { return };
         self.send_bye(desk, pair, side, &tail);
     }
 
@@ -211,7 +211,7 @@ impl Call {
     /// A side sends BYE and owes us an ACK. Our 2xx is repeated all the same, as it may never have
     /// come and then its INVITE still waits (13.3.1.4); no BYE of ours waits any more.
     fn left_unacknowledged(&mut self, desk: &mut Desk, pair: usize, side: Side) {
-        self.pairs[pair].held_bye.take_if(|(waits_for, _)| *waits_for == side);
+        self.pairs[pair].held_bye.take_if(|held| held.0 == side);
         let Some(answering) = self.pairs[pair].answering.as_ref().filter(|answering| answering.side == side)
         else {
             return;

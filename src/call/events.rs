@@ -55,7 +55,7 @@ impl Call {
         let empty = Self::empty(birth.key, birth.shard, birth.facts, birth.trunk, flow, own_tag);
         let mut call = Self {
             chain: birth.chain,
-            invite: Some(birth.invite),
+            invite: Some(Box::new(birth.invite)),
             server: Some(birth.server),
             emergency: birth.emergency,
             program,

@@ -54,11 +54,11 @@ impl Call {
         }
         if !self.share_breadth(&mut run.forks) {
             let short = Failure { status: 440, reason: Reason::BreadthExceeded };
-            *self.run_place() = Some(run);
+            *self.run_place() = Some(Box::new(run));
             return self.dial_failed(desk, short, None);
         }
         run.unbegun = run.forks.len();
-        *self.run_place() = Some(run);
+        *self.run_place() = Some(Box::new(run));
         for (fork, host) in hosts.into_iter().enumerate() {
             if let Some(run) = self.run_mut() {
                 run.unbegun -= 1;

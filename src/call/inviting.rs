@@ -60,7 +60,7 @@ impl Call {
         if open && desk.paper.len() > desk.config.udp_size_limit && !self.is_spared_tcp(desk, peer) {
             // RFC 3261 18.1.1: a large request goes over TCP, and over UDP only where that fails.
             if let Some(tcp) = target::flow_to(&desk.config, &self.flow, Transport::Tcp, peer) {
-                self.legs[leg].retry_udp = Some(flow);
+                self.legs[leg].retry_udp = Some(Box::new(flow));
                 flow = tcp;
                 self.write_invite(desk, leg, flow);
             }
@@ -79,7 +79,7 @@ impl Call {
 
     /// Tries a leg again over UDP after its large INVITE found no TCP. False: that was not the case.
     pub(super) fn retry_over_udp(&mut self, desk: &mut Desk, leg: usize) -> bool {
-        let Some(flow) = self.legs[leg].retry_udp.take() else { return false };
+        let Some(flow) = self.legs[leg].retry_udp.take().map(|flow| *flow) else { return false };
         if self.legs[leg].heard || self.legs[leg].state != LegState::Ringing || !self.may_invite() {
             return false;
         }

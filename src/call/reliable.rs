@@ -208,8 +208,9 @@ impl Call {
     /// What waited for a PRACK goes on: the answer, or the next response.
     fn acknowledged_reliably(&mut self, desk: &mut Desk, at: usize) {
         let tag = self.reliables[at].tag;
-        if let Some((pair, held)) = self.held_answer.take_if(|(pair, _)| self.pairs[*pair].a_tag == tag) {
-            return self.answer(desk, pair, &held.message());
+        let is_its = |held: &mut Box<(usize, Kept)>| self.pairs[held.0].a_tag == tag;
+        if let Some(held) = self.held_answer.take_if(is_its) {
+            return self.answer(desk, held.0, &held.1.message());
         }
         let Some(next) = self.reliables[at].waiting.pop_front() else { return };
         let relayed = next.response.as_ref().map(Kept::message);
@@ -227,12 +228,12 @@ impl Call {
     /// A target's 2xx waits for a PRACK of the caller; whether this is the same once more.
     pub(super) fn holds_answer(&self, leg: usize, remote_tag: &[u8]) -> bool {
         let same = |pair: usize| self.pairs[pair].leg == leg && &*self.pairs[pair].b.remote_tag == remote_tag;
-        self.held_answer.as_ref().is_some_and(|(pair, _)| same(*pair))
+        self.held_answer.as_ref().is_some_and(|held| same(held.0))
     }
 
     /// The caller hears something else than the 2xx that waited: its target gets ACK and BYE.
     pub(super) fn drop_held_answer(&mut self, desk: &mut Desk) {
-        let Some((pair, held)) = self.held_answer.take() else { return };
+        let Some((pair, held)) = self.held_answer.take().map(|held| *held) else { return };
         let leg = self.pairs[pair].leg;
         self.pairs[pair].alive = [false; 2];
         self.legs[leg].state = LegState::Abandoned;

@@ -144,11 +144,11 @@ impl Call {
     }
 
     fn revive_dials(&mut self, desk: &mut Desk, talk: &Talk) {
-        self.dial = Some(revived(&talk.target_side));
+        self.dial = Some(Box::new(revived(&talk.target_side)));
         self.phase_timer = Some(self.limit_again(desk, &talk.target_side));
         self.dial_of_caller = talk.caller_side.as_ref().map(|place| {
             let timer = Some(self.limit_again(desk, place));
-            Run { timer, ..revived(place) }
+            Box::new(Run { timer, ..revived(place) })
         });
     }
 

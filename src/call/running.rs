@@ -8,10 +8,13 @@ use crate::call::state::{Call, Phase, Plan, Run, Side};
 use crate::call::transfer::Transfer;
 
 /// The Dial that rings, for whoever needs the rest of the call beside it.
-pub(super) fn ringing<'r>(dial: &'r Option<Run>, transfer: &'r Option<Box<Transfer>>) -> Option<&'r Run> {
+pub(super) fn ringing<'r>(
+    dial: &'r Option<Box<Run>>,
+    transfer: &'r Option<Box<Transfer>>,
+) -> Option<&'r Run> {
     match transfer {
-        Some(transfer) => transfer.run.as_ref(),
-        None => dial.as_ref(),
+        Some(transfer) => transfer.run.as_deref(),
+        None => dial.as_deref(),
     }
 }
 
@@ -23,11 +26,11 @@ impl Call {
 
     /// The same, to be changed.
     pub(super) fn run_mut(&mut self) -> Option<&mut Run> {
-        self.run_place().as_mut()
+        self.run_place().as_deref_mut()
     }
 
     /// Where the Dial that rings is kept.
-    pub(super) fn run_place(&mut self) -> &mut Option<Run> {
+    pub(super) fn run_place(&mut self) -> &mut Option<Box<Run>> {
         match &mut self.transfer {
             Some(transfer) => &mut transfer.run,
             None => &mut self.dial,

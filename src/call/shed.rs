@@ -24,8 +24,8 @@ impl Call {
             desk.tags.remove(&own);
         }
         let Pair { leg, b, ack: [_, ack], .. } = pair;
-        if let Some(ack) = ack {
-            let (tag, ack, flow) = (b.remote_tag, ack.bytes, ack.flow);
+        if let Some((flow, ack)) = ack.and_then(|ack| ack.left).map(|left| *left) {
+            let tag = b.remote_tag;
             self.legs[leg].losers.reserve_exact(1);
             self.legs[leg].losers.push(Loser { tag, ack, flow, dialog: None, again: true });
         }

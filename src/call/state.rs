@@ -37,8 +37,9 @@ pub struct Call {
     pub(super) trunk: Arc<Trunk>,
     /// What the Call-IDs of its B legs carry.
     pub(super) chain: Chain,
-    /// The caller's INVITE; gone when the call is over.
-    pub(super) invite: Option<Kept>,
+    /// The caller's INVITE; gone when the call is answered or over. What most calls do not have most of the time
+    /// stands apart: a call that talks is as large as this is.
+    pub(super) invite: Option<Box<Kept>>,
     pub(super) flow: Flow,
     /// The caller's INVITE transaction, until its final response.
     pub(super) server: Option<TransactionId>,
@@ -49,9 +50,9 @@ pub struct Call {
     pub(super) emergency: Option<Arc<Gateway>>,
     pub(super) program: Program,
     /// The Dial that rings, or that was answered: its target is on the target's side.
-    pub(super) dial: Option<Run>,
+    pub(super) dial: Option<Box<Run>>,
     /// The Dial of a transfer that brought somebody to the caller's side.
-    pub(super) dial_of_caller: Option<Run>,
+    pub(super) dial_of_caller: Option<Box<Run>>,
     pub(super) legs: Vec<Leg>,
     pub(super) pairs: Vec<Pair>,
     /// The pair that was answered.
@@ -62,9 +63,9 @@ pub struct Call {
     /// Reliable provisional responses to the caller, by To tag.
     pub(super) reliables: Vec<Reliable>,
     /// The winner's 2xx that waits for a PRACK of the caller.
-    pub(super) held_answer: Option<(usize, Kept)>,
+    pub(super) held_answer: Option<Box<(usize, Kept)>>,
     /// The last 18x as it left, repeated each minute while unanswered (13.3.1.1).
-    pub(super) last_ringing: Option<Rung>,
+    pub(super) last_ringing: Option<Box<Rung>>,
     pub(super) ringing_timer: Option<TimerId>,
     /// The caller's INVITE is valid until then (its Expires).
     pub(super) expiry: Option<TimerId>,
@@ -243,7 +244,7 @@ pub(super) struct Leg {
     pub cseq: u32,
     pub first_response: Option<TimerId>,
     /// The flow of another try over UDP, where the large INVITE went over TCP.
-    pub retry_udp: Option<Flow>,
+    pub retry_udp: Option<Box<Flow>>,
     pub branch: Option<Branch>,
     pub request_uri: Arc<[u8]>,
     /// Identity headers may be told, and are believed.
@@ -351,12 +352,12 @@ pub(super) struct Pair {
     pub told_over: bool,
     /// Our 2xx that waits for its ACK.
     pub answering: Option<Box<Answering>>,
-    /// The ACK we sent last, for the far side's repeated 2xx: its CSeq number and bytes.
-    pub ack: [Option<Box<StoredAck>>; 2],
+    /// The ACK we sent last, by the side it went to.
+    pub ack: [Option<StoredAck>; 2],
     /// Its BYE left a second time, for a challenge.
     pub bye_again: bool,
     /// A BYE that waits for the ACK of our 2xx toward the same side: all of it behind Max-Forwards.
-    pub held_bye: Option<(Side, Vec<u8>)>,
+    pub held_bye: Option<Box<(Side, Vec<u8>)>>,
     pub alive: [bool; 2],
     /// The leg that stands on the caller's side, where it joined by transfer.
     pub a_leg: Option<usize>,
@@ -392,12 +393,11 @@ impl Pair {
     }
 }
 
-/// The ACK of a 2xx, kept for its repetitions.
+/// The ACK of a 2xx: its CSeq number, and as it left, for as long as the 2xx may come again.
 #[derive(Debug)]
 pub(super) struct StoredAck {
     pub cseq: u32,
-    pub bytes: Arc<[u8]>,
-    pub flow: Flow,
+    pub left: Option<Box<(Flow, Arc<[u8]>)>>,
 }
 
 /// A 2xx of ours to an INVITE, repeated until its ACK (13.3.1.4).

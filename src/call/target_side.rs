@@ -118,7 +118,7 @@ impl Call {
         self.confirm(desk, pair, response);
         self.drop_losing_pairs(pair);
         if self.must_wait(self.pairs[pair].a_tag) {
-            self.held_answer = Some((pair, Kept::new(response)));
+            self.held_answer = Some(Box::new((pair, Kept::new(response))));
         } else {
             self.answer(desk, pair, response);
         }
@@ -188,9 +188,9 @@ impl Call {
     /// Sends the stored ACK once more; before there is one, the repeated 2xx is absorbed.
     pub(super) fn repeat_ack(&mut self, desk: &mut Desk, pair: usize, side: Side, cseq: u32) {
         if let Some(ack) = self.pairs[pair].ack[side as usize].as_ref().filter(|ack| ack.cseq == cseq)
-            && !ack.bytes.is_empty()
+            && let Some((flow, bytes)) = ack.left.as_deref()
         {
-            desk.send(ack.flow, &ack.bytes, crate::call::ask::SendToken::default());
+            desk.send(*flow, bytes, crate::call::ask::SendToken::default());
         }
     }
 

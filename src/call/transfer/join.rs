@@ -255,7 +255,7 @@ impl Call {
         let (joined, stayed) = (self.kept(made, by), self.kept(made, by.other()));
         let (sid, caller) = (self.legs[leg].sid, by == Side::A);
         let mut run = transfer.run.take();
-        let dial = Box::new(self.dial_left(desk, run.as_ref()));
+        let dial = Box::new(self.dial_left(desk, run.as_deref()));
         self.record(desk, Change::Transferred { leg: sid, caller, joined, stayed, dial }, None);
         self.dial_completed(desk, by);
         if let Some(left) = left {

@@ -59,7 +59,7 @@ pub(super) struct Transfer {
     /// The document, and how far it is.
     pub(super) program: Program,
     /// The Dial that rings, or whose target answered.
-    pub(super) run: Option<Run>,
+    pub(super) run: Option<Box<Run>>,
     /// A timer of `<Pause>`.
     pub(super) pause: Option<TimerId>,
     /// The target that answered.

@@ -70,7 +70,7 @@ impl Call {
     /// Remembers the offer of the caller's INVITE.
     pub(in crate::call) fn listen_to_caller(&mut self, pair: usize) {
         let refers = self.facts.profile.refer.is_some();
-        let invite = self.invite.as_ref().filter(|_| refers).map(crate::sip::Kept::message);
+        let invite = self.invite.as_ref().filter(|_| refers).map(|kept| kept.message());
         let said = invite.as_ref().and_then(description).map(Arc::from);
         let known = &mut self.pairs[pair].spoken[Side::A as usize];
         *known = known.take().or(said);
