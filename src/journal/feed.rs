@@ -45,6 +45,21 @@ pub struct Fed {
     pub known: Option<Known>,
 }
 
+/// Gives the constants of a call that lives in this process.
+pub type Held = Box<dyn Fn(CallSid) -> Option<Arc<CallFacts>> + Send>;
+
+/// A call that has no end yet.
+struct Followed {
+    known: Known,
+    legs: Legs,
+}
+
+impl From<Known> for Followed {
+    fn from(known: Known) -> Self {
+        Self { known, legs: Legs::default() }
+    }
+}
+
 /// Follows the written journal from a position.
 pub struct Feed {
     shared: Arc<Shared>,
@@ -52,8 +67,8 @@ pub struct Feed {
     /// The open segment and its length.
     open: Option<(u64, File, u64)>,
     buffer: Vec<u8>,
-    known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
-    legs: HashMap<CallSid, Legs, foldhash::fast::RandomState>,
+    calls: HashMap<CallSid, Followed, foldhash::fast::RandomState>,
+    held: Option<Held>,
 }
 
 impl Feed {
@@ -62,8 +77,16 @@ impl Feed {
         position: u64,
         known: HashMap<CallSid, Known, foldhash::fast::RandomState>,
     ) -> Self {
-        let (open, buffer, legs) = (None, Vec::new(), HashMap::default());
-        Self { shared, position, open, buffer, known, legs }
+        let calls = known.into_iter().map(|(call, known)| (call, known.into())).collect();
+        Self { shared, position, open: None, buffer: Vec::new(), calls, held: None }
+    }
+
+    /// From now on the constants of calls that `held` has are its own: a decoded copy of each would stay here as
+    /// long as its call lives.
+    #[must_use]
+    pub fn sharing(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
     }
 
     /// Where it stands: everything before was given.
@@ -193,34 +216,32 @@ impl Feed {
         let (at, position) = (framed.at, self.position);
         let call = framed.entry.call();
         let mut over = false;
-        if let Some(call) = call.filter(|call| !self.known.contains_key(call))
+        if let Some(call) = call.filter(|call| !self.calls.contains_key(call))
             && let Some(known) = lock(&self.shared.known).get(&call)
         {
-            self.known.insert(call, known.clone());
+            self.calls.insert(call, known.clone().into());
         }
         if let Entry::Record(record) = &framed.entry {
             match &record.change {
                 Change::Admitted { facts, .. } => {
-                    let known = Known { facts: Arc::clone(facts), started: at, outbound: None };
-                    self.known.insert(record.call, known);
+                    let held = self.held.as_ref().and_then(|held| held(record.call));
+                    let facts = held.unwrap_or_else(|| Arc::clone(facts));
+                    let known = Known { facts, started: at, outbound: None };
+                    self.calls.insert(record.call, known.into());
                 }
                 Change::Invited(_) | Change::LegEnded { .. } | Change::Transferred { .. } => {
-                    if let Some(known) = self.known.get_mut(&record.call) {
-                        let legs = self.legs.entry(record.call).or_default();
+                    if let Some(Followed { known, legs }) = self.calls.get_mut(&record.call) {
                         legs.take(record);
                         known.outbound = legs.current().or(known.outbound);
                     }
                 }
-                Change::Ended(_) => {
-                    over = true;
-                    self.legs.remove(&record.call);
-                }
+                Change::Ended(_) => over = true,
                 _ => {}
             }
         }
         let known = match call {
-            Some(call) if over => self.known.remove(&call),
-            Some(call) => self.known.get(&call).cloned(),
+            Some(call) if over => self.calls.remove(&call).map(|followed| followed.known),
+            Some(call) => self.calls.get(&call).map(|followed| followed.known.clone()),
             None => None,
         };
         Some(Fed { position, at, foreign, entry: framed.entry, known })
@@ -230,11 +251,11 @@ impl Feed {
     fn carried(&mut self, entry: Entry, at: u64) {
         match entry {
             Entry::Record(Record { call, change: Change::Admitted { facts, .. }, .. }) => {
-                self.known.entry(call).or_insert(Known { facts, started: at, outbound: None });
+                let known = Known { facts, started: at, outbound: None };
+                self.calls.entry(call).or_insert_with(|| known.into());
             }
             Entry::Done { call } => {
-                self.known.remove(&call);
-                self.legs.remove(&call);
+                self.calls.remove(&call);
             }
             _ => {}
         }

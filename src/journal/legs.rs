@@ -22,6 +22,8 @@ impl Legs {
         match &record.change {
             Change::Invited(invited) if self.0.iter().all(|known| known.leg != invited.leg) => {
                 let at = self.0.partition_point(|known| known.seq < record.seq);
+                // Most calls have one; a vector's own first step has room for four.
+                self.0.reserve_exact(1);
                 self.0.insert(
                     at,
                     Invited { seq: record.seq, leg: invited.leg, ended: false, of_caller: false },

@@ -30,7 +30,7 @@ mod words;
 
 pub use entry::{Entry, Fate, Outcome};
 pub use estate::{Estate, gather};
-pub use feed::{Fed, Feed, Known};
+pub use feed::{Fed, Feed, Held, Known};
 pub use frame::VERSION as FORM;
 pub use open::{Archive, Config, Gauge, Journal, JournalError};
 pub use pen::Pen;

@@ -197,6 +197,12 @@ impl Calls {
         self.by_sid.get(&call).map(|entry| entry.view.clone())
     }
 
+    /// A call's constants, while this node remembers it and where it was admitted.
+    #[must_use]
+    pub fn facts(&self, call: CallSid) -> Option<Arc<CallFacts>> {
+        self.by_sid.get(&call).and_then(|entry| entry.view.facts.clone())
+    }
+
     /// The call with this Call-ID toward the trunk, while this node remembers it.
     #[must_use]
     pub fn find_call_id(&self, call_id: &str) -> Option<CallSid> {

@@ -219,7 +219,8 @@ pub async fn start(
         yielding,
         instance,
     };
-    tasks.spawn_local(pump.run(journal.feed()));
+    let live = calls.clone();
+    tasks.spawn_local(pump.run(journal.feed().sharing(Box::new(move |call| live.facts(call)))));
     tasks.spawn_local(Traces::new(calls.clone(), journal.pen(), journal.gauge(), notices).run());
     let (archive, gauge) = (journal.archive(), journal.gauge());
     let projection = Projection::new(instance, store.clone(), archive, gathering, gauge, metrics.clone());
