@@ -35,7 +35,8 @@ type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 /// The calls of this node. No guard into it leaves this file.
 #[derive(Debug)]
 pub struct Calls {
-    by_sid: Map<CallSid, Entry>,
+    /// Entries stand apart: a map has up to twice the room it needs.
+    by_sid: Map<CallSid, Box<Entry>>,
     by_call_id: Map<Arc<str>, CallSid>,
     recent: Mutex<VecDeque<CallSid>>,
     finished: Mutex<Finished>,
@@ -121,7 +122,7 @@ impl Calls {
     /// A call was admitted.
     pub fn begin(&self, facts: &Arc<CallFacts>, shard: u16) {
         self.by_call_id.insert(facts.sip_call_id.clone(), facts.call);
-        let mut entry = self.by_sid.entry(facts.call).or_insert_with(|| Entry::new(facts.call));
+        let mut entry = self.by_sid.entry(facts.call).or_insert_with(|| Box::new(Entry::new(facts.call)));
         entry.view.facts = Some(facts.clone());
         entry.view.shard = shard;
         entry.view.status = Some(CallStatus::Ringing);
@@ -184,7 +185,7 @@ impl Calls {
         if self.messages.trace(call, at, &item) {
             return;
         }
-        let mut entry = Entry::new(call);
+        let mut entry = Box::new(Entry::new(call));
         entry.queued = 1;
         entry.push(at, &item);
         self.by_sid.insert(call, entry);
