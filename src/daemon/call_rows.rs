@@ -1,11 +1,13 @@
 //! The rows of calls, their events, deliveries, tries and traces, as the journal's entries leave them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::call::outcome::CallStatus;
+use crate::call::facts::CallFacts;
+use crate::call::outcome::{CallStatus, Terminal};
 use crate::call::record::{Change, Record};
 use crate::callback::Notice;
 use crate::ids::{CallSid, InstanceSid};
@@ -17,11 +19,12 @@ use crate::store::calls::{
 /// The body of a notice's request, as its row shows it.
 pub type Body = Box<dyn Fn(&Notice) -> String + Send + Sync>;
 
-/// What the rows are made from: each live call's row and deliveries as they stand.
+/// What the rows are made from: each live call's progress, legs and unsettled deliveries.
 pub struct Rows {
     node: InstanceSid,
     body: Body,
-    calls: HashMap<CallSid, Standing, foldhash::fast::RandomState>,
+    /// Apart, as a map has up to twice the room it needs.
+    calls: HashMap<CallSid, Box<Standing>, foldhash::fast::RandomState>,
     /// Calls whose rows changed since the last batch and that are not done.
     changed: Vec<CallSid>,
     batch: Batch,
@@ -30,21 +33,56 @@ pub struct Rows {
 }
 
 struct Standing {
-    row: CallRow,
+    progress: Progress,
     row_changed: bool,
-    /// Its records since the last batch, in words.
-    events: Option<EventRow>,
+    /// Its records since the last batch, in words: seldom any.
+    events: Option<Box<EventRow>>,
     /// Its targets' legs; true: changed since the last batch.
     legs: Vec<(LegRow, bool)>,
+    /// Those that are not settled, and those that were since the last batch.
     deliveries: Vec<(DeliveryRow, bool)>,
     listed: bool,
 }
 
 impl Standing {
-    fn is_done(&self) -> bool {
-        let settled = |(delivery, _): &(DeliveryRow, bool)| delivery.state != DeliveryState::Pending;
-        self.row.ended_at.is_some() && self.deliveries.iter().all(settled)
+    fn new(known: &Known) -> Self {
+        let (events, legs, deliveries) = (None, Vec::new(), Vec::new());
+        let progress = Progress::new(known);
+        Self { progress, row_changed: false, events, legs, deliveries, listed: false }
     }
+
+    fn is_done(&self) -> bool {
+        let settled = |(delivery, _): &(DeliveryRow, bool)| is_settled(delivery);
+        self.progress.ended.is_some() && self.deliveries.iter().all(settled)
+    }
+
+    /// Adds what changed since the last batch.
+    fn hand_over(&mut self, node: InstanceSid, batch: &mut Batch) {
+        self.listed = false;
+        batch.events.extend(self.events.take().map(|events| *events));
+        if std::mem::take(&mut self.row_changed) {
+            batch.calls.push(self.progress.row(node));
+        }
+        for (leg, changed) in &mut self.legs {
+            if std::mem::take(changed) {
+                batch.legs.push(leg.clone());
+            }
+        }
+        let settled = self.deliveries.extract_if(.., |(delivery, _)| is_settled(delivery));
+        batch.deliveries.extend(settled.filter(|(_, changed)| *changed).map(|(delivery, _)| delivery));
+        for (delivery, changed) in &mut self.deliveries {
+            if std::mem::take(changed) {
+                batch.deliveries.push(delivery.clone());
+            }
+        }
+        // A call stands for hours, and most of that time nothing waits to be delivered.
+        self.deliveries.shrink_to_fit();
+    }
+}
+
+/// No outcome of it follows: in the store its row stands as it will stay.
+fn is_settled(delivery: &DeliveryRow) -> bool {
+    delivery.state != DeliveryState::Pending
 }
 
 impl Rows {
@@ -84,15 +122,11 @@ impl Rows {
         };
         let Some(standing) = self.calls.get_mut(&call) else { return };
         if standing.is_done() {
-            if let Some(standing) = self.calls.remove(&call) {
-                self.batch.events.extend(standing.events);
-                self.batch.calls.extend(standing.row_changed.then_some(standing.row));
-                let legs = standing.legs.into_iter().filter(|(_, changed)| *changed);
-                self.batch.legs.extend(legs.map(|(leg, _)| leg));
-                let changed = standing.deliveries.into_iter().filter(|(_, changed)| *changed);
-                self.batch.deliveries.extend(changed.map(|(delivery, _)| delivery));
-            }
-        } else if wanted && !standing.listed {
+            standing.hand_over(self.node, &mut self.batch);
+            self.calls.remove(&call);
+        } else if !wanted {
+            standing.deliveries.retain(|(delivery, changed)| *changed || !is_settled(delivery));
+        } else if !standing.listed {
             standing.listed = true;
             self.changed.push(call);
         }
@@ -102,21 +136,8 @@ impl Rows {
     /// of how many records they are.
     pub fn finish(&mut self) -> (Batch, u64) {
         for call in self.changed.drain(..) {
-            let Some(standing) = self.calls.get_mut(&call) else { continue };
-            standing.listed = false;
-            self.batch.events.extend(standing.events.take());
-            if std::mem::take(&mut standing.row_changed) {
-                self.batch.calls.push(standing.row.clone());
-            }
-            for (leg, changed) in &mut standing.legs {
-                if std::mem::take(changed) {
-                    self.batch.legs.push(leg.clone());
-                }
-            }
-            for (delivery, changed) in &mut standing.deliveries {
-                if std::mem::take(changed) {
-                    self.batch.deliveries.push(delivery.clone());
-                }
+            if let Some(standing) = self.calls.get_mut(&call) {
+                standing.hand_over(self.node, &mut self.batch);
             }
         }
         (std::mem::take(&mut self.batch), std::mem::take(&mut self.records))
@@ -125,19 +146,13 @@ impl Rows {
     fn record(&mut self, record: &Record, known: &Known, micros: u64, notice: Option<&Notice>, wanted: bool) {
         let at = stamp(micros);
         let node = self.node;
-        let standing = self.calls.entry(record.call).or_insert_with(|| Standing {
-            row: call_row(node, known, stamp(known.started)),
-            row_changed: false,
-            events: None,
-            legs: Vec::new(),
-            deliveries: Vec::new(),
-            listed: false,
-        });
-        advance(&mut standing.row, record, at);
-        super::leg_rows::advance(&mut standing.legs, &standing.row, record, at, wanted);
+        let standing = self.calls.entry(record.call).or_insert_with(|| Box::new(Standing::new(known)));
+        standing.progress.advance(record, at);
+        super::leg_rows::advance(&mut standing.legs, &standing.progress, record, at, wanted);
         if wanted {
             let (kind, detail) = words(&record.change);
-            let events = standing.events.get_or_insert_with(|| EventRow::begin(record.call, record.seq, at));
+            let events =
+                standing.events.get_or_insert_with(|| Box::new(EventRow::begin(record.call, record.seq, at)));
             events.push(at, kind, &detail);
             standing.row_changed = true;
             self.records += 1;
@@ -214,52 +229,71 @@ impl Rows {
     }
 }
 
-fn call_row(node: InstanceSid, known: &Known, started_at: Timestamp) -> CallRow {
-    let facts = &known.facts;
-    CallRow {
-        id: facts.call,
-        sequence: 0,
-        node,
-        account_id: facts.account,
-        organization_id: facts.organization,
-        number_id: facts.number,
-        number: facts.number_text.clone(),
-        trunk_id: facts.trunk,
-        caller: facts.from.clone(),
-        called: facts.to.clone(),
-        caller_name: facts.caller_name.clone(),
-        forwarded_from: facts.forwarded_from.clone(),
-        sip_call_id: facts.sip_call_id.clone(),
-        sip_source: facts.sip_source,
-        generation: facts.generation,
-        status: CallStatus::Ringing,
-        started_at,
-        answered_at: None,
-        ended_at: None,
-        duration_ms: 0,
-        sip_code: None,
-        reason: None,
-        hangup_source: None,
-    }
+/// How far a call is. Its constants are those that its shard has, where it is one of this process's: as a row
+/// they would be here once more.
+pub(super) struct Progress {
+    pub facts: Arc<CallFacts>,
+    /// In microseconds of wall time.
+    started: u64,
+    sequence: u32,
+    pub answered_at: Option<Timestamp>,
+    ended: Option<Box<(Terminal, Timestamp)>>,
 }
 
-/// Brings a call's row to where a record leaves it.
-fn advance(row: &mut CallRow, record: &Record, at: Timestamp) {
-    row.sequence = row.sequence.max(record.seq);
-    match &record.change {
-        Change::Answered { .. } => {
-            row.status = CallStatus::InProgress;
-            row.answered_at = Some(at);
+impl Progress {
+    fn new(known: &Known) -> Self {
+        let facts = Arc::clone(&known.facts);
+        Self { facts, started: known.started, sequence: 0, answered_at: None, ended: None }
+    }
+
+    /// Brings it to where a record leaves the call.
+    fn advance(&mut self, record: &Record, at: Timestamp) {
+        self.sequence = self.sequence.max(record.seq);
+        match &record.change {
+            Change::Answered { .. } => self.answered_at = Some(at),
+            Change::Ended(terminal) => self.ended = Some(Box::new((*terminal, at))),
+            _ => {}
         }
-        Change::Ended(terminal) => {
-            row.status = terminal.status;
-            row.ended_at = Some(at);
-            row.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
-            row.sip_code = Some(terminal.sip_code);
-            row.reason = Some(terminal.reason);
-            row.hangup_source = Some(terminal.source.as_str().to_owned());
+    }
+
+    fn status(&self) -> CallStatus {
+        match (&self.ended, self.answered_at) {
+            (Some(ended), _) => ended.0.status,
+            (None, Some(_)) => CallStatus::InProgress,
+            (None, None) => CallStatus::Ringing,
         }
-        _ => {}
+    }
+
+    fn row(&self, node: InstanceSid) -> CallRow {
+        let facts = &self.facts;
+        let ended = self.ended.as_deref();
+        let terminal = ended.map(|(terminal, _)| terminal);
+        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        CallRow {
+            id: facts.call,
+            sequence: self.sequence,
+            node,
+            account_id: facts.account,
+            organization_id: facts.organization,
+            number_id: facts.number,
+            number: facts.number_text.clone(),
+            trunk_id: facts.trunk,
+            caller: facts.from.clone(),
+            called: facts.to.clone(),
+            caller_name: facts.caller_name.clone(),
+            forwarded_from: facts.forwarded_from.clone(),
+            sip_call_id: facts.sip_call_id.clone(),
+            sip_source: facts.sip_source,
+            generation: facts.generation,
+            status: self.status(),
+            started_at: stamp(self.started),
+            answered_at: self.answered_at,
+            ended_at: ended.map(|(_, at)| *at),
+            duration_ms: terminal.map_or(0, |terminal| millis(terminal.duration)),
+            sip_code: terminal.map(|terminal| terminal.sip_code),
+            reason: terminal.map(|terminal| terminal.reason),
+            hangup_source: terminal.map(|terminal| terminal.source.as_str().to_owned()),
+        }
     }
 }
 

@@ -2,18 +2,29 @@
 
 use jiff::Timestamp;
 
+use crate::call::facts::CallFacts;
 use crate::call::outcome::CallStatus;
 use crate::call::record::{Change, Record};
 use crate::ids::CallSid;
-use crate::store::calls::{CallRow, LegRow};
+use crate::store::calls::LegRow;
 
-/// Brings the legs of the call in `row` to where a record leaves them; those that it touches are
+use super::call_rows::Progress;
+
+/// Brings the legs of the call that is so far to where a record leaves them; those that it touches are
 /// marked where they are wanted.
-pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, at: Timestamp, wanted: bool) {
+pub(super) fn advance(
+    legs: &mut Vec<(LegRow, bool)>,
+    call: &Progress,
+    record: &Record,
+    at: Timestamp,
+    wanted: bool,
+) {
     if let Change::Invited(invited) = &record.change
         && !legs.iter().any(|(known, _)| known.id == invited.leg)
     {
-        legs.push((begun(row, record.seq, invited.leg, &invited.parties, at), wanted));
+        // Most calls have one; a vector's own first step has room for four.
+        legs.reserve_exact(1);
+        legs.push((begun(&call.facts, record.seq, invited.leg, &invited.parties, at), wanted));
     }
     let mut touch = |leg: CallSid, change: &mut dyn FnMut(&mut LegRow)| {
         if let Some((row, changed)) = legs.iter_mut().find(|(row, _)| row.id == leg) {
@@ -35,7 +46,7 @@ pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, a
             for (leg, changed) in legs.iter_mut().filter(|(leg, _)| leg.ended_at.is_none()) {
                 end(leg, terminal.sip_code, at);
                 // The one that the call was answered by talked as long as the call did, to the millisecond.
-                if leg.answered_at.is_some() && leg.answered_at == row.answered_at {
+                if leg.answered_at.is_some() && leg.answered_at == call.answered_at {
                     leg.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
                 }
                 leg.sequence = leg.sequence.max(record.seq);
@@ -47,7 +58,7 @@ pub fn advance(legs: &mut Vec<(LegRow, bool)>, row: &CallRow, record: &Record, a
 }
 
 fn begun(
-    call: &CallRow,
+    call: &CallFacts,
     sequence: u32,
     id: CallSid,
     parties: &(std::sync::Arc<str>, std::sync::Arc<str>),
@@ -56,8 +67,8 @@ fn begun(
     LegRow {
         id,
         sequence,
-        call_id: call.id,
-        account_id: call.account_id,
+        call_id: call.call,
+        account_id: call.account,
         caller: parties.0.clone(),
         called: parties.1.clone(),
         status: CallStatus::Initiated,
