@@ -30,6 +30,13 @@ impl Instant {
         self.0
     }
 
+    /// This moment, or the first after it that is a multiple of `step` from the origin.
+    #[must_use]
+    pub fn next_multiple_of(self, step: Duration) -> Self {
+        let step = u64::try_from(step.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.checked_next_multiple_of(step).unwrap_or(self.0))
+    }
+
     /// The time from `earlier` to this moment; zero when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

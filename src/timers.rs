@@ -9,6 +9,9 @@
 //! every deadline is exact to the nanosecond, which is what a simulation wants.
 //!
 //! At the worst, when no two timers share a duration, this is a binary heap.
+//!
+//! What may be late is due with others: most timers that expire at all end a wait that nobody waits for, and one by
+//! one each would cost a wake-up, which is dearer than all else that is done for it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -43,7 +46,7 @@ pub struct Timers<K> {
     slots: Vec<Slot<K>>,
     free: u32,
     queues: Vec<Queue>,
-    by_duration: HashMap<Duration, u32, FixedState>,
+    by_duration: HashMap<Length, u32, FixedState>,
     /// Queues that hold a timer, as a binary heap by the order of their heads.
     heap: Vec<u32>,
     free_queues: Vec<u32>,
@@ -53,6 +56,12 @@ pub struct Timers<K> {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// Timers that may be late are due at multiples of this.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// How long the timers of one queue run, and whether they may be late.
+type Length = (Duration, bool);
 
 #[derive(Debug)]
 struct Slot<K> {
@@ -69,7 +78,7 @@ type Order = (Instant, u64);
 
 #[derive(Debug)]
 struct Queue {
-    duration: Duration,
+    length: Length,
     head: u32,
     tail: u32,
     /// Its place in the heap.
@@ -114,12 +123,24 @@ impl<K> Timers<K> {
     /// Starts a timer that is due `after` from `now`. Time never runs backwards here: a `now` before
     /// one that was already seen counts as that one.
     pub fn start(&mut self, now: Instant, after: Duration, key: K) -> TimerId {
+        self.start_in(now, (after, false), key)
+    }
+
+    /// The same for one that may be up to 100 ms late: it is due together with others.
+    pub fn start_late(&mut self, now: Instant, after: Duration, key: K) -> TimerId {
+        self.start_in(now, (after, true), key)
+    }
+
+    fn start_in(&mut self, now: Instant, length: Length, key: K) -> TimerId {
         self.latest = self.latest.max(now);
-        let order = (self.latest + after, self.started);
+        let (after, late) = length;
+        let due = self.latest + after;
+        // What was started later is due no earlier, so that the queue is sorted all the same.
+        let order = (if late { due.next_multiple_of(BEAT) } else { due }, self.started);
         self.started += 1;
         self.running += 1;
         let index = self.take_slot(order, key);
-        let queue = self.queue_of(after);
+        let queue = self.queue_of(length);
         self.append(queue, index);
         TimerId { index, generation: self.slots[index as usize].generation }
     }
@@ -176,11 +197,11 @@ impl<K> Timers<K> {
         index
     }
 
-    fn queue_of(&mut self, duration: Duration) -> u32 {
-        if let Some(&queue) = self.by_duration.get(&duration) {
+    fn queue_of(&mut self, length: Length) -> u32 {
+        if let Some(&queue) = self.by_duration.get(&length) {
             return queue;
         }
-        let empty = Queue { duration, head: NONE, tail: NONE, place: NONE };
+        let empty = Queue { length, head: NONE, tail: NONE, place: NONE };
         let queue = match self.free_queues.pop() {
             Some(queue) => {
                 self.queues[queue as usize] = empty;
@@ -191,7 +212,7 @@ impl<K> Timers<K> {
                 u32::try_from(self.queues.len() - 1).expect("fewer queues than timers")
             }
         };
-        self.by_duration.insert(duration, queue);
+        self.by_duration.insert(length, queue);
         queue
     }
 
@@ -243,7 +264,7 @@ impl<K> Timers<K> {
             self.sift_down(place);
             self.sift_up(place);
         }
-        self.by_duration.remove(&self.queues[queue as usize].duration);
+        self.by_duration.remove(&self.queues[queue as usize].length);
         self.free_queues.push(queue);
     }
 
@@ -321,6 +342,17 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_late_is_due_with_others_and_never_early() {
+        let mut timers = Timers::new();
+        timers.start_late(at(1), ms(500), 'a');
+        timers.start_late(at(99), ms(401), 'b');
+        timers.start_late(at(0), ms(500), 'c');
+        timers.start(at(99), ms(500), 'd');
+        let due: Vec<_> = std::iter::from_fn(|| timers.pop(at(700))).map(|one| (one.key, one.due)).collect();
+        assert_eq!(due, [('b', at(500)), ('d', at(599)), ('a', at(600)), ('c', at(600))]);
+    }
+
+    #[test]
     fn a_name_cannot_cancel_the_timer_that_took_its_place() {
         let mut timers = Timers::new();
         let first = timers.start(at(0), ms(1), 1);
@@ -384,9 +416,15 @@ mod tests {
             for (serial, (kind, amount, which)) in (0u64..).zip(steps) {
                 match kind {
                     0 | 1 => {
-                        let id = timers.start(at(now), ms(amount), serial);
-                        model.insert((at(now + amount), serial), id);
-                        ids.push((at(now + amount), serial, id));
+                        let late = kind == 1;
+                        let due = if late { (now + amount).next_multiple_of(100) } else { now + amount };
+                        let id = if late {
+                            timers.start_late(at(now), ms(amount), serial)
+                        } else {
+                            timers.start(at(now), ms(amount), serial)
+                        };
+                        model.insert((at(due), serial), id);
+                        ids.push((at(due), serial, id));
                     }
                     2 if !ids.is_empty() => {
                         let (due, serial, id) = ids[which % ids.len()];

@@ -305,7 +305,13 @@ impl<U: Copy, S: BuildHasher + Clone> Table<U, S> {
                 timers.cancel(timer);
             }
             if let Change::Start(timer, after) = change {
-                *running = Some(timers.start(now, after, K::from(Due { transaction: id, timer })));
+                let due = K::from(Due { transaction: id, timer });
+                let started = if timer.may_be_late() {
+                    timers.start_late(now, after, due)
+                } else {
+                    timers.start(now, after, due)
+                };
+                *running = Some(started);
             }
         }
     }

@@ -44,6 +44,11 @@ impl Timer {
     pub(super) const fn repeats(self) -> bool {
         matches!(self, Self::A | Self::E | Self::G | Self::Trying)
     }
+
+    /// Whether it ends a transaction that only absorbs what comes again: nobody waits for that.
+    pub(super) const fn may_be_late(self) -> bool {
+        matches!(self, Self::D | Self::I | Self::J | Self::K | Self::L | Self::M)
+    }
 }
 
 /// T1, T2 and T4, from which all others follow.

@@ -121,7 +121,11 @@ fn a_final_is_repeated_to_repeated_requests_for_64_t1_17_2_2() {
     assert_eq!(world.respond(id, 200), Ok(false));
     world.until(500).receive("BYE", COOKIE);
     world.until(60_000);
-    assert_eq!(world.log(), ["10", "500 sends 200", "32010 over"]);
+    assert_eq!(
+        world.log(),
+        ["10", "500 sends 200", "32100 over"],
+        "J runs out at 32,010, and over is it with others"
+    );
     world.assert_empty();
 }
 
