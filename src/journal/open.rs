@@ -128,6 +128,7 @@ impl Journal {
             disabled,
             looked_at: u64::MAX,
             refilled: std::time::Instant::now(),
+            wrote_at: std::time::Instant::now(),
         };
         let threads = start_threads(&shared, writer).map_err(JournalError::Thread)?;
         Ok(Self { shared, start, known: scan.known(), threads })

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::entry::Entry;
@@ -14,19 +14,18 @@ use super::estate::Legacy;
 use super::frame;
 use super::pen::now;
 use super::segment::{Allocate, Folder, HEADER, segment_path, segments};
-use super::shared::{Mark, Note, Shared, What, Work, lock};
+use super::shared::{Mark, Note, Pending, Shared, What, Work, lock};
 use super::track::Track;
 use crate::ids::{AccountSid, CallSid};
 
 /// How long the syncer gathers before a sync; with the sync itself it stays within 10 ms.
 const GATHER: Duration = Duration::from_millis(7);
 
-/// How long the writer gathers behind a write: what comes alone and urgent is written at once, what comes
-/// thick shares a wake-up and a write, and no record waits a millisecond for it.
+/// The writer's pace, from write to write. What comes alone is written at once. What comes thick shares a write and
+/// a wake-up: what an ask waits for comes the shorter time after the write before it, what nobody waits for the longer,
+/// and no record waits a millisecond.
 const BREATH: Duration = Duration::from_micros(300);
-
-/// How long it gathers what nobody waits for, beside that.
-const GATHERS: Duration = Duration::from_micros(400);
+const PACE: Duration = Duration::from_micros(700);
 
 /// How often the writer looks after segments when nothing comes, and while the disk is full.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -50,6 +49,8 @@ pub(super) struct Writer {
     pub looked_at: u64,
     /// When it was last tried to get the reserve back.
     pub refilled: Instant,
+    /// When it wrote last.
+    pub wrote_at: Instant,
 }
 
 impl Writer {
@@ -70,9 +71,6 @@ impl Writer {
                 marks.clear();
                 bytes.clear();
                 notes.clear();
-                if !stop {
-                    std::thread::sleep(BREATH);
-                }
             } else if stop {
                 break;
             }
@@ -91,24 +89,7 @@ impl Writer {
         notes: &mut Vec<Note>,
         marks: &mut Vec<(Arc<Mark>, u64)>,
     ) -> bool {
-        let mut pending = lock(&self.shared.pending);
-        if pending.notes.is_empty() && pending.legacies.is_empty() && !pending.stop {
-            let patience = if self.is_short() { RETRY } else { HOUSEKEEPING };
-            pending.asleep = true;
-            pending = match self.shared.wake.wait_timeout(pending, patience) {
-                Ok((pending, _)) => pending,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-            pending.asleep = false;
-        }
-        if !pending.notes.is_empty() && !pending.urgent && pending.legacies.is_empty() && !pending.stop {
-            (pending.asleep, pending.gathering) = (true, true);
-            pending = match self.shared.wake.wait_timeout(pending, GATHERS) {
-                Ok((pending, _)) => pending,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-            (pending.asleep, pending.gathering) = (false, false);
-        }
+        let mut pending = self.wait();
         pending.urgent = false;
         std::mem::swap(&mut pending.bytes, bytes);
         std::mem::swap(&mut pending.notes, notes);
@@ -120,6 +101,39 @@ impl Writer {
             self.inherit(legacy);
         }
         stop
+    }
+
+    /// Until there is something to write and it is time to, or there is something else to do.
+    fn wait(&self) -> MutexGuard<'_, Pending> {
+        let mut pending = lock(&self.shared.pending);
+        let patience = if self.is_short() { RETRY } else { HOUSEKEEPING };
+        let until = Instant::now() + patience;
+        while !pending.stop && pending.legacies.is_empty() {
+            let now = Instant::now();
+            let pause = if pending.urgent { BREATH } else { PACE };
+            // Behind a write nothing but what is urgent wakes it, and that not at once.
+            let paced = (self.wrote_at + pause).checked_duration_since(now).filter(|rest| !rest.is_zero());
+            let rest = match paced {
+                None if !pending.notes.is_empty() => break,
+                Some(rest) => rest,
+                None => until.saturating_duration_since(now),
+            };
+            if rest.is_zero() {
+                break;
+            }
+            (pending.asleep, pending.gathering) = (!pending.urgent, paced.is_some());
+            let woken;
+            (pending, woken) = match self.shared.wake.wait_timeout(pending, rest) {
+                Ok((pending, timeout)) => (pending, !timeout.timed_out()),
+                Err(poisoned) => (poisoned.into_inner().0, true),
+            };
+            (pending.asleep, pending.gathering) = (false, false);
+            // By somebody who has nothing to write: it is to look up.
+            if woken && pending.notes.is_empty() {
+                break;
+            }
+        }
+        pending
     }
 
     /// Takes over what another process left.
@@ -204,6 +218,7 @@ impl Writer {
         }
         self.shared.took(Work::Write, began);
         self.shared.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.wrote_at = Instant::now();
         self.offset += bytes.len() as u64;
         let end = self.base + self.offset;
         self.shared.written.store(end, Ordering::Release);
