@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::beat::Beat;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
@@ -14,8 +16,8 @@ pub struct Config {
     pub jitter_percent: u32,
     /// Most time for one try.
     pub attempt: Duration,
-    /// What fell due within this leaves together.
-    pub gather: Duration,
+    /// What fell due between two beats leaves together.
+    pub beat: Beat,
     /// Notices kept in memory per receiver; the rest waits in the backlog, which is asked at the price of reading
     /// the journal: a node that is late for some seconds is not made later still.
     pub in_memory: usize,
@@ -41,7 +43,7 @@ impl Default for Config {
             schedule: seconds.map(Duration::from_secs).to_vec(),
             jitter_percent: 10,
             attempt: Duration::from_secs(15),
-            gather: Duration::from_millis(10),
+            beat: Beat::default(),
             in_memory: 8_000,
             lanes: (4, 32),
             failing_after: 5,

@@ -116,7 +116,7 @@ impl Callbacks {
                 }
             }
             // What falls due meanwhile leaves with the rest.
-            sleep(self.setup.config.gather).await;
+            self.setup.config.beat.next().await;
             while lanes.try_join_next().is_some() {}
         }
     }

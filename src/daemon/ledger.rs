@@ -15,7 +15,7 @@ use super::gathering::Gathering;
 use super::succession::Parking;
 use super::yielding::Yielding;
 use crate::call::record::Record;
-use crate::callback::{self, Attempt, Backlog, BacklogFuture, Dead, Delivery, Notice, Outcomes};
+use crate::callback::{self, Attempt, Backlog, BacklogFuture, Beat, Dead, Delivery, Notice, Outcomes};
 use crate::ids::{AccountSid, InstanceSid};
 use crate::journal::{Archive, Entry, Fate, Fed, Feed, Outcome, Pen, Replay, Undelivered};
 
@@ -24,10 +24,6 @@ const AT_ONCE: usize = 256;
 /// And while calls wait: a millisecond's work or two, and as much more for each second that it is behind, as what
 /// is put off has to be done when it is over.
 const FEW: usize = 32;
-
-/// How long events, and what became of deliveries, gather: a wake-up for each would cost as much as
-/// all else this thread does for a call. What a crash takes of the latter is delivered again.
-const GATHER: Duration = Duration::from_millis(10);
 
 impl Scribe for Pen {
     fn write(&mut self, batch: &mut Vec<Record>) {
@@ -60,12 +56,12 @@ impl Deliveries {
         Self { pen: Mutex::new(pen), held: Notify::new() }
     }
 
-    /// Writes what has gathered, for as long as it is polled. The rest is written when this is
-    /// dropped.
-    pub async fn write(&self) {
+    /// Writes what has gathered, for as long as it is polled; what a crash takes of it is delivered again. The rest
+    /// is written when this is dropped.
+    pub async fn write(&self, beat: Beat) {
         loop {
             self.held.notified().await;
-            tokio::time::sleep(GATHER).await;
+            beat.next().await;
             self.pen.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }
     }
@@ -152,6 +148,8 @@ pub struct Pump {
     pub gathering: Arc<Gathering>,
     /// To whom it gives way.
     pub yielding: Yielding,
+    /// When it looks.
+    pub beat: Beat,
     /// Who tells.
     pub instance: InstanceSid,
 }
@@ -176,7 +174,7 @@ impl Pump {
                     told.filter_map(|notice| self.parking.pass(notice))
                         .for_each(|notice| self.callbacks.push(notice));
                     if count < most {
-                        tokio::time::sleep(GATHER).await;
+                        self.beat.next().await;
                     }
                 }
                 Err(error) => {

@@ -184,18 +184,14 @@ pub async fn start(
     let deliveries = Arc::new(Deliveries::new(journal.pen()));
     let outcomes = Arc::new(Reported::new(deliveries.clone(), metrics.clone(), notices.clone()));
     let written = deliveries.clone();
-    tasks.spawn_local(async move { written.write().await });
+    let delivery = callback::Config::default();
+    let beat = delivery.beat;
+    tasks.spawn_local(async move { written.write(beat).await });
     let backlog = Arc::new(Unread::new(journal.archive()));
     let urls = client.urls().clone();
     let again = client.clone();
-    let (feed, callbacks) = Callbacks::new(callback::Setup {
-        config: callback::Config::default(),
-        instance,
-        client,
-        keys,
-        outcomes,
-        backlog,
-    });
+    let (feed, callbacks) =
+        Callbacks::new(callback::Setup { config: delivery, instance, client, keys, outcomes, backlog });
     restore(replay, &feed);
     tasks.spawn_local(callbacks.run());
     let receivers = Arc::new(Receivers::new(feed.clone(), deliveries, again, directory.clone()));
@@ -217,6 +213,7 @@ pub async fn start(
         parking: parking.clone(),
         gathering: gathering.clone(),
         yielding,
+        beat,
         instance,
     };
     let live = calls.clone();
