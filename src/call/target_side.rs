@@ -360,6 +360,11 @@ impl Call {
     fn caller_dialog(&self, desk: &Desk, tag: Tag) -> Option<Dialog> {
         let kept = self.invite.as_ref()?;
         let mut dialog = Dialog::uas(&kept.message(), tag.as_bytes(), self.flow).ok()?;
+        let named = &self.facts.sip_call_id;
+        if *dialog.call_id == *named.as_bytes() {
+            // The facts stay as long as the dialog does: one text serves both.
+            dialog.call_id = Arc::clone(named).into();
+        }
         if !target::goes_to_source(&dialog, &self.flow, self.trunk.nat) {
             // A name is resolved when the dialog is confirmed; until then the source serves.
             target::aim(&desk.config, &mut dialog, &self.flow);
