@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::leg_rows::Leg;
 use crate::call::facts::CallFacts;
 use crate::call::outcome::{CallStatus, Terminal};
 use crate::call::record::{Change, Record};
@@ -13,7 +14,7 @@ use crate::callback::Notice;
 use crate::ids::{CallSid, InstanceSid};
 use crate::journal::{Entry, Fate, Fed, Known, Outcome};
 use crate::store::calls::{
-    AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, LegRow, TraceRow, delivery_id,
+    AttemptRow, Batch, CallRow, DeliveryRow, DeliveryState, EventRow, TraceRow, delivery_id,
 };
 
 /// The body of a notice's request, as its row shows it.
@@ -37,8 +38,8 @@ struct Standing {
     row_changed: bool,
     /// Its records since the last batch, in words: seldom any.
     events: Option<Box<EventRow>>,
-    /// Its targets' legs; true: changed since the last batch.
-    legs: Vec<(LegRow, bool)>,
+    /// Its targets'.
+    legs: Vec<Leg>,
     /// Those that are not settled, and those that were since the last batch.
     deliveries: Vec<(DeliveryRow, bool)>,
     listed: bool,
@@ -63,11 +64,8 @@ impl Standing {
         if std::mem::take(&mut self.row_changed) {
             batch.calls.push(self.progress.row(node));
         }
-        for (leg, changed) in &mut self.legs {
-            if std::mem::take(changed) {
-                batch.legs.push(leg.clone());
-            }
-        }
+        let facts = &self.progress.facts;
+        batch.legs.extend(self.legs.iter_mut().filter_map(|leg| leg.changed(facts)));
         let settled = self.deliveries.extract_if(.., |(delivery, _)| is_settled(delivery));
         batch.deliveries.extend(settled.filter(|(_, changed)| *changed).map(|(delivery, _)| delivery));
         for (delivery, changed) in &mut self.deliveries {
