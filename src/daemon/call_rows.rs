@@ -329,3 +329,85 @@ fn stamp(micros: u64) -> Timestamp {
 fn time(micros: u64) -> std::time::SystemTime {
     std::time::UNIX_EPOCH + Duration::from_micros(micros)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{AccountSid, OrganizationSid};
+    use crate::routing::model::{Hook, Method, VoiceProfile};
+    use crate::time::Instant;
+
+    const CALL: CallSid = CallSid(9);
+
+    fn known() -> Known {
+        let hook = Hook { url: "http://app/status".into(), method: Method::Post };
+        let profile = VoiceProfile { status_callback: Some(hook), ..VoiceProfile::default() };
+        let facts = CallFacts {
+            call: CALL,
+            account: AccountSid(1),
+            organization: OrganizationSid(2),
+            number: None,
+            number_text: "+1".into(),
+            trunk: None,
+            profile: Arc::new(profile),
+            base_url: "".into(),
+            post_query_in_body: false,
+            from: "+2".into(),
+            to: "+1".into(),
+            sip_to: None,
+            caller_name: "".into(),
+            forwarded_from: "".into(),
+            sip_call_id: "c".into(),
+            sip_source: "192.0.2.1".parse().unwrap(),
+            sip_headers: Vec::new(),
+            started: Instant::ZERO,
+            generation: 1,
+        };
+        Known { facts: Arc::new(facts), started: 7, outbound: None }
+    }
+
+    fn fed(entry: Entry) -> Fed {
+        Fed { position: 1, at: 9, foreign: false, entry, known: Some(known()) }
+    }
+
+    fn told(sequence: u32) -> Fed {
+        let event = Some(crate::call::record::Event { sequence, status: CallStatus::Ringing });
+        let change = Change::Ringing;
+        fed(Entry::Record(Record { call: CALL, seq: sequence + 1, at: Instant::ZERO, change, event }))
+    }
+
+    fn outcome(sequence: u32, fate: Fate) -> Fed {
+        let took = Duration::from_millis(3);
+        let (leg, http_status, error) = (None, Some(200), "".into());
+        let outcome = Outcome { call: CALL, leg, sequence, attempt: 1, took, http_status, error, fate };
+        fed(Entry::Outcome(outcome))
+    }
+
+    fn rows(wanted: bool) -> Rows {
+        let mut rows = Rows::new(InstanceSid(5), Box::new(|_| "form".to_owned()));
+        let entries = [told(0), told(1), outcome(0, Fate::Delivered), outcome(1, Fate::Failed(None))];
+        entries.into_iter().for_each(|one| rows.take(one, None, wanted));
+        rows
+    }
+
+    #[test]
+    fn of_a_call_that_lives_only_what_is_not_settled_is_kept_once_the_store_has_the_rest() {
+        let mut rows = rows(true);
+        let (batch, _) = rows.finish();
+        let states: Vec<_> = batch.deliveries.iter().map(|row| (row.sequence, row.state)).collect();
+        assert_eq!(states, [(0, DeliveryState::Delivered), (1, DeliveryState::Pending)]);
+        let kept = &rows.calls[&CALL].deliveries;
+        assert_eq!((kept.len(), kept.capacity(), kept[0].0.sequence), (1, 1, 1));
+        rows.take(outcome(1, Fate::Delivered), None, true);
+        let (batch, _) = rows.finish();
+        assert_eq!(batch.deliveries.len(), 1);
+        assert_eq!(rows.calls[&CALL].deliveries.capacity(), 0);
+    }
+
+    #[test]
+    fn what_the_store_has_already_is_kept_only_as_long_as_it_is_not_settled() {
+        let mut rows = rows(false);
+        assert_eq!(rows.calls[&CALL].deliveries.len(), 1);
+        assert!(rows.finish().0.is_empty());
+    }
+}

@@ -55,3 +55,21 @@ async fn a_waiting_feed_wakes_for_what_is_written() {
     }
     assert_eq!(tokio::time::timeout(Duration::from_secs(30), reader).await.unwrap().unwrap(), 9);
 }
+
+#[test]
+fn a_call_that_lives_here_has_its_constants_once() {
+    let folder = Folder::new();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let mut pen = journal.pen();
+    pen.write(&mut [call(1, true), call(2, true)].concat());
+    settle(&pen, 18);
+    let held = facts(1, true);
+    let own = held.clone();
+    let share = move |call: CallSid| (call == own.call).then(|| own.clone());
+    let fed = all(&mut journal.feed().sharing(Box::new(share)));
+    assert_eq!(fed.len(), 18);
+    for one in &fed {
+        let known = one.known.as_ref().unwrap();
+        assert_eq!(Arc::ptr_eq(&known.facts, &held), one.entry.call() == Some(held.call));
+    }
+}
