@@ -118,10 +118,12 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// One with `share` of a core, over periods of 10 ms. `None` where this machine does not let us.
+    /// One with `share` of a core, over the kernel's own periods, as containers have it: in shorter ones a quota is
+    /// hardly more than what one CPU takes of it at a time, and the other waits. `None` where this machine does not
+    /// let us.
     pub fn new(share: f64) -> Option<Self> {
         let name = format!("callgate-bench-{}", std::process::id());
-        let period = 10_000;
+        let period = 100_000;
         let quota = (share * f64::from(period)).round();
         let (first, second) = (Path::new("/sys/fs/cgroup/cpu"), Path::new("/sys/fs/cgroup"));
         let (folder, files) = if first.join("cpu.cfs_quota_us").exists() {

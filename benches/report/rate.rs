@@ -25,7 +25,7 @@ pub fn highest(section: &mut Section) {
     let calls = number("CALLGATE_BENCH_CALLS", 50_000);
     let ceiling = ceiling();
     section.line(&format!(
-        "\nEach under a quota of {:.0} % of one core (cgroup, periods of 10 ms), {calls} calls at the last step; the sipp pair alone, \
+        "\nEach under a quota of {:.0} % of one core (cgroup, periods of 100 ms), {calls} calls at the last step; the sipp pair alone, \
          without a quota: {ceiling} calls/s.\n\n| | calls/s without a failed call | tester's ceiling over it |\n|---|---|---|",
         share() * 100.0
     ));
