@@ -216,12 +216,8 @@ impl Feed {
         let (at, position) = (framed.at, self.position);
         let call = framed.entry.call();
         let mut over = false;
-        if let Some(call) = call.filter(|call| !self.calls.contains_key(call))
-            && let Some(known) = lock(&self.shared.known).get(&call)
-        {
-            self.calls.insert(call, known.clone().into());
-        }
         if let Entry::Record(record) = &framed.entry {
+            self.meet(record.call);
             match &record.change {
                 Change::Admitted { facts, .. } => {
                     let held = self.held.as_ref().and_then(|held| held(record.call));
@@ -245,6 +241,16 @@ impl Feed {
             None => None,
         };
         Some(Fed { position, at, foreign, entry: framed.entry, known })
+    }
+
+    /// A call that began in another's journal is known from its first record here on. What becomes of its
+    /// deliveries after its end does not bring it back: nobody would let go of it again.
+    fn meet(&mut self, call: CallSid) {
+        if !self.calls.contains_key(&call)
+            && let Some(known) = lock(&self.shared.known).get(&call)
+        {
+            self.calls.insert(call, known.clone().into());
+        }
     }
 
     /// Of a call whose first record has gone with its segment only this says what it is.

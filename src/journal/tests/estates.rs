@@ -83,6 +83,11 @@ fn who_follows_goes_on_with_an_answered_call_and_has_the_whole_journal_in_the_en
     let last = fed.last().unwrap();
     assert!(matches!(&last.entry, Entry::Record(record) if record.call == CallSid(100)));
     assert_eq!(last.known.as_ref().unwrap().facts.call, CallSid(100), "its facts come along");
+    let before = new_pen.written();
+    new_pen.note([outcome(100, 1, 1, Fate::Failed(None))]);
+    settle(&new_pen, before + 1);
+    let late = all(&mut feed);
+    assert!(late.len() == 1 && late[0].known.is_none(), "what comes behind its end does not bring it back");
     drop((old_pen, old));
     let estate = Estate::read(&folder.0, &new).unwrap();
     let owed: Vec<_> =
