@@ -20,7 +20,7 @@
 //!  3  call/  routing/                                   legs and instructions; whom a call is for
 //!  2  transaction/  dialog/  transport/                 RFC 3261 sections 17, 12 and 18
 //!  1  sip/                                              bytes <-> messages; no state, no time
-//!  0  e164.rs flow.rs ids.rs moment.rs pii.rs reason.rs time.rs timers.rs      words everybody uses
+//!  0  e164.rs flow.rs ids.rs moment.rs pii.rs reason.rs time.rs timers.rs varint.rs      words everybody uses
 //! ```
 //!
 //! Below the line the core is told the time and says what it wants ([`engine::door`]); above it, a
@@ -75,6 +75,7 @@ pub mod pii;
 pub mod reason;
 pub mod time;
 pub mod timers;
+pub mod varint;
 
 // Floor 1: bytes <-> messages.
 pub mod sip;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::time::Instant;
+use crate::varint;
 
 /// Bytes on their way out; `origin` is the wall time, in microseconds, of the engine's zero.
 pub(super) struct Out<'b> {
@@ -43,28 +44,11 @@ pub(super) trait Wire: Sized {
 
 impl Wire for u64 {
     fn put(&self, out: &mut Out<'_>) {
-        let mut left = *self;
-        while left >= 0x80 {
-            out.bytes.push(left.to_le_bytes()[0] | 0x80);
-            left >>= 7;
-        }
-        out.bytes.push(left.to_le_bytes()[0]);
+        varint::put(out.bytes, *self);
     }
 
     fn get(from: &mut In<'_>) -> Option<Self> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = from.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return None;
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
+        varint::take(&mut from.bytes)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::call::trace::{Short, TraceItem};
 use crate::ids::CallSid;
 use crate::reason::Reason;
 use crate::time::Instant;
+use crate::varint;
 
 use super::calls::TraceLine;
 
@@ -64,7 +65,7 @@ impl Lines {
                     self.leg = u32::try_from(self.packed.len()).unwrap_or_default();
                     self.packed.extend_from_slice(&leg.0.to_le_bytes());
                 }
-                self.number((*repeat).into());
+                varint::put(&mut self.packed, (*repeat).into());
                 self.text(start);
                 self.text(cseq);
             }
@@ -115,21 +116,13 @@ impl Lines {
         }
         let first = self.packed.first_chunk().map_or(at, |first| u64::from_le_bytes(*first));
         self.packed.push(kind);
-        self.number(at.wrapping_sub(first));
-    }
-
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.packed.push(0x80 | number.to_le_bytes()[0]);
-            number >>= 7;
-        }
-        self.packed.push(number.to_le_bytes()[0]);
+        varint::put(&mut self.packed, at.wrapping_sub(first));
     }
 
     /// Cut at 64 KiB.
     fn text(&mut self, text: &str) {
         let text = &text[..text.floor_char_boundary(usize::from(u16::MAX))];
-        self.number(text.len() as u64);
+        varint::put(&mut self.packed, text.len() as u64);
         self.packed.extend_from_slice(text.as_bytes());
     }
 }
@@ -145,7 +138,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn line(&mut self) -> Option<TraceLine> {
         let [kind] = self.array()?;
-        let at = Instant::from_nanos(self.first.wrapping_add(self.number()?));
+        let at = Instant::from_nanos(self.first.wrapping_add(varint::take(&mut self.rest)?));
         let is_same = kind & kind::SAME_LEG != 0;
         let item = match kind & !kind::SAME_LEG {
             kind::RECEIVED => self.message(None, true)?,
@@ -173,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     fn message(&mut self, leg: Option<CallSid>, inbound: bool) -> Option<TraceItem> {
-        let repeat = u16::try_from(self.number()?).ok()?;
+        let repeat = u16::try_from(varint::take(&mut self.rest)?).ok()?;
         let (start, cseq) = (Short::of(self.text()?.as_bytes()), Short::of(self.text()?.as_bytes()));
         Some(TraceItem::Message { leg, inbound, start, cseq, repeat })
     }
@@ -182,20 +175,8 @@ impl<'a> Reader<'a> {
         Some(AskId(u64::from_le_bytes(self.array()?)))
     }
 
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..u64::BITS).step_by(7) {
-            let [byte] = self.array()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
     fn text(&mut self) -> Option<&'a str> {
-        let length = usize::try_from(self.number()?).ok()?;
+        let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
         let (text, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         std::str::from_utf8(text).ok()

@@ -8,7 +8,7 @@ use callgate::reason::Reason;
 
 /// Each room and its floor.
 const FLOORS: [(u8, &[&str]); 9] = [
-    (0, &["e164", "flow", "ids", "moment", "pii", "reason", "time", "timers"]),
+    (0, &["e164", "flow", "ids", "moment", "pii", "reason", "time", "timers", "varint"]),
     (1, &["sip"]),
     (2, &["dialog", "transaction", "transport"]),
     (3, &["call", "routing"]),
