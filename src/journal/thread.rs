@@ -112,16 +112,12 @@ impl Writer {
             let now = Instant::now();
             let pause = if pending.urgent { BREATH } else { PACE };
             // Behind a write nothing but what is urgent wakes it, and that not at once.
-            let paced = (self.wrote_at + pause).checked_duration_since(now).filter(|rest| !rest.is_zero());
-            let rest = match paced {
-                None if !pending.notes.is_empty() => break,
-                Some(rest) => rest,
-                None => until.saturating_duration_since(now),
-            };
-            if rest.is_zero() {
+            let is_behind_one = now < self.wrote_at + pause;
+            if !is_behind_one && (!pending.notes.is_empty() || now >= until) {
                 break;
             }
-            (pending.asleep, pending.gathering) = (!pending.urgent, paced.is_some());
+            let rest = if is_behind_one { self.wrote_at + pause } else { until } - now;
+            (pending.asleep, pending.gathering) = (!pending.urgent, is_behind_one);
             let woken;
             (pending, woken) = match self.shared.wake.wait_timeout(pending, rest) {
                 Ok((pending, timeout)) => (pending, !timeout.timed_out()),
