@@ -79,3 +79,31 @@ impl CallFacts {
         }
     }
 }
+
+#[cfg(test)]
+impl CallFacts {
+    /// Of a test's call, to `+1` from `+2`, that nobody is told of.
+    pub fn plain(call: CallSid) -> Self {
+        Self {
+            call,
+            account: AccountSid(1),
+            organization: OrganizationSid(1),
+            number: None,
+            number_text: "+1".into(),
+            trunk: None,
+            profile: Arc::default(),
+            base_url: "".into(),
+            post_query_in_body: false,
+            from: "+2".into(),
+            to: "+1".into(),
+            sip_to: None,
+            caller_name: "".into(),
+            forwarded_from: "".into(),
+            sip_call_id: "c".into(),
+            sip_source: IpAddr::from([127, 0, 0, 1]),
+            sip_headers: Vec::new(),
+            started: Instant::ZERO,
+            generation: 1,
+        }
+    }
+}

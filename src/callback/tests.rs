@@ -1,7 +1,6 @@
 //! The rules of delivery in virtual time: a world of receivers that answer as they are told.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +14,7 @@ use super::receiver::{End, Result};
 use crate::call::facts::CallFacts;
 use crate::call::outcome::CallStatus;
 use crate::call::record::Event;
-use crate::ids::{AccountSid, CallSid, OrganizationSid};
+use crate::ids::{AccountSid, CallSid};
 use crate::routing::model::{Hook, Method, VoiceProfile};
 use crate::time::Instant;
 
@@ -26,25 +25,9 @@ fn notice(url: &str, call: u128, sequence: u32, status: CallStatus) -> Notice {
     let hook = Hook { url: url.into(), method: Method::Post };
     let profile = Arc::new(VoiceProfile { status_callback: Some(hook), ..VoiceProfile::default() });
     let facts = Arc::new(CallFacts {
-        call: CallSid(call),
-        account: AccountSid(1),
-        organization: OrganizationSid(1),
-        number: None,
-        number_text: "".into(),
-        trunk: None,
         profile,
         base_url: "https://a.example".into(),
-        post_query_in_body: false,
-        from: "".into(),
-        to: "".into(),
-        sip_to: None,
-        caller_name: "".into(),
-        forwarded_from: "".into(),
-        sip_call_id: "".into(),
-        sip_source: IpAddr::from([127, 0, 0, 1]),
-        sip_headers: Vec::new(),
-        started: Instant::ZERO,
-        generation: 1,
+        ..CallFacts::plain(CallSid(call))
     });
     let (event, at) = (Event { sequence, status }, SystemTime::UNIX_EPOCH);
     Notice {

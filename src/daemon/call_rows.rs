@@ -187,7 +187,7 @@ impl Rows {
 
     fn outcome(&mut self, outcome: &Outcome, at: u64, wanted: bool) {
         let id = delivery_id(outcome.call, outcome.leg, outcome.sequence);
-        let took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
+        let took_ms = millis(outcome.took);
         let begun = stamp(at.saturating_sub(took_ms.saturating_mul(1000)));
         let error = (!outcome.error.is_empty()).then(|| outcome.error.as_ref().to_owned());
         let deliveries = self.calls.get_mut(&outcome.call).map(|standing| &mut standing.deliveries);
@@ -266,7 +266,6 @@ impl Progress {
         let facts = &self.facts;
         let ended = self.ended.as_deref();
         let terminal = ended.map(|(terminal, _)| terminal);
-        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         CallRow {
             id: facts.call,
             sequence: self.sequence,
@@ -322,6 +321,10 @@ fn words(change: &Change) -> (&'static str, String) {
     }
 }
 
+pub(super) fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn stamp(micros: u64) -> Timestamp {
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or_default()
 }
@@ -333,7 +336,6 @@ fn time(micros: u64) -> std::time::SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{AccountSid, OrganizationSid};
     use crate::routing::model::{Hook, Method, VoiceProfile};
     use crate::time::Instant;
 
@@ -342,27 +344,7 @@ mod tests {
     fn known() -> Known {
         let hook = Hook { url: "http://app/status".into(), method: Method::Post };
         let profile = VoiceProfile { status_callback: Some(hook), ..VoiceProfile::default() };
-        let facts = CallFacts {
-            call: CALL,
-            account: AccountSid(1),
-            organization: OrganizationSid(2),
-            number: None,
-            number_text: "+1".into(),
-            trunk: None,
-            profile: Arc::new(profile),
-            base_url: "".into(),
-            post_query_in_body: false,
-            from: "+2".into(),
-            to: "+1".into(),
-            sip_to: None,
-            caller_name: "".into(),
-            forwarded_from: "".into(),
-            sip_call_id: "c".into(),
-            sip_source: "192.0.2.1".parse().unwrap(),
-            sip_headers: Vec::new(),
-            started: Instant::ZERO,
-            generation: 1,
-        };
+        let facts = CallFacts { profile: Arc::new(profile), ..CallFacts::plain(CALL) };
         Known { facts: Arc::new(facts), started: 7, outbound: None }
     }
 

@@ -10,7 +10,7 @@ use crate::call::record::{Change, InvitedLeg, Record};
 use crate::ids::CallSid;
 use crate::store::calls::LegRow;
 
-use super::call_rows::Progress;
+use super::call_rows::{Progress, millis};
 
 /// A leg as far as it is: a row would name its call once more, and have room for an end.
 pub(super) struct Leg {
@@ -66,7 +66,7 @@ pub(super) fn advance(legs: &mut Vec<Leg>, call: &Progress, record: &Record, at:
                     && leg.answered_at == call.answered_at
                     && let Some(end) = &mut leg.ended
                 {
-                    end.duration_ms = u64::try_from(terminal.duration.as_millis()).unwrap_or(u64::MAX);
+                    end.duration_ms = millis(terminal.duration);
                 }
                 leg.sequence = leg.sequence.max(record.seq);
                 leg.changed |= wanted;

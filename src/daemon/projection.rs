@@ -199,7 +199,7 @@ mod tests {
     use crate::call::outcome::{CallStatus, HangupSource, Terminal};
     use crate::call::record::{CallerSide, Change, Event, Record};
     use crate::flow::{Flow, ListenerId, Transport};
-    use crate::ids::{AccountSid, CallSid, OrganizationSid};
+    use crate::ids::CallSid;
     use crate::journal::{Config, Entry, Fate, Journal, Outcome};
     use crate::reason::Reason;
     use crate::routing::model::{Hook, VoiceProfile};
@@ -230,27 +230,7 @@ mod tests {
     fn begin() -> Change {
         let hook = Hook { url: "https://a.example/".into(), method: crate::routing::model::Method::Post };
         let profile = VoiceProfile { status_callback: Some(hook), ..VoiceProfile::default() };
-        let facts = CallFacts {
-            call: CallSid(9),
-            account: AccountSid(1),
-            organization: OrganizationSid(2),
-            number: None,
-            number_text: "+1".into(),
-            trunk: None,
-            profile: Arc::new(profile),
-            base_url: "".into(),
-            post_query_in_body: false,
-            from: "+2".into(),
-            to: "+1".into(),
-            sip_to: None,
-            caller_name: "".into(),
-            forwarded_from: "".into(),
-            sip_call_id: "c".into(),
-            sip_source: "192.0.2.1".parse().unwrap(),
-            sip_headers: Vec::new(),
-            started: crate::time::Instant::ZERO,
-            generation: 1,
-        };
+        let facts = CallFacts { profile: Arc::new(profile), ..CallFacts::plain(CallSid(9)) };
         let flow = Flow {
             transport: Transport::Udp,
             listener: ListenerId(0),

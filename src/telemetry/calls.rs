@@ -316,33 +316,18 @@ impl Entry {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::*;
-    use crate::ids::{AccountSid, OrganizationSid};
     use crate::reason::Reason;
 
     pub(in crate::telemetry) fn facts(call: u128) -> Arc<CallFacts> {
         Arc::new(CallFacts {
-            call: CallSid(call),
-            account: AccountSid(1),
-            organization: OrganizationSid(1),
-            number: None,
             number_text: "1234".into(),
-            trunk: None,
-            profile: Arc::default(),
             base_url: "https://example.org".into(),
-            post_query_in_body: false,
             from: "1".into(),
             to: "1234".into(),
-            sip_to: None,
-            caller_name: "".into(),
-            forwarded_from: "".into(),
             sip_call_id: format!("{call}@host").into(),
-            sip_source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            sip_headers: Vec::new(),
             started: Instant::from_millis(call as u64),
-            generation: 1,
+            ..CallFacts::plain(CallSid(call))
         })
     }
 
