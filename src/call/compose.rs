@@ -40,6 +40,8 @@ pub(super) struct Invite<'a> {
     pub breadth: u32,
     /// What of the caller's headers passes.
     pub passage: &'a Passage<'a>,
+    /// Our host as the target sees it.
+    pub host: &'a [u8],
     /// What the target is told of whom the call was for before.
     pub before: Before<'a>,
     /// Option tags that are not offered to this target.
@@ -64,10 +66,9 @@ pub(super) fn invite(
     writer.header(Name::CallId, &[parts.call_id]).cseq(parts.cseq, Method::Invite);
     contact(&mut writer, config, parts.flow, parts.known, is_sips(parts.request_uri));
     writer.bytes(parts.credentials);
-    let host = own_host(config, parts.flow, parts.known);
-    parts.before.diversion(&mut writer, parts.passage, &host);
+    parts.before.diversion(&mut writer, parts.passage, parts.host);
     passage::request_headers(&mut writer, caller, parts.passage, parts.without);
-    parts.before.history(&mut writer, caller, parts.passage, &host);
+    parts.before.history(&mut writer, caller, parts.passage, parts.host);
     let insert = (config.session_expires > 0).then(|| config.session_expires.max(session::LEAST));
     let asked = session::ask(&mut writer, caller, insert, parts.least_session);
     passage::added(&mut writer, parts.passage.to, parts.headers);
@@ -285,31 +286,32 @@ pub fn own_reason(writer: &mut Writer<'_>, reason: Option<Reason>) {
 /// From toward a target: the caller's user and display name (or `caller_id` as the user), our host,
 /// our tag. `anonymous.invalid` stays; it is all that is said where who calls is withheld.
 pub(super) fn from_value(
+    scratch: &mut Vec<u8>,
     caller: &NameAddr<'_>,
     caller_id: Option<&str>,
     host: &[u8],
     tag: Tag,
     is_withheld: bool,
 ) -> Arc<[u8]> {
-    let mut out = Vec::with_capacity(96);
-    let mut writer = Writer::append(&mut out);
+    scratch.clear();
+    let mut writer = Writer::append(scratch);
     if caller_id == Some("anonymous") || (caller_id.is_none() && is_withheld) {
         writer.bytes(ANONYMOUS);
     } else {
         identity(&mut writer, caller, caller_id, host);
     }
     writer.bytes(b";tag=").bytes(tag.as_bytes());
-    out.into()
+    scratch.as_slice().into()
 }
 
 /// RFC 3323 4.1.1.3.
 pub(super) const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 /// To toward a target: the dialled user and display name, our host.
-pub(super) fn to_value(dialled: &NameAddr<'_>, host: &[u8]) -> Arc<[u8]> {
-    let mut out = Vec::with_capacity(64);
-    identity(&mut Writer::append(&mut out), dialled, None, host);
-    out.into()
+pub(super) fn to_value(scratch: &mut Vec<u8>, dialled: &NameAddr<'_>, host: &[u8]) -> Arc<[u8]> {
+    scratch.clear();
+    identity(&mut Writer::append(scratch), dialled, None, host);
+    scratch.as_slice().into()
 }
 
 fn identity(writer: &mut Writer<'_>, address: &NameAddr<'_>, user: Option<&str>, host: &[u8]) {

@@ -127,8 +127,10 @@ impl Call {
         let host = compose::own_host(&desk.config, &flow, self.flow.local);
         let to = &self.legs[leg];
         let withheld = passage.privacy.withholds_caller();
-        let local = compose::from_value(&caller.from(), plan.caller_id.as_deref(), &host, to.tag, withheld);
-        let remote = compose::to_value(&caller.to(), &host);
+        let mut paper = std::mem::take(&mut desk.paper);
+        let shown = plan.caller_id.as_deref();
+        let local = compose::from_value(&mut paper, &caller.from(), shown, &host, to.tag, withheld);
+        let remote = compose::to_value(&mut paper, &caller.to(), &host);
         let parts = compose::Invite {
             request_uri: &plan.request_uri,
             branch,
@@ -142,12 +144,12 @@ impl Call {
             credentials: &credentials,
             breadth: fork.breadth,
             passage: &passage,
+            host: &host,
             before,
             least_session: to.least_session,
             // One early dialog leaves no room for reliable responses of several.
             without: if self.trunk.single_early_dialog { &[b"100rel"] } else { &[] },
         };
-        let mut paper = std::mem::take(&mut desk.paper);
         let session = compose::invite(&mut paper, &desk.config, &caller, &parts);
         desk.paper = paper;
         let to = &mut self.legs[leg];

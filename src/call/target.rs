@@ -116,7 +116,9 @@ pub(super) fn same_peer(near: &Flow, flow: Flow) -> Flow {
 /// Whom a SIP URI names: what its peer has to prove to be. A service URN names nobody (RFC 5031).
 pub(super) fn host_named(uri: &[u8]) -> Option<Arc<str>> {
     let uri = Uri::parse(uri).filter(Uri::is_sip)?;
-    Some(std::str::from_utf8(uri.host).ok()?.to_ascii_lowercase().into())
+    let mut host: Arc<str> = std::str::from_utf8(uri.host).ok()?.into();
+    Arc::get_mut(&mut host)?.make_ascii_lowercase();
+    Some(host)
 }
 
 /// Whether a URI wants TLS and this flow has none: nothing may be sent there in clear (26.2.2).

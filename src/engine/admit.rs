@@ -72,7 +72,7 @@ impl Engine {
             return;
         }
         let known = trunk.is_some();
-        let trunk = trunk.unwrap_or_else(stand_in);
+        let trunk = trunk.unwrap_or_else(|| Arc::clone(&self.stranger));
         let owner = Owner { call: 0, role: Role::None };
         let server = self.serve(flow, parts, message, trunk.force_rport, owner);
         let desk = &mut self.desk;
@@ -284,9 +284,4 @@ impl Engine {
             generation,
         }
     }
-}
-
-/// What an unknown source is treated as, where the configuration lets it in.
-pub(super) fn stand_in() -> Arc<Trunk> {
-    Arc::new(Trunk::named(crate::ids::TrunkSid(0), ""))
 }

@@ -12,10 +12,10 @@ use crate::engine::message::Asking;
 use crate::engine::pressure::Pressure;
 use crate::engine::watch::Watch;
 use crate::flow::{ConnectionId, Flow};
-use crate::ids::CallSid;
+use crate::ids::{CallSid, TrunkSid};
 use crate::routing::Directory;
 use crate::routing::limits::{Limits, Permit};
-use crate::routing::model::Hook;
+use crate::routing::model::{Hook, Trunk};
 use crate::sip::Message;
 use crate::time::Instant;
 use crate::transaction::step::Tell;
@@ -36,6 +36,8 @@ pub struct Engine {
     /// The domains that clients proved by certificate, while their connections last.
     pub(super) proved: Map<ConnectionId, Proof>,
     pub(super) directory: Option<Arc<Directory>>,
+    /// What an unknown source is treated as, where the configuration lets it in.
+    pub(super) stranger: Arc<Trunk>,
     pub(super) limits: Limits,
     pub(super) draining: bool,
     pub(super) journal_full: bool,
@@ -99,6 +101,7 @@ impl Engine {
             sids,
             proved,
             directory: None,
+            stranger: Arc::new(Trunk::named(TrunkSid(0), "")),
             limits: Limits::default(),
             draining: false,
             journal_full: false,

@@ -1,8 +1,9 @@
 //! Calls of an earlier life of this node, from its journal.
 
+use std::sync::Arc;
+
 use crate::call::recover::Recovered;
 use crate::call::state::Call;
-use crate::engine::admit::stand_in;
 use crate::engine::core::{Engine, Entry};
 
 impl Engine {
@@ -14,8 +15,9 @@ impl Engine {
         // Nobody is asked about an emergency call, and it is no account's.
         let account = facts.number.map(|_| facts.account);
         let permit = Some(self.limits.admit_always(facts.trunk, account));
+        let trunk = known.unwrap_or_else(|| Arc::clone(&self.stranger));
         let key = self.desk.next_call();
-        let call = Call::recovered(&mut self.desk, key, known.unwrap_or_else(stand_in), recovered);
+        let call = Call::recovered(&mut self.desk, key, trunk, recovered);
         self.sids.insert(call.sid(), key);
         self.calls.insert(key, Entry { call: Box::new(call), permit, unanswered: false });
         self.with(key, |call, desk| call.resume(desk, recovered));
