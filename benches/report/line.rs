@@ -1,10 +1,11 @@
-//! Who is measured in the full path, each between two sipps.
+//! Who is measured, each before one sipp or between two.
 
 use std::path::Path;
 
 use crate::app::App;
 use crate::callgate::{Setup, provision};
 use crate::free_port::free_port;
+use crate::numbers;
 use crate::pair::{Outcome, Pair, Size};
 use crate::sipp::Side;
 use crate::subject::{Does, Subject, floor, kamailio};
@@ -51,10 +52,12 @@ pub struct Line {
     pub subject: Subject,
     /// What it asks.
     pub app: App,
-    /// The called side.
-    pub callee: Side,
+    /// The called side; none in redirect mode.
+    pub callee: Option<Side>,
     /// The calling side.
     pub caller: Side,
+    /// Questions and reports of a call.
+    pub heard: (usize, usize),
 }
 
 impl Line {
@@ -62,19 +65,7 @@ impl Line {
     pub fn start(who: Who, transport: &'static str, tls: &Tls) -> Self {
         let (app, port) = (App::start(), free_port());
         let kind = if transport == "udp" { "u1" } else { "t1" };
-        let none = ([127, 0, 0, 1], 9).into();
-        let mut callee = Side {
-            scenario: "callee",
-            transport: kind,
-            port,
-            remote: none,
-            calls: 1,
-            rate: 1,
-            number: "1",
-            ring: 100,
-            talk: [200; 2],
-            contact: None,
-        };
+        let mut callee = Side { transport: kind, ..called(port) };
         let mut target = port;
         if transport == "tls" {
             target = tls.behind(port);
@@ -86,17 +77,50 @@ impl Line {
             "tcp" => subject.tcp,
             _ => tls.before(subject.tls),
         };
-        let caller = Side { scenario: "caller", port: free_port(), remote, contact: None, ..callee.clone() };
-        Self { who, subject, app, callee, caller }
+        let caller = Side { transport: kind, ..Side::new("caller", free_port(), remote) };
+        Self { who, subject, app, callee: Some(callee), caller, heard: who.heard() }
+    }
+
+    /// callgate with a store of its own, within so many seconds.
+    pub fn with_store(setup: Setup, seconds: u64) -> Self {
+        let (app, port) = (App::start(), free_port());
+        let store = setup.folder.as_ref().map(|folder| folder.join("callgate.db"));
+        let subject = setup.start(seconds);
+        let (voice, status) = (app.url(&format!("/dial/{port}")), app.url("/status"));
+        match store {
+            Some(file) => numbers::provision(&subject, &file, &voice, &status),
+            None => provision(&subject, "call", &voice, &status),
+        }
+        let caller = Side::new("caller", free_port(), subject.udp);
+        Self { who: Who::Callgate, subject, app, callee: Some(called(port)), caller, heard: (1, 3) }
+    }
+
+    /// callgate in redirect mode without callbacks, or the floor of that.
+    pub fn redirected(who: Who) -> Self {
+        let app = App::start();
+        let (subject, heard) = if who == Who::Callgate {
+            let subject = Setup::default().start(30);
+            provision(&subject, "redirect", &app.url("/dial/5999"), "");
+            (subject, (1, 0))
+        } else {
+            let near = free_port();
+            (floor(&format!("redirect {near} {}", app.port), near), (0, 1))
+        };
+        let caller = Side::new("redirected", free_port(), subject.udp);
+        Self { who, subject, app, callee: None, caller, heard }
     }
 
     /// One run of it.
     pub fn run(&self, size: Size) -> Outcome {
         // Each run from a port of its own: what the last one left open is nobody's.
         let caller = Side { port: free_port(), ..self.caller.clone() };
-        let (callee, heard) = (Some(self.callee.clone()), self.who.heard());
+        let (callee, heard) = (self.callee.clone(), self.heard);
         Pair { subject: &self.subject, app: &self.app, callee, caller, heard }.run(size)
     }
+}
+
+fn called(port: u16) -> Side {
+    Side::new("callee", port, ([127, 0, 0, 1], 9).into())
 }
 
 fn started(who: Who, transport: &str, target: u16, app: &App, tls: &Tls) -> Subject {

@@ -2,7 +2,7 @@
 //!
 //! - `machine`: what the scheduler says a process tree spent. `subject`, `callgate`: who is measured.
 //! - `app`, `sipp`, `free_port`, `tls`, `pair`: who calls through it, and one measured run.
-//! - `line`, `path`, `redirect`: CPU per call, by who is measured, transport and mode.
+//! - `line`, `rounds`: who is measured, and several side by side. `path`, `redirect`: CPU per call, by transport and mode.
 //! - `rate`, `delay`, `probe`: the highest rate under a quota, and what is added to set-up at half of it. `flat`, `load`,
 //!   `postgres`, `numbers`, `journal`: what calls in progress, ten million numbers, reloads and the disk cost.
 //! - `lookup`, `count`: the core alone, by CPU time, by instructions and allocations.
@@ -37,6 +37,7 @@ mod redirect;
 mod relay;
 mod report;
 mod results;
+mod rounds;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/store/servers.rs"]
 mod servers;

@@ -3,7 +3,7 @@
 use crate::free_port::free_port;
 use crate::line::{Line, Who};
 use crate::machine::Quota;
-use crate::pair::{Pair, Size};
+use crate::pair::Size;
 use crate::results::{Row, Section, number};
 use crate::sipp::{Counted, Side};
 use crate::subject::Does;
@@ -77,9 +77,7 @@ fn search(who: Who, calls: u32, quota: &Quota, tls: &Tls) -> u32 {
 fn holds(who: Who, rate: u32, calls: u32, quota: &Quota, tls: &Tls) -> bool {
     let line = Line::start(who, "udp", tls);
     quota.hold(line.subject.pid());
-    let (callee, caller) = (Some(line.callee.clone()), line.caller.clone());
-    let pair = Pair { subject: &line.subject, app: &line.app, callee, caller, heard: who.heard() };
-    let outcome = pair.run(Size { rate, calls });
+    let outcome = line.run(Size { rate, calls });
     let (failed, repeated, unheard) = (outcome.failed, outcome.repeated, outcome.unheard);
     println!(
         "  {} at {rate}/s, {calls} calls: {failed} failed, {repeated} repeated, {unheard} unheard",
@@ -100,25 +98,12 @@ fn ceiling() -> u32 {
 
 fn direct(rate: u32) -> bool {
     let folder = crate::subject::folder();
-    let (port, none) = (free_port(), ([127, 0, 0, 1], 9).into());
-    let callee = Side {
-        scenario: "callee",
-        transport: "u1",
-        port,
-        remote: none,
-        calls: rate * 4,
-        rate,
-        number: "1",
-        ring: 100,
-        talk: [200; 2],
-        contact: None,
+    let (callee, caller) = (free_port(), free_port());
+    let side = |scenario, own, other| {
+        let remote = ([127, 0, 0, 1], other).into();
+        Side { calls: rate * 4, rate, ..Side::new(scenario, own, remote) }
     };
-    let caller = Side {
-        scenario: "caller",
-        port: free_port(),
-        remote: ([127, 0, 0, 1], port).into(),
-        ..callee.clone()
-    };
+    let (callee, caller) = (side("callee", callee, caller), side("caller", caller, callee));
     let called = callee.start(&folder);
     std::thread::sleep(std::time::Duration::from_millis(200));
     let began = std::time::Instant::now();

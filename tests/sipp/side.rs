@@ -50,6 +50,22 @@ pub struct Running {
 }
 
 impl Side {
+    /// One call of number `1` over UDP, that rings 100 ms and stands 200.
+    pub fn new(scenario: &'static str, port: u16, remote: SocketAddr) -> Self {
+        Self {
+            scenario,
+            transport: "u1",
+            port,
+            remote,
+            number: "1",
+            calls: 1,
+            rate: 1,
+            ring: 100,
+            talk: [200; 2],
+            contact: None,
+        }
+    }
+
     /// Starts it in `folder`.
     pub fn start(&self, folder: &Path) -> Running {
         let name = format!("{}-{}", self.scenario, self.port);

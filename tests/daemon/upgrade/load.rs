@@ -42,18 +42,8 @@ struct Run {
 /// One run of calls under which so many upgrades are made, one after the other.
 fn run(node: &mut Node, callee: u16, upgrades: usize, followers: &mut Vec<Follower>) -> Run {
     let (calls, rate, talk) = measure();
-    let callee = Side {
-        scenario: "callee",
-        transport: "u1",
-        port: callee,
-        remote: node.sip[0],
-        number: NUMBERS[0],
-        calls,
-        rate,
-        ring: 300,
-        talk,
-        contact: None,
-    };
+    let side = Side::new("callee", callee, node.sip[0]);
+    let callee = Side { number: NUMBERS[0], calls, rate, ring: 300, talk, ..side };
     let caller = Side { scenario: "caller", port: free_port(), ..callee.clone() };
     let callees = callee.start(&node.folder);
     std::thread::sleep(Duration::from_millis(300));
