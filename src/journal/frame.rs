@@ -4,6 +4,8 @@
 //! agree, is where a write was torn. Reading ends there either way, and never yields what was not
 //! written whole.
 
+use crc32c::crc32c;
+
 use super::entry::Entry;
 use super::wire::{In, Out, Wire};
 
@@ -73,48 +75,6 @@ pub(super) fn read(frame: &[u8], origin: u64) -> Option<Framed> {
     let at = u64::get(&mut from)?;
     let entry = Entry::get(&mut from)?;
     from.bytes.is_empty().then_some(Framed { entry, at, carried: flags & CARRIED != 0 })
-}
-
-/// CRC-32C (Castagnoli), as iSCSI and ext4 use it.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    const TABLES: [[u32; 256]; 4] = tables();
-    let mut crc = !0_u32;
-    let mut words = bytes.chunks_exact(4);
-    for word in &mut words {
-        let [a, b, c, d] = (crc ^ u32::from_le_bytes([word[0], word[1], word[2], word[3]])).to_le_bytes();
-        crc = TABLES[3][a as usize] ^ TABLES[2][b as usize] ^ TABLES[1][c as usize] ^ TABLES[0][d as usize];
-    }
-    for byte in words.remainder() {
-        crc = (crc >> 8) ^ TABLES[0][(crc.to_le_bytes()[0] ^ byte) as usize];
-    }
-    !crc
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the index is below 256")]
-const fn tables() -> [[u32; 256]; 4] {
-    let mut tables = [[0_u32; 256]; 4];
-    let mut at = 0;
-    while at < 256 {
-        let mut crc = at as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
-            bit += 1;
-        }
-        tables[0][at] = crc;
-        at += 1;
-    }
-    at = 0;
-    while at < 256 {
-        let mut table = 1;
-        while table < 4 {
-            let before = tables[table - 1][at];
-            tables[table][at] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-            table += 1;
-        }
-        at += 1;
-    }
-    tables
 }
 
 #[cfg(test)]
