@@ -19,6 +19,8 @@ pub struct Setup {
     pub store: Option<String>,
     /// The folder that holds it and the last good directory; else a fresh one.
     pub folder: Option<PathBuf>,
+    /// Another build of it.
+    pub binary: Option<PathBuf>,
 }
 
 /// The binary: the one built with this bench, or `CALLGATE_BENCH_BINARY`.
@@ -35,7 +37,7 @@ impl Setup {
         let store = self.store.unwrap_or_else(|| format!("sqlite://{}/callgate.db", own.display()));
         fs::write(own.join("callgate.toml"), configuration(&own, &data, &store, &self.sip)).expect("written");
         let config = own.join("callgate.toml");
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.binary.unwrap_or_else(binary));
         command.args(["serve", "--config"]).arg(config);
         command.env("CALLGATE_ADMIN_SID", SID).env("CALLGATE_ADMIN_TOKEN", TOKEN);
         let mut subject = Subject::spawn(own, &mut command);

@@ -2,12 +2,14 @@
 //!
 //! - `machine`: what the scheduler says a process tree spent. `subject`, `callgate`: who is measured.
 //! - `app`, `sipp`, `free_port`, `tls`, `pair`: who calls through it, and one measured run.
-//! - `line`, `rounds`: who is measured, and several side by side. `path`, `redirect`: CPU per call, by transport and mode.
+//! - `line`, `rounds`: who is measured, and several side by side. `path`, `redirect`: CPU per call, by transport and mode;
+//!   `against`: of other builds.
 //! - `rate`, `delay`, `probe`: the highest rate under a quota, and what is added to set-up at half of it. `flat`, `load`,
 //!   `postgres`, `numbers`, `journal`: what calls in progress, ten million numbers, reloads and the disk cost.
 //! - `lookup`, `count`: the core alone, by CPU time, by instructions and allocations.
 //! - `results`, `report`, `plot`: what is kept, and the page it makes: `target/bench/report.md`.
 
+mod against;
 mod app;
 mod callgate;
 mod count;
@@ -52,7 +54,7 @@ use results::Section;
 type Measure = fn(&mut Section);
 
 /// The sections by name, in the report's order, with what each measures.
-const SECTIONS: [(&str, Measure); 14] = [
+const SECTIONS: [(&str, Measure); 15] = [
     ("full", path::full),
     ("redirect", redirect::all),
     ("streams", path::streams),
@@ -67,6 +69,7 @@ const SECTIONS: [(&str, Measure); 14] = [
     ("patterns", lookup::patterns),
     ("timers", lookup::timers),
     ("count", count::instructions),
+    ("against", against::others),
 ];
 
 fn main() {

@@ -53,8 +53,7 @@ pub fn full(section: &mut Section) {
         Who::Kamailio(Does::Dialogs),
         Who::Kamailio(Does::Webhook),
     ];
-    let rates = std::env::var("CALLGATE_BENCH_RATES").unwrap_or_else(|_| "500,2000".to_owned());
-    for rate in rates.split(',').filter_map(|rate| rate.trim().parse().ok()) {
+    for rate in rates() {
         let all = costs(&who, "udp", rate, &tls, section);
         let profile = by_thread(&all[1]);
         for (other, most, budget) in
@@ -78,6 +77,12 @@ pub fn full(section: &mut Section) {
             why: String::new(),
         });
     }
+}
+
+/// Calls each second at which the full path is measured.
+pub fn rates() -> Vec<u32> {
+    let rates = std::env::var("CALLGATE_BENCH_RATES").unwrap_or_else(|_| "500,2000".to_owned());
+    rates.split(',').filter_map(|rate| rate.trim().parse().ok()).collect()
 }
 
 /// TCP and TLS, beside Kamailio.
