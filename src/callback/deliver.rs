@@ -15,7 +15,7 @@ use super::queue::{Chance, Queue, Try};
 use super::receiver::{End, Result as TryResult};
 use super::request;
 use crate::ids::{AccountSid, InstanceSid};
-use crate::outbound::Client;
+use crate::outbound::{Client, Targets};
 use crate::routing::model::SigningKeys;
 use crate::time;
 
@@ -60,7 +60,7 @@ struct Shared {
     resting: AtomicBool,
     /// Lanes at work.
     lanes: AtomicUsize,
-    targets: request::Targets,
+    targets: Targets,
 }
 
 impl Callbacks {
@@ -74,7 +74,7 @@ impl Callbacks {
             origin: Instant::now(),
             resting: AtomicBool::new(false),
             lanes: AtomicUsize::new(0),
-            targets: request::Targets::default(),
+            targets: Targets::default(),
         });
         (Feed { shared: shared.clone() }, Self { setup: Arc::new(setup), shared })
     }

@@ -1,10 +1,7 @@
 //! One notice as a signed request, and the answer as what came of it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use foldhash::fast::RandomState;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::fmt::rfc2822;
 
@@ -14,7 +11,7 @@ use crate::call::outcome::Terminal;
 use crate::call::record::LegEvent;
 use crate::ids::InstanceSid;
 use crate::outbound::{
-    BadUrl, Failure, Identity, Params, Request, Response, Target, rfc2822 as rfc2822_date, seconds_up,
+    BadUrl, Failure, Identity, Params, Request, Response, Targets, rfc2822 as rfc2822_date, seconds_up,
     voice_params,
 };
 use crate::routing::model::SigningKeys;
@@ -37,31 +34,6 @@ pub(super) fn request(
         params = params.with_form(form.clone());
     }
     Request::signed(target, hook.method, &params, identity, facts.post_query_in_body)
-}
-
-/// URLs that were read already, by themselves and what they are relative to.
-#[derive(Default)]
-pub(super) struct Targets(Mutex<Known>);
-
-type Known = HashMap<(Arc<str>, Arc<str>), Arc<Target>, RandomState>;
-
-/// URLs kept at most; past it all are read anew.
-const TARGETS: usize = 1024;
-
-impl Targets {
-    fn of(&self, url: &Arc<str>, base: &Arc<str>) -> Result<Arc<Target>, BadUrl> {
-        let key = (url.clone(), base.clone());
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(target) = known.get(&key) {
-            return Ok(target.clone());
-        }
-        let target = Arc::new(Target::parse(url, Some(base))?);
-        if known.len() >= TARGETS {
-            known.clear();
-        }
-        known.insert(key, target.clone());
-        Ok(target)
-    }
 }
 
 /// The form-encoded parameters of a notice, as the list of deliveries shows them.

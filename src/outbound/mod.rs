@@ -1,8 +1,8 @@
 //! HTTP to customers: one pooled client, guarded, signed.
 //!
 //! - `config`: limits and which private addresses are allowed. `guard`: which addresses those are.
-//! - `target`: a stored URL read into what is dialled, sent and signed. `params`: what is told about
-//!   a call, in order. `sign`: the two signatures. `request`: all of it as one HTTP request.
+//! - `target`: a stored URL read into what is dialled, sent and signed. `targets`: those read already.
+//!   `params`: what is told about a call, in order. `sign`: the two signatures. `request`: all of it as one HTTP request.
 //! - `connect`: names to guarded connections. `stream`: their bytes, counted. `pool`: idle ones.
 //! - `client`: one request with its deadline, its retry and its limits. `urls`: what is known per
 //!   URL: requests in flight, circuit breaker. `provider`: carriers, names, places, addresses: JSON over the client.
@@ -20,6 +20,7 @@ mod request;
 mod sign;
 mod stream;
 mod target;
+mod targets;
 mod urls;
 
 pub use client::{Client, Response, SetupError};
@@ -33,4 +34,5 @@ pub use provider::{Provider, ProviderError, Providers, ProvidersConfig};
 pub use request::{Identity, Request};
 pub use sign::{standard_signature, twilio_signature};
 pub use target::{BadUrl, Target, without_secrets};
+pub use targets::Targets;
 pub use urls::Urls;

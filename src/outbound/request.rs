@@ -139,8 +139,9 @@ fn with_moved<'a>(target: &'a Target, params: &'a Params<'a>) -> Cow<'a, Params<
 fn standard_headers(headers: &mut HeaderMap, identity: Identity<'_>, body: &[u8]) -> Result<(), BadUrl> {
     let since = identity.now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let timestamp = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    put(headers, ID, identity.id)?;
-    put(headers, IDEMPOTENCY, identity.id)?;
+    let id = HeaderValue::from_str(identity.id).map_err(|_| BadUrl::Character)?;
+    headers.insert(ID, id.clone());
+    headers.insert(IDEMPOTENCY, id);
     headers.insert(TIMESTAMP, HeaderValue::from(timestamp));
     let signature = standard_signature(&identity.keys.webhook_secrets, identity.id, timestamp, body);
     if !signature.is_empty() {

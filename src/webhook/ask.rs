@@ -13,8 +13,8 @@ use crate::call::ask::{Answer, AskId, Purpose, WebhookQuestion};
 use crate::call::instructions::Document;
 use crate::ids::{AccountSid, InstanceSid};
 use crate::outbound::{
-    BadUrl, Client, Failure, Identity, Params, Provider, Request, Response, Target, sms_params, voice_params,
-    without_secrets,
+    BadUrl, Client, Failure, Identity, Params, Provider, Request, Response, Target, Targets, sms_params,
+    voice_params, without_secrets,
 };
 use crate::reason::Reason;
 use crate::routing::model::{Hook, Method, SigningKeys};
@@ -50,6 +50,7 @@ pub struct Webhook {
     setup: Arc<Setup>,
     client: Client,
     names: Option<Provider>,
+    targets: Arc<Targets>,
 }
 
 /// An answer and how it came about.
@@ -87,7 +88,7 @@ impl Webhook {
     #[must_use]
     pub fn new(setup: Arc<Setup>, client: Client) -> Self {
         let names = setup.names.as_ref().map(Provider::for_another_thread);
-        Self { setup, client, names }
+        Self { setup, client, names, targets: Arc::default() }
     }
 
     /// Asks the application and, when it fails, its fallback. Never takes longer than `limit`, nor
@@ -219,7 +220,15 @@ impl<'a> Asking<'a> {
     }
 
     fn read<'h>(&self, hook: &'h Hook) -> Stored<'h> {
-        (hook, Target::parse(&hook.url, Some(&self.question.facts.base_url)).map(Arc::new))
+        let base = &self.question.facts.base_url;
+        // A number's URL is the same for all its calls; a document's may be of this one alone.
+        let is_numbers = matches!(self.question.purpose, Purpose::Voice | Purpose::Message(_, None));
+        let target = if is_numbers {
+            self.webhook.targets.of(&hook.url, base)
+        } else {
+            Target::parse(&hook.url, Some(base)).map(Arc::new)
+        };
+        (hook, target)
     }
 
     /// Asks one URL and follows its redirects, all before `deadline`.
