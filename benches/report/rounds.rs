@@ -12,8 +12,10 @@ pub fn rounds(what: &str, lines: &[Line], rate: u32) -> Vec<Vec<Outcome>> {
     for line in lines {
         line.run(Size { rate, calls: rate * 2 });
     }
-    for _ in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) {
-        for (line, outcomes) in lines.iter().zip(&mut all) {
+    for round in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) as usize {
+        // Each is first in its turn: what begins after a rest costs more.
+        for at in (0..lines.len()).map(|step| (step + round) % lines.len()) {
+            let line = &lines[at];
             let outcome = line.run(Size { rate, calls: rate * seconds });
             println!(
                 "  {what} {rate}/s {}: {:.0} us, {} failed, {} repeated; {}",
@@ -23,7 +25,7 @@ pub fn rounds(what: &str, lines: &[Line], rate: u32) -> Vec<Vec<Outcome>> {
                 outcome.repeated,
                 outcome.by_thread()
             );
-            outcomes.push(outcome);
+            all[at].push(outcome);
         }
     }
     all
