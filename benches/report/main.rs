@@ -3,7 +3,7 @@
 //! - `machine`: what the scheduler says a process tree spent. `subject`, `callgate`: who is measured.
 //! - `app`, `sipp`, `free_port`, `tls`, `pair`: who calls through it, and one measured run.
 //! - `line`, `rounds`: who is measured, and several side by side. `path`, `redirect`: CPU per call, by transport and mode;
-//!   `against`: of other builds.
+//!   `parts`: of a request alone. `against`: of other builds.
 //! - `rate`, `delay`, `probe`: the highest rate under a quota, and what is added to set-up at half of it. `flat`, `load`,
 //!   `postgres`, `numbers`, `journal`: what calls in progress, ten million numbers, reloads and the disk cost.
 //! - `lookup`, `count`: the core alone, by CPU time, by instructions and allocations.
@@ -29,6 +29,7 @@ mod lookup;
 mod machine;
 mod numbers;
 mod pair;
+mod parts;
 mod path;
 mod plot;
 mod postgres;
@@ -54,9 +55,10 @@ use results::Section;
 type Measure = fn(&mut Section);
 
 /// The sections by name, in the report's order, with what each measures.
-const SECTIONS: [(&str, Measure); 15] = [
+const SECTIONS: [(&str, Measure); 16] = [
     ("full", path::full),
     ("redirect", redirect::all),
+    ("parts", parts::requests),
     ("streams", path::streams),
     ("rate", rate::highest),
     ("delay", delay::added),

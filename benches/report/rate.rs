@@ -48,7 +48,8 @@ pub fn highest(section: &mut Section) {
         budget: "3x".to_owned(),
         measured: format!("{} against {}/s: {ratio:.1}x", found[0], found[1]),
         met: Some(ratio >= 3.0),
-        why: String::new(),
+        why: "what a call costs at such rates, by thread: `full`; what of it is a library's: `parts`"
+            .to_owned(),
     });
     section.row(Row {
         what: "the tester's own ceiling over callgate's rate".to_owned(),
