@@ -11,7 +11,10 @@ use crate::rounds::{by_thread, cpu, lost, ratio, rounds};
 
 /// The full path over UDP through each of them.
 pub fn others(section: &mut Section) {
-    let Ok(others) = std::env::var("CALLGATE_BENCH_AGAINST") else { return };
+    let Ok(others) = std::env::var("CALLGATE_BENCH_AGAINST") else {
+        section.line("Not measured: CALLGATE_BENCH_AGAINST names no other build.");
+        return;
+    };
     let others: Vec<PathBuf> = others.split(',').map(PathBuf::from).collect();
     for rate in rates() {
         let builds = std::iter::once(None).chain(others.iter().cloned().map(Some));

@@ -11,7 +11,7 @@ use crate::sipp::Side;
 use crate::subject::{Does, Subject, floor, kamailio};
 use crate::tls::Tls;
 
-/// Who is between the two sipps.
+/// Who is behind the calling sipp.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// The same datagrams and HTTP requests, nothing read.
@@ -35,7 +35,7 @@ impl Who {
     }
 
     /// Questions and reports of a call.
-    pub fn heard(self) -> (usize, usize) {
+    fn heard(self) -> (usize, usize) {
         match self {
             Self::Floor => (0, 4),
             Self::Callgate | Self::Kamailio(Does::Webhook) => (1, 3),
@@ -92,7 +92,8 @@ impl Line {
             None => provision(&subject, "call", &voice, &status),
         }
         let caller = Side::new("caller", free_port(), subject.udp);
-        Self { who: Who::Callgate, subject, app, callee: Some(called(port)), caller, heard: (1, 3) }
+        let who = Who::Callgate;
+        Self { who, subject, app, callee: Some(called(port)), caller, heard: who.heard() }
     }
 
     /// callgate in redirect mode without callbacks, or the floor of that.

@@ -11,7 +11,8 @@ use callgate::routing::model::{Method, SigningKeys};
 
 use crate::app::App;
 use crate::machine::own_cpu;
-use crate::results::{Row, Section, median, number};
+use crate::results::{Row, Section, median};
+use crate::rounds::count;
 
 /// Requests in one round.
 const REQUESTS: u32 = 1_000;
@@ -27,11 +28,11 @@ pub fn requests(section: &mut Section) {
     section.line(&format!(
         "\nOne HTTP request of a callback, us of CPU of its thread, median of {} rounds of {REQUESTS}:\n\n\
          | | blocking, nothing read | hyper | hyper, made and signed |\n|---|---|---|---|",
-        rounds()
+        count()
     ));
     for (how, pause) in [("one after the other", Duration::ZERO), ("one each 2 ms", ALONE)] {
         let mut found: [Vec<f64>; 3] = Default::default();
-        for _ in 0..rounds() {
+        for _ in 0..count() {
             found[0].push(blocking(&app, pause));
             found[1].push(runtime.block_on(through(&app, pause, false)));
             found[2].push(runtime.block_on(through(&app, pause, true)));
@@ -48,11 +49,7 @@ pub fn requests(section: &mut Section) {
     }
 }
 
-fn rounds() -> u32 {
-    number("CALLGATE_BENCH_ROUNDS", 3).max(1)
-}
-
-/// CPU of each of `REQUESTS` that `one` makes.
+/// CPU of each of `REQUESTS` since `began`, in microseconds.
 fn each(began: f64) -> f64 {
     (own_cpu() - began) / 1000.0 / f64::from(REQUESTS)
 }

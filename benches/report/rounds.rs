@@ -12,7 +12,7 @@ pub fn rounds(what: &str, lines: &[Line], rate: u32) -> Vec<Vec<Outcome>> {
     for line in lines {
         line.run(Size { rate, calls: rate * 2 });
     }
-    for round in 0..number("CALLGATE_BENCH_ROUNDS", 3).max(1) as usize {
+    for round in 0..count() as usize {
         // Each is first in its turn: what begins after a rest costs more.
         for at in (0..lines.len()).map(|step| (step + round) % lines.len()) {
             let line = &lines[at];
@@ -29,6 +29,11 @@ pub fn rounds(what: &str, lines: &[Line], rate: u32) -> Vec<Vec<Outcome>> {
         }
     }
     all
+}
+
+/// How many rounds there are.
+pub fn count() -> u32 {
+    number("CALLGATE_BENCH_ROUNDS", 3).max(1)
 }
 
 /// The median CPU per call, in microseconds.
